@@ -1,0 +1,1 @@
+"""One owner per entity: load, decide, commit, reply, publish."""

@@ -1,0 +1,1 @@
+"""The HTTP side of the edge: Quart application, problem details, pages, webhooks."""

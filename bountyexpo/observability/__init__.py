@@ -1,0 +1,1 @@
+"""Logs, metrics and traces; knows nothing of the marketplace."""

@@ -1,0 +1,1 @@
+"""Everything a client can ask for, declared once for both transports."""

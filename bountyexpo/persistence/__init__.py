@@ -1,0 +1,1 @@
+"""PostgreSQL: pool, migrations, SQL per noun, journal, outbox."""

@@ -1,0 +1,1 @@
+"""Embedded stand-ins, so that one command runs the whole product."""

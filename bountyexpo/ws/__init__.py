@@ -1,0 +1,1 @@
+"""The socket side of the edge: acceptor, poller, frames, codecs, sessions."""
