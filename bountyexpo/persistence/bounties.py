@@ -1,0 +1,228 @@
+"""Bounties in storage, always read with the poster's public name (rest-core §4.6)."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from bountyexpo.domain.bounty import Parties, Status
+from bountyexpo.errors import StaleVersion
+from bountyexpo.persistence.pool import Json
+
+if TYPE_CHECKING:
+    from bountyexpo.persistence.queries import Queries
+
+COLUMNS = """
+    b.id, b.poster_id, b.hunter_id, b.accepted_request_id, b.title, b.description,
+    b.amount_cents, b.platform_fee_bps, b.is_for_honor, b.status, b.category, b.work_type,
+    b.location_text, b.zip_code, b.timeline, b.skills_required, b.is_time_sensitive, b.deadline,
+    b.schedule_type, b.start_date, b.end_date, b.latest_arrival_time, b.duration_minutes,
+    b.conditional_end_note, b.attachments, b.version, b.created_at, b.updated_at,
+    u.username, p.avatar_url as poster_avatar
+"""
+
+SOURCE = """
+    from bounties b join users u on u.id = b.poster_id join user_profiles p on p.user_id = u.id
+"""
+
+BY_ID = f"select {COLUMNS} {SOURCE} where b.id = %s"
+
+PAGE = f"""
+    select {COLUMNS} {SOURCE}
+    where b.status = any(%(statuses)s)
+      and (%(poster_id)s::uuid is null or b.poster_id = %(poster_id)s)
+      and (%(hunter_id)s::uuid is null or b.hunter_id = %(hunter_id)s)
+      and (%(before)s::timestamptz is null
+           or (b.created_at, b.id) < (%(before)s, %(before_id)s::uuid))
+    order by b.created_at desc, b.id desc limit %(limit)s offset %(offset)s
+"""
+
+COUNT = """
+    select count(*) as total from (
+        select 1 from bounties b
+        where b.status = any(%(statuses)s)
+          and (%(poster_id)s::uuid is null or b.poster_id = %(poster_id)s)
+          and (%(hunter_id)s::uuid is null or b.hunter_id = %(hunter_id)s)
+        limit 10000) as capped
+"""
+
+INSERT = """
+    insert into bounties (
+        id, poster_id, title, description, amount_cents, platform_fee_bps, policy_version,
+        is_for_honor, category, work_type, location_text, zip_code, timeline, skills_required,
+        is_time_sensitive, deadline, schedule_type, start_date, end_date, latest_arrival_time,
+        duration_minutes, conditional_end_note, attachments)
+    values (
+        %(id)s, %(poster_id)s, %(title)s, %(description)s, %(amount_cents)s,
+        %(platform_fee_bps)s, %(policy_version)s, %(is_for_honor)s, %(category)s, %(work_type)s,
+        %(location_text)s, %(zip_code)s, %(timeline)s, %(skills_required)s,
+        %(is_time_sensitive)s, %(deadline)s, %(schedule_type)s, %(start_date)s, %(end_date)s,
+        %(latest_arrival_time)s, %(duration_minutes)s, %(conditional_end_note)s, %(attachments)s)
+"""
+
+ADVANCE = """
+    update bounties set status = %(status)s, hunter_id = %(hunter_id)s,
+        accepted_request_id = %(accepted_request_id)s, version = version + 1, updated_at = now(),
+        completed_at = case when %(status)s = 'completed' then now() else completed_at end
+    where id = %(id)s and version = %(version)s
+"""
+
+RECORD_STATUS = """
+    insert into bounty_status_history (bounty_id, from_status, to_status, actor_id,
+                                       aggregate_version)
+    values (%s, %s, %s, %s, %s)
+"""
+
+# A poster who sends the same title again within this time has retried (rest-core §2.3).
+RECENT_TWIN = """
+    select id from bounties where poster_id = %s and title = %s and amount_cents = %s
+        and created_at > now() - interval '10 minutes' order by created_at desc limit 1
+"""
+
+POSTED_TODAY = """
+    select count(*) as posted from bounties
+    where poster_id = %s and created_at > now() - interval '24 hours'
+"""
+
+
+class Terms(msgspec.Struct, frozen=True, kw_only=True):
+    """What a poster offers: the columns that come from the request, already checked."""
+
+    title: str
+    description: str
+    amount_cents: int
+    is_for_honor: bool = False
+    category: str | None = None
+    work_type: str = "online"
+    location_text: str | None = None
+    zip_code: str | None = None
+    timeline: str = ""
+    skills_required: str = ""
+    is_time_sensitive: bool = False
+    deadline: str | None = None
+    schedule_type: str | None = None
+    start_date: datetime | None = None
+    end_date: datetime | None = None
+    latest_arrival_time: datetime | None = None
+    duration_minutes: int | None = None
+    conditional_end_note: str | None = None
+    attachments: list[dict[str, Any]] = msgspec.field(default_factory=list)
+
+
+class Bounty(Terms, frozen=True, kw_only=True):
+    """A stored bounty with its poster's public name."""
+
+    id: str
+    poster_id: str
+    hunter_id: str | None
+    accepted_request_id: str | None
+    platform_fee_bps: int
+    status: Status
+    version: int
+    created_at: datetime
+    updated_at: datetime
+    username: str
+    poster_avatar: str | None
+
+    @property
+    def parties(self) -> Parties:
+        """The two sides."""
+        return Parties(poster_id=self.poster_id, hunter_id=self.hunter_id)
+
+
+class Page(msgspec.Struct, frozen=True, kw_only=True):
+    """Which bounties to list; newest first."""
+
+    statuses: list[str]
+    poster_id: str | None = None
+    hunter_id: str | None = None
+    before: datetime | None = None
+    before_id: str | None = None
+    limit: int = 20
+    offset: int = 0
+
+
+async def get(db: Queries, bounty_id: str) -> Bounty | None:
+    """Return the bounty, or None."""
+    row = await db.fetch_one(BY_ID, (bounty_id,))
+    return _bounty(row) if row else None
+
+
+async def page(db: Queries, wanted: Page) -> list[Bounty]:
+    """Return one page in a total order."""
+    return [_bounty(row) for row in await db.fetch(PAGE, msgspec.structs.asdict(wanted))]
+
+
+async def count(db: Queries, wanted: Page) -> int:
+    """Return how many there are, at most 10,000."""
+    row = await db.fetch_one(COUNT, msgspec.structs.asdict(wanted))
+    assert row is not None
+    return int(row["total"])
+
+
+async def insert(
+    db: Queries, bounty_id: str, poster_id: str, terms: Terms, *, fee_bps: int, policy_version: int
+) -> None:
+    """Insert an open bounty at version 1."""
+    values = msgspec.structs.asdict(terms) | {
+        "id": bounty_id,
+        "poster_id": poster_id,
+        "platform_fee_bps": fee_bps,
+        "policy_version": policy_version,
+        "attachments": Json(terms.attachments),
+    }
+    await db.execute(INSERT, values)
+    await db.execute(RECORD_STATUS, (bounty_id, None, Status.OPEN.value, poster_id, 1))
+
+
+async def advance(
+    db: Queries,
+    bounty: Bounty,
+    status: Status,
+    *,
+    actor_id: str,
+    hunter_id: str | None = None,
+    accepted_request_id: str | None = None,
+) -> None:
+    """Move ``bounty`` to ``status`` at the next version.
+
+    Raises:
+        StaleVersion: the row is not at the version that was decided on.
+    """
+    changed = await db.execute(
+        ADVANCE,
+        {
+            "id": bounty.id,
+            "version": bounty.version,
+            "status": status.value,
+            "hunter_id": hunter_id or bounty.hunter_id,
+            "accepted_request_id": accepted_request_id or bounty.accepted_request_id,
+        },
+    )
+    if not changed:
+        raise StaleVersion
+    if status is not bounty.status:
+        await db.execute(
+            RECORD_STATUS,
+            (bounty.id, bounty.status.value, status.value, actor_id, bounty.version + 1),
+        )
+
+
+async def recent_twin(db: Queries, poster_id: str, title: str, amount_cents: int) -> str | None:
+    """Return the id of the bounty that this request most likely repeats."""
+    row = await db.fetch_one(RECENT_TWIN, (poster_id, title, amount_cents))
+    return row["id"] if row else None
+
+
+async def posted_today(db: Queries, poster_id: str) -> int:
+    """Return how many bounties this poster made in the last 24 hours."""
+    row = await db.fetch_one(POSTED_TODAY, (poster_id,))
+    assert row is not None
+    return int(row["posted"])
+
+
+def _bounty(row: dict[str, Any]) -> Bounty:
+    row["status"] = Status(row["status"])
+    return Bounty(**row)

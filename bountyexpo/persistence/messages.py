@@ -1,0 +1,100 @@
+"""Messages: pages of a conversation's log, and the system messages that decisions write.
+
+What people send goes through the journal; see there for how a message gets its number.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from bountyexpo.domain.ids import new_id
+
+if TYPE_CHECKING:
+    from bountyexpo.persistence.conversations import Conversation
+    from bountyexpo.persistence.queries import Queries
+    from bountyexpo.persistence.unit_of_work import Transaction
+
+COLUMNS = """
+    id, conversation_id, seq, sender_id, client_message_id, body, kind, media_url, reply_to,
+    is_encrypted, created_at
+"""
+
+NEWEST = f"""
+    select {COLUMNS} from messages
+    where conversation_id = %s and (%s::bigint is null or seq < %s)
+    order by seq desc limit %s
+"""
+
+AFTER = f"""
+    select {COLUMNS} from messages where conversation_id = %s and seq > %s order by seq limit %s
+"""
+
+# Takes the next number under the conversation's row lock, like the journal does.
+INSERT_SYSTEM = f"""
+    with head as (
+        update conversations set last_seq = last_seq + 1, last_message_at = now(),
+            updated_at = now()
+        where id = %(conversation_id)s and not exists (
+            select 1 from messages where sender_id = %(sender_id)s
+                and client_message_id = %(client_message_id)s)
+        returning id, last_seq
+    )
+    insert into messages (id, conversation_id, seq, sender_id, client_message_id, body, kind,
+                          created_at)
+    select %(id)s, head.id, head.last_seq, %(sender_id)s, %(client_message_id)s, %(body)s,
+           'system', now()
+    from head returning {COLUMNS}
+"""
+
+
+class StoredMessage(msgspec.Struct, frozen=True, kw_only=True):
+    """One message as it is stored."""
+
+    id: str
+    conversation_id: str
+    seq: int
+    sender_id: str
+    client_message_id: str | None
+    body: str | None
+    kind: str
+    media_url: str | None
+    reply_to: str | None
+    is_encrypted: bool
+    created_at: datetime
+
+
+async def newest(
+    db: Queries, conversation_id: str, *, limit: int, before: int | None = None
+) -> list[StoredMessage]:
+    """Return the last messages before seq ``before``, newest first."""
+    rows = await db.fetch(NEWEST, (conversation_id, before, before, limit))
+    return [StoredMessage(**row) for row in rows]
+
+
+async def after(
+    db: Queries, conversation_id: str, *, seq: int, limit: int
+) -> list[StoredMessage]:
+    """Return the first messages after ``seq``, oldest first."""
+    rows = await db.fetch(AFTER, (conversation_id, seq, limit))
+    return [StoredMessage(**row) for row in rows]
+
+
+async def add_system_message(
+    tx: Transaction, conversation: Conversation, *, sender_id: str, code: str, body: str
+) -> None:
+    """Write a system message once per ``code`` and tell the participants after the commit."""
+    row = await tx.fetch_one(
+        INSERT_SYSTEM,
+        {
+            "id": new_id(),
+            "conversation_id": conversation.id,
+            "sender_id": sender_id,
+            "client_message_id": code,
+            "body": body,
+        },
+    )
+    if row is not None:
+        tx.message(row, epoch=conversation.epoch, users=tuple(conversation.participants))

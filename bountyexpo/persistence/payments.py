@@ -1,0 +1,144 @@
+"""Payments into the platform: one row per payment intent, and each user's customer id."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from bountyexpo.errors import StaleVersion
+
+if TYPE_CHECKING:
+    from bountyexpo.persistence.queries import Queries
+
+COLUMNS = """
+    id, user_id, kind, amount_cents, currency, status, description, stripe_payment_intent_id,
+    failure_code, idempotency_key, request_hash, due_at, version, created_at
+"""
+
+BY_ID = f"select {COLUMNS} from payments where id = %s"
+BY_INTENT = f"select {COLUMNS} from payments where stripe_payment_intent_id = %s"
+BY_KEY = f"select {COLUMNS} from payments where user_id = %s and idempotency_key = %s"
+DUE = "select id from payments where due_at <= %s order by due_at limit %s"
+
+INSERT = """
+    insert into payments (id, user_id, kind, amount_cents, description, idempotency_key,
+                          request_hash, due_at)
+    values (%(id)s, %(user_id)s, %(kind)s, %(amount_cents)s, %(description)s,
+            %(idempotency_key)s, %(request_hash)s, %(due_at)s)
+"""
+
+ADVANCE = """
+    update payments set status = %(status)s, failure_code = %(failure_code)s,
+        stripe_payment_intent_id = coalesce(%(intent_id)s, stripe_payment_intent_id),
+        due_at = %(due_at)s, version = version + 1, updated_at = now()
+    where id = %(id)s and version = %(version)s
+"""
+
+CUSTOMER = "select customer_id from stripe_accounts where user_id = %s"
+KEEP_CUSTOMER = """
+    insert into stripe_accounts (user_id, customer_id) values (%s, %s)
+    on conflict (user_id) do nothing
+"""
+
+
+class Payment(msgspec.Struct, frozen=True, kw_only=True):
+    """One payment, from intent to credit."""
+
+    id: str
+    user_id: str
+    kind: str
+    amount_cents: int
+    currency: str
+    status: str
+    description: str | None
+    stripe_payment_intent_id: str | None
+    failure_code: str | None
+    idempotency_key: str | None
+    request_hash: str | None
+    due_at: datetime | None
+    version: int
+    created_at: datetime
+
+
+class NewPayment(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known of a payment before the provider has been asked."""
+
+    id: str
+    user_id: str
+    kind: str
+    amount_cents: int
+    description: str | None
+    idempotency_key: str | None
+    request_hash: str
+    due_at: datetime
+
+
+async def get(db: Queries, payment_id: str) -> Payment | None:
+    """Return the payment, or None."""
+    return _payment(await db.fetch_one(BY_ID, (payment_id,)))
+
+
+async def by_intent(db: Queries, intent_id: str) -> Payment | None:
+    """Return the payment of a provider's payment intent, or None."""
+    return _payment(await db.fetch_one(BY_INTENT, (intent_id,)))
+
+
+async def by_key(db: Queries, user_id: str, idempotency_key: str) -> Payment | None:
+    """Return the payment that this user made with this idempotency key, or None."""
+    return _payment(await db.fetch_one(BY_KEY, (user_id, idempotency_key)))
+
+
+async def due(db: Queries, now: datetime, limit: int) -> list[str]:
+    """Return the ids of payments whose current step should have ended by ``now``."""
+    return [row["id"] for row in await db.fetch(DUE, (now, limit))]
+
+
+async def insert(db: Queries, payment: NewPayment) -> bool:
+    """Insert a payment in status ``creating``; return False if its key was used before."""
+    return bool(await db.execute(INSERT, msgspec.structs.asdict(payment)))
+
+
+async def advance(
+    db: Queries,
+    payment: Payment,
+    status: str,
+    *,
+    intent_id: str | None = None,
+    failure_code: str | None = None,
+    due_at: datetime | None = None,
+) -> None:
+    """Move ``payment`` to ``status`` at the next version.
+
+    Raises:
+        StaleVersion: the row is not at the version that was decided on.
+    """
+    changed = await db.execute(
+        ADVANCE,
+        {
+            "id": payment.id,
+            "version": payment.version,
+            "status": status,
+            "intent_id": intent_id,
+            "failure_code": failure_code,
+            "due_at": due_at,
+        },
+    )
+    if not changed:
+        raise StaleVersion
+
+
+async def customer_of(db: Queries, user_id: str) -> str | None:
+    """Return the user's customer id at the provider, or None."""
+    row = await db.fetch_one(CUSTOMER, (user_id,))
+    return row["customer_id"] if row else None
+
+
+async def keep_customer(db: Queries, user_id: str, customer_id: str) -> None:
+    """Remember the user's customer id; the first one stays."""
+    await db.execute(KEEP_CUSTOMER, (user_id, customer_id))
+
+
+def _payment(row: dict[str, object] | None) -> Payment | None:
+    return msgspec.convert(row, Payment) if row else None

@@ -1,0 +1,121 @@
+"""Applications: a hunter's wish to take a bounty, called bounty requests on the wire."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import msgspec
+
+if TYPE_CHECKING:
+    from bountyexpo.persistence.queries import Queries
+
+COLUMNS = """
+    r.id, r.bounty_id, r.hunter_id, r.status, r.message, r.proposed_completion_at, r.created_at,
+    r.updated_at, u.username, p.avatar_url
+"""
+
+SOURCE = """
+    from bounty_requests r
+    join users u on u.id = r.hunter_id join user_profiles p on p.user_id = u.id
+"""
+
+BY_ID = f"select {COLUMNS} {SOURCE} where r.id = %s"
+OF_BOUNTY = f"select {COLUMNS} {SOURCE} where r.bounty_id = %s order by r.created_at, r.id"
+
+# Only the poster and the applicant may see an application; visibility comes before paging.
+VISIBLE = f"""
+    select {COLUMNS} {SOURCE} join bounties b on b.id = r.bounty_id
+    where (r.hunter_id = %(viewer)s or b.poster_id = %(viewer)s)
+      and (%(bounty_id)s::uuid is null or r.bounty_id = %(bounty_id)s)
+      and (%(hunter_id)s::uuid is null or r.hunter_id = %(hunter_id)s)
+      and (%(status)s::text is null or r.status = %(status)s)
+    order by r.created_at desc, r.id desc limit %(limit)s
+"""
+
+INSERT = """
+    insert into bounty_requests (id, bounty_id, hunter_id, message, proposed_completion_at)
+    values (%s, %s, %s, %s, %s)
+"""
+
+DECIDE = """
+    update bounty_requests set status = case when id = %(accepted)s then 'accepted'
+                                             else 'rejected' end,
+        decided_at = now(), updated_at = now()
+    where bounty_id = %(bounty_id)s and status = 'pending'
+"""
+
+PENDING_OF_HUNTER = """
+    select count(*) as pending from bounty_requests where hunter_id = %s and status = 'pending'
+"""
+
+
+class Application(msgspec.Struct, frozen=True, kw_only=True):
+    """One application with its hunter's public name."""
+
+    id: str
+    bounty_id: str
+    hunter_id: str
+    status: str
+    message: str | None
+    proposed_completion_at: datetime | None
+    created_at: datetime
+    updated_at: datetime
+    username: str
+    avatar_url: str | None
+
+
+async def get(db: Queries, request_id: str) -> Application | None:
+    """Return the application, or None."""
+    row = await db.fetch_one(BY_ID, (request_id,))
+    return Application(**row) if row else None
+
+
+async def of_bounty(db: Queries, bounty_id: str) -> list[Application]:
+    """Return every application to a bounty, oldest first."""
+    return [Application(**row) for row in await db.fetch(OF_BOUNTY, (bounty_id,))]
+
+
+async def visible(
+    db: Queries,
+    viewer: str,
+    *,
+    bounty_id: str | None = None,
+    hunter_id: str | None = None,
+    status: str | None = None,
+    limit: int = 100,
+) -> list[Application]:
+    """Return the applications that ``viewer`` made or received, newest first."""
+    wanted = {
+        "viewer": viewer,
+        "bounty_id": bounty_id,
+        "hunter_id": hunter_id,
+        "status": status,
+        "limit": limit,
+    }
+    return [Application(**row) for row in await db.fetch(VISIBLE, wanted)]
+
+
+async def insert(
+    db: Queries,
+    request_id: str,
+    bounty_id: str,
+    hunter_id: str,
+    *,
+    message: str | None,
+    proposed_completion_at: datetime | None,
+) -> None:
+    """Insert a pending application."""
+    await db.execute(INSERT, (request_id, bounty_id, hunter_id, message, proposed_completion_at))
+
+
+async def accept(db: Queries, bounty_id: str, request_id: str) -> None:
+    """Accept one pending application and reject every other that still waits."""
+    await db.execute(DECIDE, {"bounty_id": bounty_id, "accepted": request_id})
+
+
+async def pending_of(db: Queries, hunter_id: str) -> int:
+    """Return how many applications of this hunter still wait."""
+    row = await db.fetch_one(PENDING_OF_HUNTER, (hunter_id,))
+    assert row is not None
+    return int(row["pending"])
