@@ -1,1 +1,1 @@
-"""Adapters to the outside, one per provider."""
+"""Adapters to the outside; foreign exceptions are turned into ours here and nowhere else."""
