@@ -1,0 +1,40 @@
+"""The actor mechanism: messages, mailboxes, refs, timers, time. Knows nothing of the marketplace.
+
+Actors are run by the pools of ``bountyexpo.supervisors``; what is here can be read, and tested,
+without them.
+"""
+
+from __future__ import annotations
+
+from bountyexpo.runtime._actor import Actor, Context, Timer
+from bountyexpo.runtime._ask import Ask, Reply
+from bountyexpo.runtime._mailbox import Mailbox, MailboxStatistics
+from bountyexpo.runtime._message import DEFERRED, Deferred, Message, Outcome
+from bountyexpo.runtime._ref import ASK_TIMEOUT_S, Destination, Ref
+from bountyexpo.runtime._registry import Registry
+from bountyexpo.runtime._wheel import TimerWheel
+from bountyexpo.runtime.clock import Clock, FixedClock, RandomSource, SystemClock, system_random
+
+__all__ = [
+    "ASK_TIMEOUT_S",
+    "DEFERRED",
+    "Actor",
+    "Ask",
+    "Clock",
+    "Context",
+    "Deferred",
+    "Destination",
+    "FixedClock",
+    "Mailbox",
+    "MailboxStatistics",
+    "Message",
+    "Outcome",
+    "RandomSource",
+    "Ref",
+    "Registry",
+    "Reply",
+    "SystemClock",
+    "Timer",
+    "TimerWheel",
+    "system_random",
+]

@@ -1,0 +1,43 @@
+"""What actors say to each other: frozen structs, typed with their reply."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+from typing import Final, Generic, TypeVar
+
+import msgspec
+
+R = TypeVar("R")
+T = TypeVar("T")
+
+
+class Message(msgspec.Struct, Generic[R], frozen=True, kw_only=True):
+    """Something said to an actor; the type parameter names the reply to it.
+
+    A subclass states ``tag="kind.verb"`` once; the tag is what travels between nodes and never
+    follows from the class name.
+    """
+
+
+class Deferred(enum.Enum):
+    """The type of ``DEFERRED``."""
+
+    DEFERRED = "deferred"
+
+
+DEFERRED: Final = Deferred.DEFERRED
+"""Returned by a handler that took the reply with ``context.defer()`` and answers later."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome(Generic[T]):
+    """How a piece of slow work ended: ``error`` is None when ``value`` counts."""
+
+    value: T | None = None
+    error: Exception | None = None
+
+    @property
+    def is_ok(self) -> bool:
+        """Tell whether the work succeeded."""
+        return self.error is None
