@@ -1,0 +1,309 @@
+"""The catalogue: every thing a client can ask for, declared once.
+
+A declaration names the operation, its HTTP method and path, who may call it and how often, and the
+types of request and reply; the last two are read from the handler's annotations. The REST routes,
+the socket calls, validation, access, limits, metrics, the OpenAPI page and the socket reference
+are all made from it.
+
+    @operation("bounty.apply", http="POST /api/bounties/{bounty_id}/requests", access=USER,
+               rate=WRITE, status=201)
+    async def apply(call: Call, request: Apply) -> Application:
+        \"\"\"Apply to an open bounty.\"\"\"
+
+A path parameter, a query parameter and a key of the JSON body are all fields of the request
+struct, known by their wire names. A mistake in a declaration is refused when it is made.
+"""
+
+from __future__ import annotations
+
+import enum
+import inspect
+import re
+from dataclasses import dataclass, field
+from types import UnionType
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, Union, get_args, get_origin
+
+import msgspec
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterable, Mapping
+
+METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE"})
+
+PATH_PARAMETER = re.compile(r"\{(\w+)\}")
+
+HandlerT = TypeVar("HandlerT", bound="Callable[..., Awaitable[Any]]")
+
+
+class CatalogueError(Exception):
+    """A declaration contradicts itself or another one; a mistake of ours, found at start-up."""
+
+
+class Access(enum.Enum):
+    """Who may call an operation."""
+
+    ANYONE = "anyone"
+    USER = "user"
+    ADMIN = "admin"
+    SERVICE = "service"
+
+
+class Limit(NamedTuple):
+    """``calls`` in ``window_s`` on average; ``burst`` (else ``calls``) at once."""
+
+    calls: int
+    window_s: float
+    burst: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RateClass:
+    """How often a kind of operation may be called, per caller, address and named account.
+
+    A caller without a token is counted by address: against ``per_address``, or against the limit
+    of one user when the class has none. ``per_identifier`` counts the account that a sign-in names.
+    """
+
+    name: str
+    per_user: Limit | None = None
+    per_address: Limit | None = None
+    per_identifier: Limit | None = None
+
+
+ANYONE, USER, ADMIN, SERVICE = Access.ANYONE, Access.USER, Access.ADMIN, Access.SERVICE
+
+# The classes of rest-core §2 and, for paying routes, of money §2.0.
+READ = RateClass("read", per_user=Limit(600, 60), per_address=Limit(3000, 60))
+WRITE = RateClass("write", per_user=Limit(60, 60))
+SEARCH = RateClass("search", per_user=Limit(120, 60), per_address=Limit(3000, 60))
+AUTH = RateClass("auth", per_address=Limit(5, 900), per_identifier=Limit(5, 900))
+PAYMENT = RateClass("payment", per_user=Limit(10, 60, burst=20))
+UNLIMITED = RateClass("unlimited")
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A method and a path template such as ``/api/bounties/{bounty_id}``."""
+
+    method: str
+    path: str
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """The names between the braces, in order."""
+        return tuple(PATH_PARAMETER.findall(self.path))
+
+    @property
+    def shape(self) -> tuple[str, str]:
+        """What two routes must not have in common."""
+        return self.method, PATH_PARAMETER.sub("{}", self.path)
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.path}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operation:
+    """One thing a client can ask for; see the module's text."""
+
+    name: str
+    route: Route | None
+    access: Access
+    rate: RateClass
+    status: int
+    request: type[msgspec.Struct] | None
+    reply: Any
+    handler: Callable[..., Awaitable[Any]]
+    summary: str
+    description: str
+    frame: str | None = None
+    aliases: tuple[Route, ...] = ()
+    aliased_fields: Mapping[str, str] = field(default_factory=dict)
+    fields: Mapping[str, msgspec.structs.FieldInfo] = field(default_factory=dict)
+    list_fields: frozenset[str] = frozenset()
+
+    @property
+    def method(self) -> str | None:
+        """The HTTP method, or None for an operation of the socket only."""
+        return self.route.method if self.route else None
+
+    @property
+    def path(self) -> str | None:
+        """The HTTP path template, or None for an operation of the socket only."""
+        return self.route.path if self.route else None
+
+    @property
+    def area(self) -> str:
+        """The first word of the name: what the reference pages group by."""
+        return self.name.partition(".")[0]
+
+
+class Catalogue:
+    """A set of operations without contradictions; iteration order is that of declaration."""
+
+    def __init__(self) -> None:
+        self._by_name: dict[str, Operation] = {}
+        self._by_frame: dict[str, Operation] = {}
+        self._by_shape: dict[tuple[str, str], Operation] = {}
+
+    def all(self) -> tuple[Operation, ...]:
+        """Return every operation."""
+        return tuple(self._by_name.values())
+
+    def get(self, name: str) -> Operation | None:
+        """Return the operation called ``name``."""
+        return self._by_name.get(name)
+
+    def by_frame(self, frame: str) -> Operation | None:
+        """Return the operation that socket frames of type ``frame`` call."""
+        return self._by_frame.get(frame)
+
+    def operation(
+        self,
+        name: str,
+        *,
+        http: str | None = None,
+        access: Access,
+        rate: RateClass,
+        **options: Any,
+    ) -> Callable[[HandlerT], HandlerT]:
+        """Declare the decorated coroutine function an operation.
+
+        Options: ``status`` of a success (200), ``frame`` for an own socket frame name, ``aliases``
+        (old routes, answered with deprecation headers), ``aliased_fields`` (old name to wire name).
+
+        Raises:
+            CatalogueError: the declaration is not consistent.
+        """
+
+        def declare(handler: HandlerT) -> HandlerT:
+            self.add(_build(name, handler, http=http, access=access, rate=rate, **options))
+            return handler
+
+        return declare
+
+    def add(self, operation: Operation) -> None:
+        """Take in a finished operation.
+
+        Raises:
+            CatalogueError: its name, frame or one of its routes is taken.
+        """
+        if operation.name in self._by_name:
+            raise CatalogueError(f"{operation.name} is declared twice")
+        if operation.frame is not None and operation.frame in self._by_frame:
+            raise CatalogueError(f"{operation.name}: frame {operation.frame} is taken")
+        routes = (*([operation.route] if operation.route else []), *operation.aliases)
+        for route in routes:
+            owner = self._by_shape.setdefault(route.shape, operation)
+            if owner is not operation:
+                raise CatalogueError(f"{operation.name}: {route} belongs to {owner.name}")
+        self._by_name[operation.name] = operation
+        if operation.frame is not None:
+            self._by_frame[operation.frame] = operation
+
+
+CATALOGUE = Catalogue()
+operation = CATALOGUE.operation
+
+
+def parse_route(text: str) -> Route:
+    """Read ``"POST /path/{parameter}"``.
+
+    Raises:
+        CatalogueError: it is not of that form.
+    """
+    method, _, path = text.partition(" ")
+    if method not in METHODS or not path.startswith("/") or " " in path:
+        raise CatalogueError(f"{text!r} is not a method and a path")
+    if re.sub(PATH_PARAMETER, "", path).count("{"):
+        raise CatalogueError(f"{text!r} has a malformed path parameter")
+    return Route(method, path)
+
+
+def _build(
+    name: str,
+    handler: Callable[..., Awaitable[Any]],
+    *,
+    http: str | None,
+    access: Access,
+    rate: RateClass,
+    **options: Any,
+) -> Operation:
+    request, reply = _types(name, handler)
+    fields = {f.encode_name: f for f in msgspec.structs.fields(request)} if request else {}
+    summary, _, description = (inspect.getdoc(handler) or "").partition("\n")
+    aliases: Iterable[str] = options.pop("aliases", ())
+    built = Operation(
+        name=name,
+        route=parse_route(http) if http else None,
+        access=access,
+        rate=rate,
+        status=options.pop("status", 200),
+        request=request,
+        reply=reply,
+        handler=handler,
+        summary=summary.strip(),
+        description=description.strip(),
+        aliases=tuple(parse_route(alias) for alias in aliases),
+        fields=fields,
+        list_fields=frozenset(n for n, info in fields.items() if _is_list(info.type)),
+        **options,
+    )
+    _check(built)
+    return built
+
+
+def _check(built: Operation) -> None:
+    if not built.summary:
+        raise CatalogueError(f"{built.name} has no docstring to describe it")
+    if built.route is None and built.frame is None and built.aliases:
+        raise CatalogueError(f"{built.name} has old routes but no present one")
+    for route in (*([built.route] if built.route else []), *built.aliases):
+        for parameter in route.parameters:
+            known = built.aliased_fields.get(parameter, parameter)
+            if known not in built.fields:
+                raise CatalogueError(f"{built.name}: {route} names no field {parameter!r}")
+    for alias, canonical in built.aliased_fields.items():
+        if canonical not in built.fields or alias in built.fields:
+            raise CatalogueError(f"{built.name}: alias {alias!r} → {canonical!r} is not possible")
+
+
+def _types(
+    name: str, handler: Callable[..., Awaitable[Any]]
+) -> tuple[type[msgspec.Struct] | None, Any]:
+    if not inspect.iscoroutinefunction(handler):
+        raise CatalogueError(f"{name} is not a coroutine function")
+    parameters = list(inspect.signature(handler).parameters)
+    if len(parameters) not in {1, 2}:
+        raise CatalogueError(f"{name} must take the call and at most one request")
+    if "return" not in handler.__annotations__:
+        raise CatalogueError(f"{name} does not say what it replies")
+    reply = _resolve(name, handler, "return")
+    request = _resolve(name, handler, parameters[1]) if len(parameters) == 2 else None
+    if request is not None and not (
+        isinstance(request, type) and issubclass(request, msgspec.Struct)
+    ):
+        raise CatalogueError(f"{name}: the request must be a msgspec.Struct")
+    return request, reply
+
+
+def _resolve(name: str, handler: Any, parameter: str) -> Any:
+    """Evaluate one annotation; the others may be imported for type checkers only."""
+    annotation = handler.__annotations__.get(parameter)
+    if not isinstance(annotation, str):
+        return annotation
+    try:
+        return eval(annotation, handler.__globals__)  # noqa: S307 - our own source text
+    except NameError as error:
+        raise CatalogueError(
+            f"{name}: import the type of {parameter!r} at run time ({error})"
+        ) from error
+
+
+def _is_list(kind: Any) -> bool:
+    origin = get_origin(kind)
+    if origin in {Union, UnionType}:
+        return any(_is_list(option) for option in get_args(kind))
+    if hasattr(kind, "__metadata__"):
+        return _is_list(get_args(kind)[0])
+    return (origin or kind) in {list, tuple, set, frozenset}

@@ -1,0 +1,225 @@
+"""Dispatch: the one way from a decoded call to an operation's handler, for both transports.
+
+Access, limits, decoding, the handler, metrics; and whatever goes wrong leaves as one of our own
+errors, so that a transport has only those to translate.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from bountyexpo.errors import (
+    BountyExpoError,
+    InternalError,
+    InvalidRequest,
+    NotAllowed,
+    NotAuthenticated,
+    RateLimited,
+)
+from bountyexpo.observability import logs, metrics
+from bountyexpo.operations.catalogue import Access
+from bountyexpo.operations.invalid import explain
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from bountyexpo.domain.identity import Identity
+    from bountyexpo.operations.call import Call
+    from bountyexpo.operations.catalogue import Operation
+
+# Structures deeper than this are refused before anything recursive touches them.
+DEPTH_MAX = 32
+
+# The longest idempotency key; the database column holds no more.
+IDEMPOTENCY_KEY_MAX = 255
+
+# PostgreSQL's bigint; a larger number could only fail later and worse.
+INTEGER_MAX = 2**63 - 1
+
+# Where a sign-in names the account it wants, in the order of trust.
+IDENTIFIER_FIELDS = ("email", "identifier", "username", "phone")
+
+IDEMPOTENCY_FIELDS = ("idempotencyKey", "idempotency_key")
+
+log = logs.get_logger(__name__)
+
+
+async def dispatch(operation: Operation, call: Call, arguments: Mapping[str, Any]) -> Any:
+    """Carry out one call and return the reply of its handler.
+
+    ``arguments`` holds path, query and body (or the socket frame's fields) merged, by wire name.
+
+    Raises:
+        BountyExpoError: the call was refused or failed; no other exception leaves.
+    """
+    started = call.services.clock.monotonic()
+    outcome = "ok"
+    try:
+        check_access(operation, call.identity)
+        check_shape(arguments)
+        _check_rate(operation, call, arguments)
+        named = _canonical_names(operation, call, arguments)
+        if operation.request is None:
+            return await operation.handler(call)
+        return await operation.handler(call, decode(operation, named, call.transport))
+    except BountyExpoError as error:
+        outcome = type(error).code
+        raise
+    except Exception as error:
+        # The last line of defence: the caller learns nothing, the log learns everything.
+        outcome = InternalError.code
+        log.exception("operation_failed", operation=operation.name, request_id=call.request_id)
+        raise InternalError from error
+    finally:
+        elapsed_ms = (call.services.clock.monotonic() - started) * 1000
+        metrics.OPERATION_CALLS.labels(operation.name, call.transport, outcome).inc()
+        metrics.OPERATION_DURATION_MS.labels(operation.name, call.transport).observe(elapsed_ms)
+
+
+def check_access(operation: Operation, identity: Identity | None) -> None:
+    """Let the caller in, or refuse.
+
+    Raises:
+        NotAuthenticated: a caller is needed and there is none.
+        NotAllowed: this caller may not.
+    """
+    if operation.access is Access.ANYONE:
+        return
+    if identity is None:
+        raise NotAuthenticated
+    if operation.access is Access.ADMIN and not identity.is_admin:
+        raise NotAllowed("Only an administrator may do this.", code="ADMIN_REQUIRED")
+    if operation.access is Access.SERVICE and not identity.is_service:
+        raise NotAllowed("Only our own services may do this.")
+    if operation.access is Access.USER and identity.is_service:
+        # The service credential is nobody: rows owned by it would have no owner.
+        raise NotAllowed("This needs the session of a person.")
+
+
+def check_shape(value: Any, depth: int = 0) -> None:
+    """Refuse what no handler can use: bottomless nesting, NUL characters, boundless integers.
+
+    Raises:
+        InvalidRequest: one of these was found.
+    """
+    if isinstance(value, str):
+        if "\x00" in value:
+            raise InvalidRequest("A text contains a character that is not allowed.")
+    elif isinstance(value, dict):
+        _check_depth(depth)
+        for key, item in value.items():
+            check_shape(key, depth + 1)
+            check_shape(item, depth + 1)
+    elif isinstance(value, list | tuple):
+        _check_depth(depth)
+        for item in value:
+            check_shape(item, depth + 1)
+    else:
+        _check_number(value)
+
+
+def decode(operation: Operation, arguments: Mapping[str, Any], transport: str) -> msgspec.Struct:
+    """Turn named arguments into the operation's request.
+
+    REST arguments may come from a path or a query, where everything is text: there "5" is a
+    number and "true" is a truth value. The socket says what it means.
+
+    Raises:
+        InvalidRequest: they do not fit; ``issues`` names each field that does not.
+    """
+    assert operation.request is not None
+    strict = transport != "rest"
+    try:
+        request = msgspec.convert(arguments, operation.request, strict=strict)
+    except msgspec.ValidationError as error:
+        issues = explain(operation, arguments, error, strict=strict)
+        sentence = " ".join(issue["message"] for issue in issues)
+        raise InvalidRequest(sentence, issues=issues) from None
+    for name in operation.request.__struct_fields__:
+        # Text such as "nan" only becomes a number in the conversion.
+        _check_number(getattr(request, name))
+    return request
+
+
+def _check_depth(depth: int) -> None:
+    if depth >= DEPTH_MAX:
+        raise InvalidRequest("The request is nested too deeply.")
+
+
+def _check_number(value: Any) -> None:
+    is_bad = (isinstance(value, int) and abs(value) > INTEGER_MAX) or (
+        isinstance(value, float) and not math.isfinite(value)
+    )
+    if is_bad:
+        raise InvalidRequest("A number is out of range.")
+
+
+def _check_rate(operation: Operation, call: Call, arguments: Mapping[str, Any]) -> None:
+    try:
+        allowance = call.services.rate_limiter.take(
+            operation.rate,
+            user_id=call.identity.user_id if call.identity else None,
+            address=call.peer,
+            identifier=_identifier(operation, arguments),
+        )
+    except RateLimited as error:
+        metrics.RATE_LIMITED.labels(operation.name).inc()
+        wait_s = error.retry_after_s or 1
+        _tell_allowance(call, error.fields["limit"], 0, wait_s)
+        raise
+    if allowance is not None:
+        _tell_allowance(call, allowance.limit, allowance.remaining, allowance.reset_s)
+
+
+def _tell_allowance(call: Call, limit: int, remaining: int, reset_s: float) -> None:
+    """Set the headers of both vocabularies: seconds from now, and epoch milliseconds."""
+    if call.transport != "rest":
+        return
+    reset_ms = round((call.services.clock.now().timestamp() + reset_s) * 1000)
+    call.reply_headers.update(
+        {
+            "ratelimit-limit": str(limit),
+            "ratelimit-remaining": str(remaining),
+            "ratelimit-reset": str(math.ceil(reset_s)),
+            "x-ratelimit-limit": str(limit),
+            "x-ratelimit-remaining": str(remaining),
+            "x-ratelimit-reset": str(reset_ms),
+        }
+    )
+
+
+def _identifier(operation: Operation, arguments: Mapping[str, Any]) -> str | None:
+    if operation.rate.per_identifier is None:
+        return None
+    for name in IDENTIFIER_FIELDS:
+        value = arguments.get(name)
+        if isinstance(value, str) and value.strip():
+            return value.strip().casefold()[:320]
+    return None
+
+
+def _canonical_names(
+    operation: Operation, call: Call, arguments: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Replace old names by present ones and take out an idempotency key sent as a field."""
+    named = dict(arguments)
+    for alias, canonical in operation.aliased_fields.items():
+        if alias in named:
+            value = named.pop(alias)
+            named.setdefault(canonical, value)
+    for name in IDEMPOTENCY_FIELDS:
+        if name in named and name not in operation.fields:
+            key = named.pop(name)
+            call.idempotency_key = call.idempotency_key or _idempotency_key(key)
+    return named
+
+
+def _idempotency_key(key: Any) -> str | None:
+    if key is None or key == "":
+        return None
+    if not isinstance(key, str) or len(key) > IDEMPOTENCY_KEY_MAX:
+        raise InvalidRequest(f"An idempotency key has at most {IDEMPOTENCY_KEY_MAX} characters.")
+    return key
