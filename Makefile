@@ -1,0 +1,64 @@
+# The verbs of this project. `make serve` and `make test` need only make and Python 3.11+:
+# what is missing is installed into .venv, from the locks, with hashes.
+
+PYTHON ?= python3
+PORT ?= 3001
+URL ?= http://127.0.0.1:$(PORT)
+CODEC ?= json
+BIN := .venv/bin
+UV := .venv/lock/bin/uv
+COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-header --no-emit-index-url
+
+.PHONY: help serve demo test check lint fmt fmt-check type bench lock clean
+
+help:  ## Say what can be made
+	@sed -n 's/^\([a-z-]*\):.*##/\1:/p' $(MAKEFILE_LIST) | awk -F: '{printf "  make %-10s%s\n", $$1, $$2}'
+
+serve: .venv/runtime.installed  ## Serve everything on PORT (3001), over embedded stand-ins
+	@$(BIN)/bountyexpo serve
+
+demo: .venv/runtime.installed  ## Play the story of one bounty against URL, over CODEC (json, msgpack)
+	@$(BIN)/bountyexpo demo --url $(URL) --codec $(CODEC)
+
+test: .venv/dev.installed  ## Run the tests; ARGS="-k name" narrows them
+	@$(BIN)/python -m pytest $(ARGS)
+
+check: lint fmt-check type test  ## Everything that continuous integration runs
+
+lint: .venv/dev.installed  ## Check the code with ruff
+	@$(BIN)/ruff check .
+
+fmt: .venv/dev.installed  ## Format the code, and mend what ruff can mend
+	@$(BIN)/ruff check --quiet --fix-only . && $(BIN)/ruff format .
+
+fmt-check: .venv/dev.installed  ## Check that the code is formatted
+	@$(BIN)/ruff format --check .
+
+type: .venv/dev.installed  ## Check the types with mypy
+	@$(BIN)/mypy
+
+bench: .venv/dev.installed  ## Measure this machine against the goals; ARGS="messages --json" narrows
+	@$(BIN)/python -m bench $(ARGS)
+
+lock: $(UV)  ## Write the locks again from requirements/*.in
+	@$(COMPILE) requirements/runtime.in --output-file requirements/runtime.lock
+	@$(COMPILE) requirements/dev.in --constraint requirements/runtime.lock \
+		--output-file requirements/dev.lock
+
+clean:  ## Remove the installed packages, the embedded data and all caches
+	@rm -rf .venv .data .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+# One rule installs either lock; it runs again when the lock or the project's settings change.
+.venv/%.installed: requirements/%.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit("bountyexpo needs Python 3.11 or newer; name one \
+	with: make PYTHON=/path/to/python3" if sys.version_info < (3, 11) else 0)'
+	@echo "Installing $< into .venv (once, and again when it changes) ..."
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+		--no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(UV):
+	@$(PYTHON) -m venv .venv/lock && .venv/lock/bin/pip install --quiet uv
