@@ -16,7 +16,7 @@ from bountyexpo.errors import AskTimeout, InternalError
 from bountyexpo.runtime._message import DEFERRED
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from bountyexpo.runtime._message import Message
     from bountyexpo.runtime._wheel import TimerWheel
@@ -44,10 +44,11 @@ class Ask:
         """Tell whether somebody still wants the answer."""
         return self._task is not None
 
-    async def wait(self, timeout_s: float) -> Any:
+    def wait(self, timeout_s: float) -> Awaitable[Any]:
         """Sleep until settled; a cancelled asker just leaves."""
         self._wheel.add(self, timeout_s)
-        return await trio.lowlevel.wait_task_rescheduled(self._leave)
+        # Handed over, not awaited: one frame less to resume at every answer.
+        return trio.lowlevel.wait_task_rescheduled(self._leave)  # noqa: ASYNC105
 
     def answer(self, value: object) -> bool:
         """Give the asker ``value``; False when nobody waits any more."""

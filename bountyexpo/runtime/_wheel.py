@@ -22,7 +22,7 @@ TICKS_PER_S = 100
 
 
 class Entry(Protocol):
-    """Something that can wait on a wheel; ``due`` belongs to the wheel."""
+    """Something that can wait on a wheel; ``due`` belongs to the wheel, 0 when off it."""
 
     due: int
 
@@ -65,6 +65,7 @@ class TimerWheel:
         slot = self._slots.get(entry.due)
         if slot is not None:
             slot.pop(entry, None)
+        entry.due = 0
 
     def clear(self) -> None:
         """Forget everything."""
@@ -96,4 +97,5 @@ class TimerWheel:
                 # One by one: an entry that fires may take another one off the wheel.
                 entry = next(iter(slot))
                 del slot[entry]
+                entry.due = 0
                 entry.fire()

@@ -1,0 +1,36 @@
+"""Supervision: what keeps every part of the service up, and gives up in good order.
+
+Supervisors with OTP's strategies, pools of actors, scheduled jobs, and the picture of the tree.
+"""
+
+from __future__ import annotations
+
+from bountyexpo.supervisors._backoff import Backoff
+from bountyexpo.supervisors._child_spec import AutoShutdown, ChildSpec, Restart, Strategy
+from bountyexpo.supervisors._errors import ChildRefused, SupervisorFailed
+from bountyexpo.supervisors._job import Job, JobStatistics, Lease
+from bountyexpo.supervisors._node import Node
+from bountyexpo.supervisors._pool import ActorPool, PoolStatistics
+from bountyexpo.supervisors._restart_window import CrashPolicy, add_restart
+from bountyexpo.supervisors._supervisor import ChildCounts, Supervisor, SupervisorStatistics
+
+__all__ = [
+    "ActorPool",
+    "AutoShutdown",
+    "Backoff",
+    "ChildCounts",
+    "ChildRefused",
+    "ChildSpec",
+    "CrashPolicy",
+    "Job",
+    "JobStatistics",
+    "Lease",
+    "Node",
+    "PoolStatistics",
+    "Restart",
+    "Strategy",
+    "Supervisor",
+    "SupervisorFailed",
+    "SupervisorStatistics",
+    "add_restart",
+]

@@ -1,0 +1,292 @@
+"""The place of one actor in its pool: mailbox, state, and the task that empties the mailbox.
+
+Theory. An idle cell is an object. The first message puts it to work: the pool's nursery starts
+one drain task, which handles everything queued and ends. So per actor there is at most one task,
+one message at a time, and the cost of a task is shared by a burst.
+
+    IDLE ──message──▶ BUSY ──mailbox empty──▶ IDLE ──idle time──▶ put away
+                       │ crash                 ▲
+                       ├────▶ WAITING ──backoff┤      mail is kept
+                       └────▶ PARKED ──park_s──┘      askers are refused, mail is kept
+
+The cell is its own entry on the pool's wheel: as IDLE it waits to be put away, as WAITING or
+PARKED to be tried again. It is also the ``Context`` that the actor sees.
+"""
+
+from __future__ import annotations
+
+import copy
+import enum
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import trio
+from structlog.contextvars import bind_contextvars
+
+from bountyexpo.errors import BountyExpoError, InternalError, StaleVersion, Unavailable
+from bountyexpo.observability.logs import get_logger
+from bountyexpo.runtime import Actor, Ask, Mailbox, Reply
+from bountyexpo.supervisors._node import Node, describe
+from bountyexpo.supervisors._restart_window import add_restart
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from datetime import datetime
+
+    from bountyexpo.runtime import Message, Outcome, Timer
+    from bountyexpo.supervisors._pool import ActorPool
+
+T = TypeVar("T")
+
+# After so many messages in a row a drain task lets other tasks run.
+MESSAGES_PER_TURN = 64
+
+log = get_logger(__name__)
+
+
+class CellState(enum.Enum):
+    """Where an actor stands."""
+
+    IDLE = "idle"
+    BUSY = "busy"
+    WAITING = "waiting"
+    PARKED = "parked"
+
+
+IDLE, BUSY, WAITING, PARKED = CellState
+
+
+class Cell:
+    """One actor of a pool; its mailbox outlives the actor's crashes."""
+
+    __slots__ = (
+        "_actor",
+        "_crashes",
+        "_is_retry",
+        "_last_used",
+        "_pool",
+        "_present",
+        "due",
+        "id",
+        "last_error",
+        "mailbox",
+        "state",
+    )
+
+    def __init__(self, actor_id: str, pool: ActorPool) -> None:
+        self.id = actor_id
+        self.state = IDLE
+        self.mailbox = Mailbox(pool.mailbox_max)
+        self.due = 0
+        self.last_error: Exception | None = None
+        self._pool = pool
+        self._actor: Actor | None = None
+        self._crashes: tuple[float, ...] = ()
+        self._last_used = 0.0
+        self._present: Message[Any] | Ask | None = None
+        # Whether the first message in the queue has met a stale version before.
+        self._is_retry = False
+
+    def __repr__(self) -> str:
+        return f"<{self.name} {self.state.value} {self.mailbox!r}>"
+
+    @property
+    def name(self) -> str:
+        """The name of the actor in logs."""
+        return f"{self._pool.kind}:{self.id}"
+
+    # What the actor sees (``Context``).
+
+    def now(self) -> datetime:
+        """Return the present moment in UTC."""
+        return self._pool.clock.now()
+
+    def tell_self_after(self, seconds: float, message: Message[Any]) -> Timer:
+        """Tell this actor ``message`` in ``seconds``."""
+        return self._pool.start_timer(self.id, seconds, message)
+
+    def defer(self) -> Reply:
+        """Take over the answer to the present message."""
+        return Reply(self._present if isinstance(self._present, Ask) else None)
+
+    def spawn(
+        self,
+        job: Callable[[], Awaitable[T]],
+        to_message: Callable[[Outcome[T]], Message[Any]],
+    ) -> None:
+        """Run ``job`` beside the mailbox."""
+        self._pool.start_job(self.id, job, to_message)
+
+    # What the pool does with it.
+
+    def work(self) -> None:
+        """Start the drain task."""
+        self.state = BUSY
+        self._pool.start(self, self.drain)
+
+    async def drain(self) -> None:
+        """Handle everything queued, then end."""
+        bind_contextvars(actor=self.name)
+        while self.state is BUSY and self.mailbox:
+            actor = self._actor or await self._load()
+            if actor is not None:
+                await self._handle_queued(actor)
+        self._rest()
+
+    async def retire(self) -> None:
+        """Call the actor's ``stopped`` hook, then handle what came in meanwhile."""
+        bind_contextvars(actor=self.name)
+        actor = self._actor
+        assert actor is not None, "only a loaded actor can be put away"
+        try:
+            await actor.stopped()
+        except Exception:
+            log.exception("actor failed while being put away")
+        self._actor = None
+        await self.drain()
+
+    def put_away(self) -> None:
+        """Let an idle actor go; the next message loads it afresh."""
+        assert self.state is IDLE, "a busy actor cannot be put away"
+        self._pool.wheel.discard(self)
+        if self._actor is not None and type(self._actor).stopped is not Actor.stopped:
+            self.state = BUSY
+            self._pool.start(self, self.retire)
+        else:
+            self._pool.forget(self)
+
+    def fire(self) -> None:
+        """Be woken by the wheel."""
+        if self.state is IDLE:
+            left_s = self._last_used + self._pool.idle_after_s - trio.current_time()
+            if left_s > 0:
+                self._pool.wheel.add(self, left_s)
+            else:
+                self.put_away()
+        elif self.state is not BUSY:
+            if self.state is PARKED:
+                self._crashes = ()
+            self.work()
+
+    def node(self) -> Node:
+        """Return the picture of this actor."""
+        return Node(
+            name=self.name,
+            kind="actor",
+            state=self.state.value,
+            restarts=len(self._crashes),
+            mailbox_depth=len(self.mailbox),
+            last_error=describe(self.last_error),
+        )
+
+    async def _load(self) -> Actor | None:
+        try:
+            actor = self._pool.factory(self.id, self)
+            await actor.load()
+        except BountyExpoError as error:
+            self._refuse_queued(error)
+        except Exception as error:  # noqa: BLE001 - any failure of an actor is a crash
+            self._crash(error)
+        else:
+            self._actor = actor
+            return actor
+        return None
+
+    async def _handle_queued(self, actor: Actor) -> None:
+        """Handle messages until none is queued or one of them fails."""
+        queue = self.mailbox.open()
+        handle = actor.handle
+        handled = 0
+        is_retry, self._is_retry = self._is_retry, False
+        try:
+            while queue:
+                item = self._present = queue.popleft()
+                if type(item) is not Ask:
+                    await handle(item)
+                elif item.is_waiting:
+                    item.settle(await handle(item.message))
+                handled += 1
+                if not handled % MESSAGES_PER_TURN:
+                    await trio.lowlevel.checkpoint()
+        except StaleVersion as error:
+            self._actor = None
+            if is_retry and not handled:
+                self._refuse(item, error)
+            else:
+                # Somebody else changed the rows: load afresh and handle the message once more.
+                self._is_retry = True
+                self.mailbox.put_back(item)
+        except BountyExpoError as error:
+            self._refuse(item, error)
+        except Exception as error:  # noqa: BLE001 - any failure of an actor is a crash
+            if isinstance(item, Ask):
+                internal = InternalError()
+                internal.__cause__ = error
+                item.fail(internal)
+            self._crash(error)
+        finally:
+            self._present = None
+            self._pool.handled += handled
+
+    def _refuse(self, item: Message[Any] | Ask, error: BountyExpoError) -> None:
+        if isinstance(error, Unavailable):
+            self._actor = None
+        if isinstance(item, Ask):
+            item.fail(error)
+        else:
+            log.warning("told message refused", message=type(item).__name__, error=describe(error))
+
+    def _refuse_queued(self, error: BountyExpoError) -> None:
+        """Loading was refused: so is every asker; what was told waits if that can help."""
+        self.last_error = error
+        self._is_retry = False
+        is_passing = isinstance(error, Unavailable) and not self._pool.is_stopping
+        for item in self.mailbox.take_all():
+            if isinstance(item, Ask) or not is_passing:
+                self._refuse(item, copy.copy(error))
+            else:
+                self.mailbox.put_own(item)
+        if self.mailbox:
+            self._wait(error.retry_after_s or 1)
+
+    def _crash(self, error: Exception) -> None:
+        """Drop the state, keep the mail, and decide when to load afresh."""
+        policy = self._pool.policy
+        self._actor = None
+        self.last_error = error
+        self._pool.count_crash()
+        self._crashes, is_allowed = add_restart(
+            self._crashes,
+            trio.current_time(),
+            intensity=policy.intensity,
+            period_s=policy.period_s,
+        )
+        log.error("actor crashed", crashes=len(self._crashes), exc_info=error)
+        if not is_allowed:
+            self._park(policy.park_s)
+        elif not self._pool.is_stopping:
+            self._wait(policy.backoff.delay_s(len(self._crashes)))
+
+    def _wait(self, delay_s: float) -> None:
+        self.state = WAITING
+        self._pool.wheel.discard(self)
+        self._pool.wheel.add(self, delay_s)
+
+    def _park(self, park_s: float) -> None:
+        self.state = PARKED
+        log.error("actor parked", park_s=park_s, error=describe(self.last_error))
+        self._pool.wheel.discard(self)
+        self._pool.wheel.add(self, park_s)
+        self._pool.refuse_askers(self)
+
+    def _rest(self) -> None:
+        """The drain task ends: become idle, unless something is to be waited for."""
+        self.mailbox.trim()
+        if self.state is BUSY:
+            self.state = IDLE
+            self._last_used = trio.current_time()
+            if self._actor is None and not self._crashes:
+                self._pool.wheel.discard(self)
+                self._pool.forget(self)
+            elif not self.due:
+                self._pool.wheel.add(self, self._pool.idle_after_s)
+        self._pool.finished(self)

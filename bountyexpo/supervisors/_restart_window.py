@@ -1,0 +1,38 @@
+"""How often something may be restarted: at most ``intensity`` times within ``period_s``.
+
+The same rule as OTP's ``add_restart``: a restart exactly ``period_s`` ago still counts, and the
+restart that would be number ``intensity + 1`` is refused. The history is a plain tuple, so the
+rule is a function of its arguments and its owner stays small.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from bountyexpo.supervisors._backoff import Backoff
+
+
+def add_restart(
+    restarts: tuple[float, ...], now: float, *, intensity: int, period_s: float
+) -> tuple[tuple[float, ...], bool]:
+    """Add a restart at ``now``; return the history that still counts and whether it is allowed."""
+    kept = (*(moment for moment in restarts if moment >= now - period_s), now)
+    return kept, len(kept) <= intensity
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CrashPolicy:
+    """What a pool does about an actor that crashes.
+
+    Up to ``intensity`` crashes within ``period_s`` the actor is loaded again after a backoff; one
+    more parks it for ``park_s``.
+    """
+
+    intensity: int = 5
+    period_s: float = 30.0
+    park_s: float = 30.0
+    backoff: Backoff = field(default_factory=Backoff)
+
+    def __post_init__(self) -> None:
+        if self.intensity < 0 or self.period_s <= 0 or self.park_s <= 0:
+            raise ValueError("a crash policy needs intensity >= 0, period_s > 0 and park_s > 0")
