@@ -116,7 +116,7 @@ class SupabaseAuth:
         """Close sessions; a token that is dead already has nothing to close."""
         try:
             await self._as_user("POST", f"/logout?scope={scope}", access_token)
-        except (NotAuthenticated, NotFound):
+        except NotAuthenticated:
             return
 
     async def delete_user(self, user_id: str) -> None:
@@ -152,7 +152,11 @@ class SupabaseAuth:
     async def _as_user(
         self, method: str, path: str, token: str, body: Mapping[str, Any] | None = None
     ) -> bytes:
-        return await self._request(method, path, self._anon_key, token, body)
+        try:
+            return await self._request(method, path, self._anon_key, token, body)
+        except NotFound as error:
+            # The account behind the session is gone, and the session with it.
+            raise NotAuthenticated(_SESSION_OVER) from error
 
     async def _as_service(
         self, method: str, path: str, body: Mapping[str, Any] | None = None

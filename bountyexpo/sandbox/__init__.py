@@ -1,1 +1,1 @@
-"""Embedded stand-ins, so that one command runs the whole product."""
+"""Stand-ins for the outside, so that one command runs the whole product on an empty machine."""

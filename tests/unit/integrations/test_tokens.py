@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import time
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
@@ -15,6 +15,7 @@ import trio
 from bountyexpo.errors import NotAuthenticated, TokenExpired, Unavailable
 from bountyexpo.integrations import tokens
 from bountyexpo.integrations.tokens import TokenVerifier
+from bountyexpo.runtime.clock import FixedClock
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
@@ -22,17 +23,6 @@ SECRET = "a-secret-of-at-least-thirty-two-bytes"
 USER = "11111111-1111-4111-8111-111111111111"
 START = datetime(2026, 1, 1, tzinfo=UTC)
 JWKS_URL = "http://auth.test/jwks.json"
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.moment = START
-
-    def now(self) -> datetime:
-        return self.moment
-
-    def monotonic(self) -> float:
-        return trio.current_time()
 
 
 class KeyServer:
@@ -57,7 +47,7 @@ class KeyServer:
 
 @pytest.fixture
 def clock():
-    return Clock()
+    return FixedClock(START)
 
 
 @pytest.fixture
@@ -218,9 +208,9 @@ async def test_a_remembered_token_still_expires(verifier, clock):
     found = token()
     await verifier.verify(found)
 
-    clock.moment += timedelta(seconds=3599)
+    clock.advance(3599)
     await verifier.verify(found)
-    clock.moment += timedelta(seconds=1)
+    clock.advance(1)
 
     with pytest.raises(TokenExpired):
         await verifier.verify(found)

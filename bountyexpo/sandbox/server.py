@@ -1,0 +1,154 @@
+"""One server for the stand-ins of the auth server and of Stripe, on its own loopback port.
+
+    /auth/v1/…   the Supabase auth API          (project address: http://127.0.0.1:<port>)
+    /stripe/v1/… Stripe's REST API              (API base: http://127.0.0.1:<port>/stripe)
+    /sandbox/…   triggers, see ``triggers``
+
+All state is in PostgreSQL, so ``kill -9`` loses nothing. While the database is away every route
+answers 503, as the real services do in an outage.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+import trio
+from hypercorn.config import Config
+from hypercorn.trio import serve
+from quart import Response, request
+from quart_trio import QuartTrio
+
+from bountyexpo.errors import BountyExpoError
+from bountyexpo.sandbox.auth_api import AuthApi
+from bountyexpo.sandbox.auth_store import AuthStore
+from bountyexpo.sandbox.auth_tokens import Algorithm, TokenSigner, api_key
+from bountyexpo.sandbox.replies import reply
+from bountyexpo.sandbox.stripe_api import StripeApi
+from bountyexpo.sandbox.stripe_faults import Faults
+from bountyexpo.sandbox.stripe_webhooks import WebhookRelay
+from bountyexpo.sandbox.tables import Tables
+from bountyexpo.sandbox.triggers import Triggers
+
+if TYPE_CHECKING:
+    from bountyexpo.persistence.pool import Pool
+    from bountyexpo.runtime.clock import Clock
+
+# Connections that are still open when the server stops get this long.
+GRACE_S = 1.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class SandboxSettings:
+    """What the stand-ins must agree on with the service."""
+
+    jwt_secret: str
+    stripe_secret_key: str
+    webhook_url: str
+    webhook_secret: str
+    host: str = "127.0.0.1"
+    port: int = 0
+    issuer: str = "http://127.0.0.1/auth/v1"
+    signing: Algorithm = "HS256"
+
+    def __repr__(self) -> str:
+        return f"SandboxSettings(host={self.host!r}, port={self.port})"
+
+    @property
+    def anon_key(self) -> str:
+        """The project key that apps carry."""
+        return api_key("anon", self.jwt_secret)
+
+    @property
+    def service_role_key(self) -> str:
+        """The project key of the service itself."""
+        return api_key("service_role", self.jwt_secret)
+
+
+class SandboxServer:
+    """The stand-ins as one supervised child.
+
+    Owns:      the loopback listener and the webhook relay.
+    Persists:  everything but ordered faults, in schema ``sandbox``.
+    Restarts:  permanent; unsent events are sent again.
+    """
+
+    def __init__(self, pool: Pool, settings: SandboxSettings, clock: Clock) -> None:
+        self._settings = settings
+        self.url: str | None = None
+        tables = Tables(pool)
+        self.relay = WebhookRelay(
+            pool, tables, clock, url=settings.webhook_url, secret=settings.webhook_secret
+        )
+        self.app = create_app(pool, tables, settings, clock, self.relay)
+
+    async def run(self, *, task_status: trio.TaskStatus[str] = trio.TASK_STATUS_IGNORED) -> None:
+        """Listen and deliver until cancelled; reports the address it listens on."""
+        config = Config()
+        config.bind = [f"{self._settings.host}:{self._settings.port}"]
+        config.graceful_timeout = GRACE_S
+        config.loglevel = "WARNING"
+        listen = partial(serve, self.app, config, shutdown_trigger=trio.sleep_forever)
+        async with trio.open_nursery() as nursery:
+            addresses = await nursery.start(listen)
+            self.url = str(addresses[0])
+            nursery.start_soon(self.relay.run)
+            task_status.started(self.url)
+
+
+def create_app(
+    pool: Pool, tables: Tables, settings: SandboxSettings, clock: Clock, relay: WebhookRelay
+) -> QuartTrio:
+    """Return the app with all stand-ins on it."""
+    app = QuartTrio("bountyexpo.sandbox")
+    faults = Faults()
+    auth = AuthApi(
+        AuthStore(pool, tables),
+        TokenSigner(settings.jwt_secret, settings.issuer, settings.signing),
+        clock,
+        anon_key=settings.anon_key,
+        service_role_key=settings.service_role_key,
+    )
+    stripe = StripeApi(
+        pool,
+        tables,
+        clock,
+        faults,
+        secret_key=settings.stripe_secret_key,
+        on_event=relay.wake,
+    )
+    app.register_blueprint(auth.blueprint())
+    app.register_blueprint(stripe.blueprint())
+    app.register_blueprint(Triggers(pool, tables, stripe, relay, faults).blueprint())
+    app.register_error_handler(BountyExpoError, _failed)
+    app.before_request(_preflight)
+    app.after_request(_allow_browsers)
+    app.add_url_rule("/", "index", _index)
+    return app
+
+
+async def _index() -> Response:
+    return Response(__doc__ or "", content_type="text/plain; charset=utf-8")
+
+
+async def _preflight() -> Response | None:
+    return Response("", 204) if request.method == "OPTIONS" else None
+
+
+async def _allow_browsers(response: Response) -> Response:
+    """Let ``supabase-js`` call from any page; the other parts are for programs only."""
+    if request.path.startswith("/auth/"):
+        asked = request.headers.get("Access-Control-Request-Headers", "*")
+        response.headers["Access-Control-Allow-Origin"] = "*"
+        response.headers["Access-Control-Allow-Methods"] = "GET, POST, PUT, PATCH, DELETE, OPTIONS"
+        response.headers["Access-Control-Allow-Headers"] = asked
+        response.headers["Access-Control-Expose-Headers"] = "X-Supabase-Api-Version"
+        response.headers["Access-Control-Max-Age"] = "3600"
+    return response
+
+
+async def _failed(error: BountyExpoError) -> Response:
+    headers = {"Retry-After": str(error.retry_after_s or 1)} if error.status == 503 else None
+    body = {"code": error.status, "error_code": "unexpected_failure", "msg": error.message}
+    return reply(body, error.status, headers)

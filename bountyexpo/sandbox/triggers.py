@@ -1,0 +1,115 @@
+"""Buttons of the sandbox, under ``/sandbox``: make happen what an outside person or bank would do.
+
+POST /sandbox/payment_intents/<id>/authenticate[?outcome=fail]   the payer passes 3-D Secure
+POST /sandbox/payment_intents/<id>/settle[?outcome=fail]         the slow bank answers
+POST /sandbox/events/<id>/resend                                 deliver an event again
+GET  /sandbox/events                                             deliveries so far
+POST /sandbox/faults   {"kind": …, "path": "/v1/…", "times": 1}  let requests go wrong
+DELETE /sandbox/faults                                           let nothing go wrong
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+from quart import Blueprint, Response, request
+
+from bountyexpo.sandbox import stripe_intents
+from bountyexpo.sandbox.replies import reply
+from bountyexpo.sandbox.stripe_faults import Fault, Faults
+from bountyexpo.sandbox.stripe_intents import StripeRefusal
+from bountyexpo.sandbox.stripe_store import stripe_id
+
+if TYPE_CHECKING:
+    from bountyexpo.persistence.pool import Pool
+    from bountyexpo.sandbox.stripe_api import StripeApi
+    from bountyexpo.sandbox.stripe_intents import Change, Json
+    from bountyexpo.sandbox.stripe_webhooks import WebhookRelay
+    from bountyexpo.sandbox.tables import Tables
+
+
+class Triggers:
+    """The routes under ``/sandbox``."""
+
+    def __init__(
+        self, pool: Pool, tables: Tables, stripe: StripeApi, relay: WebhookRelay, faults: Faults
+    ) -> None:
+        self._pool = pool
+        self._tables = tables
+        self._stripe = stripe
+        self._relay = relay
+        self._faults = faults
+
+    def blueprint(self) -> Blueprint:
+        """Return the routes."""
+        routes = Blueprint("sandbox", __name__, url_prefix="/sandbox")
+        routes.register_error_handler(StripeRefusal, _refused)
+        for method, path, view in (
+            ("POST", "/payment_intents/<object_id>/authenticate", self.authenticate),
+            ("POST", "/payment_intents/<object_id>/settle", self.settle),
+            ("POST", "/events/<event_id>/resend", self.resend),
+            ("GET", "/events", self.events),
+            ("POST", "/faults", self.order_fault),
+            ("DELETE", "/faults", self.clear_faults),
+        ):
+            routes.add_url_rule(path, view.__name__, view, methods=[method])
+        return routes
+
+    async def authenticate(self, object_id: str) -> Response:
+        """Let the payer pass or fail the bank's check."""
+        succeeds = _succeeds()
+
+        def step(intent: Json, _: Json) -> Change:
+            change = stripe_intents.authenticate(
+                intent, succeeds=succeeds, charge_id=stripe_id("ch")
+            )
+            return stripe_intents.without_refusal(change)
+
+        return await self._stripe.change_intent(object_id, step)
+
+    async def settle(self, object_id: str) -> Response:
+        """Let the slow bank answer."""
+        succeeds = _succeeds()
+
+        def step(intent: Json, _: Json) -> Change:
+            return stripe_intents.without_refusal(stripe_intents.settle(intent, succeeds=succeeds))
+
+        return await self._stripe.change_intent(object_id, step)
+
+    async def resend(self, event_id: str) -> Response:
+        """Deliver an event again."""
+        if not await self._relay.resend(event_id):
+            return reply({"error": "There is no such event"}, 404)
+        return reply({"resent": event_id})
+
+    async def events(self) -> Response:
+        """Show the latest events and how their delivery stands."""
+        await self._tables.ensure()
+        rows = await self._pool.fetch(
+            """SELECT id, type, created_at, attempts, next_attempt_at, delivered_at
+               FROM sandbox.stripe_events ORDER BY number DESC LIMIT 100"""
+        )
+        return reply({"events": rows})
+
+    async def order_fault(self) -> Response:
+        """Let requests go wrong."""
+        try:
+            fault = msgspec.json.decode(await request.get_data(), type=Fault)
+        except msgspec.MsgspecError as error:
+            return reply({"error": str(error)}, 400)
+        self._faults.order(fault)
+        return reply(fault)
+
+    async def clear_faults(self) -> Response:
+        """Let nothing more go wrong."""
+        self._faults.clear()
+        return reply({})
+
+
+def _succeeds() -> bool:
+    return request.args.get("outcome", "succeed") != "fail"
+
+
+async def _refused(refusal: StripeRefusal) -> Response:
+    return reply(refusal.body, refusal.status)
