@@ -1,1 +1,1 @@
-"""PostgreSQL: pool, migrations, SQL per noun, journal, outbox."""
+"""PostgreSQL, the truth: the pool, the unit of work, the journal, and the SQL of each noun."""

@@ -1,0 +1,281 @@
+"""One PostgreSQL session on trio, driven through psycopg's own non-blocking steps.
+
+psycopg's ``AsyncConnection`` belongs to asyncio, and a third of its time per query goes into
+cursor objects. What it is made of does not: ``PGconn`` (libpq), the generators that say which
+readiness they wait for, and ``Transformer`` (dumps parameters, loads rows, in C). This module puts
+those together: a statement is prepared once per session, from its second use on, and waiting is
+``trio.lowlevel.wait_readable``.
+
+A cancelled wait leaves the session in the middle of a statement. It must not be used again before
+``restore()`` has asked the server to stop, read what is left, and rolled back.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import socket
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+
+import psycopg
+import trio
+from psycopg import generators, pq
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.waiting import Ready, Wait
+
+from bountyexpo.errors import DatabaseUnavailable, StaleVersion
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from psycopg.pq.abc import PGconn, PGresult
+
+    from bountyexpo.persistence.statement import Parameters, Statement
+
+T = TypeVar("T")
+
+# A session that has prepared this many statements is replaced; SQL made at run time is bounded.
+PREPARED_MAX = 1000
+
+# How long asking the server to stop a statement may take before the session is thrown away.
+RESTORE_TIMEOUT_S = 2.0
+
+# What every session is opened with. JIT compilation costs more than our short statements.
+_SETTINGS = "-c search_path=app,public -c timezone=UTC -c datestyle=ISO -c jit=off"
+
+_DEFAULTS: dict[str, Any] = {
+    "application_name": "bountyexpo",
+    "client_encoding": "UTF8",
+    "gssencmode": "disable",
+    # A peer that vanished without a word is noticed within half a minute.
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 20_000,
+}
+
+_IDLE = pq.TransactionStatus.IDLE
+_IN_ERROR = pq.TransactionStatus.INERROR
+_OK = pq.ConnStatus.OK
+_FINE = (pq.ExecStatus.TUPLES_OK, pq.ExecStatus.COMMAND_OK, pq.ExecStatus.EMPTY_QUERY)
+
+
+class Connection:
+    """One session, used by one task at a time; the pool sees to that."""
+
+    __slots__ = ("_fd", "_names", "_pgconn", "_poll", "_seen", "busy_since", "idle_since", "worn")
+
+    def __init__(self, pgconn: PGconn) -> None:
+        self._pgconn = pgconn
+        self._fd = pgconn.socket
+        self._names: dict[tuple[Statement, tuple[int, ...]], bytes] = {}
+        self._seen: set[tuple[Statement, tuple[int, ...]]] = set()
+        self._poll = select.poll()
+        self._poll.register(self._fd, select.POLLIN)
+        self.busy_since = self.idle_since = trio.current_time()
+        # Set when the session still works but should not be kept.
+        self.worn = False
+
+    @classmethod
+    async def open(cls, dsn: str, *, timeout_s: float, statement_timeout_s: float) -> Connection:
+        """Open a session.
+
+        Raises:
+            DatabaseUnavailable: nobody answered, or the server refused us.
+        """
+        timeout_ms = int(statement_timeout_s * 1000)
+        options = (
+            f"{_SETTINGS} -c statement_timeout={timeout_ms}"
+            f" -c idle_in_transaction_session_timeout={timeout_ms * 2}"
+        )
+        try:
+            with trio.fail_after(timeout_s):
+                address = await _address(dsn, options)
+                return cls(await _drive_connecting(generators.connect(address)))
+        except (psycopg.Error, OSError, trio.TooSlowError) as error:
+            raise DatabaseUnavailable from error
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether the next user may have it: alive, and nothing under way."""
+        return self._pgconn.transaction_status == _IDLE and self._pgconn.status == _OK
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the server has not gone away, as far as we were told."""
+        return self._pgconn.status == _OK
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether an error has doomed the open transaction."""
+        return self._pgconn.transaction_status == _IN_ERROR
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether an answer of the server is outstanding."""
+        return self._pgconn.transaction_status == pq.TransactionStatus.ACTIVE
+
+    @property
+    def pid(self) -> int:
+        """The server process of this session."""
+        return self._pgconn.backend_pid
+
+    def has_hung_up(self) -> bool:
+        """Look, without waiting, whether the server closed an idle session."""
+        if not self._poll.poll(0):
+            return False
+        try:
+            self._pgconn.consume_input()
+        except psycopg.Error:
+            return True
+        return self._pgconn.status != _OK
+
+    async def query(self, statement: Statement, params: Parameters) -> PGresult:
+        """Run one statement and return its result.
+
+        Raises:
+            psycopg.Error: what the server answered, or that it is gone.
+        """
+        values, types, formats = statement.dump(params)
+        key = (statement, types)
+        name = self._names.get(key)
+        if name is None and key in self._seen:
+            name = await self._prepare(key)
+        self.busy_since = trio.current_time()
+        if name is None:
+            self._seen.add(key)
+            self._pgconn.send_query_params(
+                statement.query, values, param_types=types, param_formats=formats
+            )
+        else:
+            self._pgconn.send_query_prepared(name, values, param_formats=formats)
+        result: PGresult = (await self._drive(generators.execute(self._pgconn)))[-1]
+        if result.status not in _FINE:
+            self._raise(result)
+        return result
+
+    async def command(self, sql: bytes) -> None:
+        """Run a statement without parameters or rows, such as ``begin``."""
+        self.busy_since = trio.current_time()
+        self._pgconn.send_query(sql)
+        for result in await self._drive(generators.execute(self._pgconn)):
+            if result.status not in _FINE:
+                self._raise(result)
+
+    async def restore(self) -> None:
+        """Make an interrupted session usable again, or close it when that takes too long."""
+        with trio.move_on_after(RESTORE_TIMEOUT_S):
+            try:
+                if self._pgconn.transaction_status == pq.TransactionStatus.ACTIVE:
+                    cancel = self._pgconn.cancel_conn()
+                    cancel.start()
+                    await _drive_connecting(generators.cancel(cancel))
+                    await self._drive(generators.execute(self._pgconn))
+                if self._pgconn.transaction_status != _IDLE:
+                    await self.command(b"rollback")
+            except (psycopg.Error, trio.ClosedResourceError):
+                self.close()
+        if not self.is_clean:
+            self.close()
+
+    def hang_up(self) -> None:
+        """Break the line under a session that does not answer; its user gets an error."""
+        if self._line_is_open():
+            with socket.socket(fileno=os.dup(self._fd)) as line:
+                line.shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        """End the session; whoever waits on it gets ``ClosedResourceError``."""
+        if self._line_is_open():
+            trio.lowlevel.notify_closing(self._fd)
+        self._pgconn.finish()
+
+    def _line_is_open(self) -> bool:
+        # libpq closes its socket by itself when the server is gone, and the number may by now
+        # belong to somebody else.
+        try:
+            return self._pgconn.socket == self._fd
+        except psycopg.OperationalError:
+            return False
+
+    async def _prepare(self, key: tuple[Statement, tuple[int, ...]]) -> bytes:
+        statement, types = key
+        name = b"s%d" % len(self._names)
+        self._pgconn.send_prepare(name, statement.query, param_types=types)
+        for result in await self._drive(generators.execute(self._pgconn)):
+            if result.status not in _FINE:
+                self._raise(result)
+        self._names[key] = name
+        self.worn = len(self._names) >= PREPARED_MAX
+        return name
+
+    async def _drive(self, steps: Generator[int, Any, T]) -> T:
+        """Take steps until done, waiting for the socket between them."""
+        fd = self._fd
+        try:
+            need = next(steps)
+            while True:
+                # While a large statement is being sent, either direction would do; the kernel's
+                # buffer empties without our reading, so writability alone is waited for.
+                if need == Wait.R:
+                    await trio.lowlevel.wait_readable(fd)
+                    need = steps.send(Ready.R)
+                else:
+                    await trio.lowlevel.wait_writable(fd)
+                    need = steps.send(Ready.W)
+        except StopIteration as done:
+            return done.value  # type: ignore[no-any-return]
+
+    def _raise(self, result: PGresult) -> NoReturn:
+        error = psycopg.errors.error_from_result(result, encoding="utf-8")
+        # A table changed under a prepared statement: only a new session can plan it afresh.
+        self.worn = self.worn or isinstance(error, psycopg.errors.FeatureNotSupported)
+        raise error
+
+
+def translated(error: Exception) -> Exception:
+    """Return what the rest of the service is told: one of our errors, or the refused constraint."""
+    if isinstance(error, (psycopg.errors.SerializationFailure, psycopg.errors.DeadlockDetected)):
+        return StaleVersion()
+    if isinstance(error, _UNAVAILABLE):
+        return DatabaseUnavailable()
+    return error
+
+
+# A standby that took over, a session ended for idling, a stale plan, and all loss of contact.
+_UNAVAILABLE = (
+    psycopg.OperationalError,
+    psycopg.InterfaceError,
+    psycopg.errors.FeatureNotSupported,
+    psycopg.errors.IdleInTransactionSessionTimeout,
+    psycopg.errors.ReadOnlySqlTransaction,
+    trio.ClosedResourceError,
+    OSError,
+)
+
+
+async def _address(dsn: str, options: str) -> str:
+    """Complete an address; names are resolved here because libpq would block on them."""
+    parts: dict[str, Any] = {**_DEFAULTS, **conninfo_to_dict(dsn)}
+    parts["options"] = f"{options} {parts.get('options') or ''}"
+    host = str(parts.get("host") or "")
+    if host and not parts.get("hostaddr") and not host.startswith("/") and "," not in host:
+        found = await trio.socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+        addresses = [str(entry[4][0]) for entry in found]
+        parts["hostaddr"] = ",".join(addresses)
+        parts["host"] = ",".join([host] * len(addresses))
+    return make_conninfo(**parts)
+
+
+async def _drive_connecting(steps: Generator[tuple[int, int], Any, T]) -> T:
+    try:
+        fd, need = next(steps)
+        while True:
+            if need == Wait.R:
+                await trio.lowlevel.wait_readable(fd)
+                fd, need = steps.send(Ready.R)
+            else:
+                await trio.lowlevel.wait_writable(fd)
+                fd, need = steps.send(Ready.W)
+    except StopIteration as done:
+        return done.value  # type: ignore[no-any-return]

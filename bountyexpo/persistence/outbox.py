@@ -1,0 +1,210 @@
+"""Effects on the outside world, left in the transaction of the decision and carried out after it.
+
+The relay leases rows that are due (``for update skip locked``, so any number of nodes may work),
+hands each to the handler of its type, and marks it done; a failure is tried again with growing
+pauses and is dead after the last. A node that dies leaves its leases to run out. So an effect runs
+at least once: handlers carry an idempotency key outside.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import msgspec
+import trio
+
+from bountyexpo.domain.ids import new_id
+from bountyexpo.errors import DatabaseUnavailable
+from bountyexpo.observability import metrics
+from bountyexpo.observability.logs import get_logger
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from bountyexpo.persistence.queries import Queries
+
+# How many rows one relay takes at once, and how many of them it works on at the same time.
+BATCH_ROWS = 50
+CONCURRENCY = 8
+
+# A relay that has not finished with a row by then has died, as far as the others can tell.
+LEASE_S = 60
+
+# The pauses grow from the first to the last, by two; together about an hour and a half.
+ATTEMPTS_MAX = 12
+BACKOFF_FIRST_S = 2.0
+BACKOFF_MAX_S = 1800.0
+
+# How often the relay looks when nobody wakes it; effects of other nodes are found by this.
+INTERVAL_S = 1.0
+
+WRITE = """
+    insert into outbox (aggregate_type, aggregate_id, aggregate_version, type, payload,
+                        available_at)
+    select aggregate_type, aggregate_id, version, type, payload,
+           clock_timestamp() + make_interval(secs => due_after_s)
+    from jsonb_to_recordset(%s) as i(aggregate_type text, aggregate_id text, version bigint,
+                                     type text, payload jsonb, due_after_s double precision)
+"""
+
+_LEASE = """
+    with due as (
+        select id from outbox
+        where status in ('pending', 'leased') and available_at <= clock_timestamp()
+        order by available_at, id limit %(limit)s for update skip locked
+    )
+    update outbox o set status = 'leased', attempts = attempts + 1, lease_owner = %(owner)s,
+        available_at = clock_timestamp() + make_interval(secs => %(lease_s)s::int)
+    from due where o.id = due.id
+    returning o.id, o.aggregate_type, o.aggregate_id, o.aggregate_version, o.type, o.payload,
+              o.attempts, o.created_at
+"""
+
+_DONE = """
+    update outbox set status = 'done', done_at = clock_timestamp(), lease_owner = null
+    where id = %s and lease_owner = %s
+"""
+
+_FAILED = """
+    update outbox set status = %s, last_error = %s, lease_owner = null,
+        available_at = clock_timestamp() + make_interval(secs => %s::double precision)
+    where id = %s and lease_owner = %s
+"""
+
+_LAG = """
+    select coalesce(extract(epoch from clock_timestamp() - min(available_at)), 0)::float8 as lag_s
+    from outbox where status = 'pending' and available_at <= clock_timestamp()
+"""
+
+_PRUNE = "delete from outbox where status = 'done' and done_at < now() - make_interval(days => %s)"
+
+_log = get_logger(__name__)
+
+
+class Effect(msgspec.Struct, frozen=True, kw_only=True):
+    """One row of the outbox, as a handler sees it; ``id`` serves as idempotency key outside."""
+
+    id: int
+    aggregate_type: str
+    aggregate_id: str
+    aggregate_version: int
+    type: str
+    payload: dict[str, Any]
+    attempts: int
+    created_at: datetime
+
+
+# Carries out one effect; raises when that has to be tried again.
+Handler: TypeAlias = Callable[[Effect], Awaitable[None]]
+
+
+def row(
+    type: str,  # noqa: A002 - the column's own name
+    aggregate: tuple[str, str],
+    version: int,
+    payload: Mapping[str, Any],
+    due_after_s: float,
+) -> dict[str, Any]:
+    """Return the row that ``WRITE`` takes."""
+    return {
+        "aggregate_type": aggregate[0],
+        "aggregate_id": aggregate[1],
+        "version": version,
+        "type": type,
+        "payload": payload,
+        "due_after_s": due_after_s,
+    }
+
+
+async def lease(db: Queries, *, owner: str, limit: int, lease_s: int = LEASE_S) -> list[Effect]:
+    """Take effects that are due; nobody else gets them before the lease has run out."""
+    rows = await db.fetch(_LEASE, {"owner": owner, "limit": limit, "lease_s": lease_s})
+    effects = [Effect(**found) for found in rows]
+    return sorted(effects, key=lambda effect: effect.id)
+
+
+async def prune(db: Queries, days: int) -> int:
+    """Forget effects that were done longer ago than this; return how many."""
+    return await db.execute(_PRUNE, (days,))
+
+
+class Relay:
+    """Carries out the effects: a supervised child.
+
+    Effects of one aggregate in a batch run in their order, one after the other; different
+    aggregates run side by side. An effect without a handler waits, and is dead in the end.
+    """
+
+    def __init__(
+        self, db: Queries, handlers: Mapping[str, Handler], *, interval_s: float = INTERVAL_S
+    ) -> None:
+        self._db = db
+        self._handlers = handlers
+        self._interval_s = interval_s
+        self._owner = new_id()
+        self._wake = trio.Event()
+
+    def wake(self) -> None:
+        """Look at once; the pool's ``on_effects`` hook."""
+        self._wake.set()
+
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Relay until cancelled."""
+        task_status.started()
+        while True:
+            self._wake = trio.Event()
+            try:
+                while await self.run_once():
+                    pass
+            except DatabaseUnavailable:
+                _log.debug("outbox waits for the database")
+            with trio.move_on_after(self._interval_s):
+                await self._wake.wait()
+
+    async def run_once(self) -> int:
+        """Carry out one batch of what is due; return how many rows there were."""
+        effects = await lease(self._db, owner=self._owner, limit=BATCH_ROWS)
+        if not effects:
+            metrics.OUTBOX_LAG_S.set(0)
+            return 0
+        found = await self._db.fetch_one(_LAG)
+        metrics.OUTBOX_LAG_S.set(found["lag_s"] if found else 0)
+        by_aggregate: dict[tuple[str, str], list[Effect]] = defaultdict(list)
+        for effect in effects:
+            by_aggregate[effect.aggregate_type, effect.aggregate_id].append(effect)
+        limit = trio.CapacityLimiter(CONCURRENCY)
+        async with trio.open_nursery() as nursery:
+            for group in by_aggregate.values():
+                nursery.start_soon(self._carry_out_group, group, limit)
+        return len(effects)
+
+    async def _carry_out_group(self, group: list[Effect], limit: trio.CapacityLimiter) -> None:
+        async with limit:
+            for effect in group:
+                await self._carry_out(effect)
+
+    async def _carry_out(self, effect: Effect) -> None:
+        try:
+            with trio.fail_after(LEASE_S / 2):
+                await self._handlers[effect.type](effect)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is written down and retried
+            await self._note_failure(effect, error)
+        else:
+            await self._write(_DONE, (effect.id, self._owner))
+            metrics.OUTBOX_EVENTS.labels(effect.type).inc()
+
+    async def _note_failure(self, effect: Effect, error: Exception) -> None:
+        reason = f"{type(error).__name__}: {error}"[:500]
+        status = "dead" if effect.attempts >= ATTEMPTS_MAX else "pending"
+        pause_s = min(BACKOFF_FIRST_S * 2 ** (effect.attempts - 1), BACKOFF_MAX_S)
+        _log.warning("effect failed", type=effect.type, id=effect.id, to=status, reason=reason)
+        await self._write(_FAILED, (status, reason, pause_s, effect.id, self._owner))
+
+    async def _write(self, sql: str, params: tuple[Any, ...]) -> None:
+        try:
+            await self._db.execute(sql, params)
+        except DatabaseUnavailable:
+            _log.warning("effect not marked; its lease will run out", id=params[-2])

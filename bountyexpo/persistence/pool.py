@@ -1,0 +1,369 @@
+"""The bounded pool of PostgreSQL sessions, and the service's only way to the database.
+
+A supervised child keeps it alive: ``run()`` starts at once and connects in the background, so the
+service stands while the database does not; until the schema is in place, and whenever no session
+can be had, every call is refused at once with ``DatabaseUnavailable``.
+
+Waiting callers are served in the order in which they came, by direct hand-over. What would cost a
+timer per query is done by one watch that looks round a few times a second: it refuses callers that
+waited too long, breaks the line under sessions that do not answer (the server's own
+``statement_timeout`` should have come first), notices idle sessions that the server has closed, and
+lets surplus ones go.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import TYPE_CHECKING, Any
+
+import outcome
+import trio
+
+from bountyexpo.errors import DatabaseUnavailable
+from bountyexpo.observability import metrics
+from bountyexpo.observability.logs import get_logger
+from bountyexpo.persistence.connection import Connection, translated
+from bountyexpo.persistence.statement import Json, statement
+from bountyexpo.persistence.unit_of_work import Transaction
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from psycopg.pq.abc import PGresult
+
+    from bountyexpo.persistence.statement import Parameters, Row, Statement
+    from bountyexpo.persistence.streams import StreamEvent
+
+__all__ = ["Json", "Pool"]
+
+# How often the watch looks round.
+WATCH_INTERVAL_S = 0.1
+
+# A session idle for this long is let go when surplus, else asked whether it is still there.
+PROBE_AFTER_S = 30.0
+
+# How much longer than the server's own limit a statement may take before we hang up.
+HANG_UP_GRACE_S = 2.0
+
+# Pauses between attempts to reach a server that is down.
+BACKOFF_FIRST_S = 0.1
+BACKOFF_MAX_S = 5.0
+
+# Beyond this many waiting callers, more are refused at once.
+WAITERS_MAX = 5000
+
+_PROBE = statement("select 1")
+
+_log = get_logger(__name__)
+
+
+class Pool:
+    """Sessions to one database.
+
+    Bounds: at most ``size_max`` sessions and ``WAITERS_MAX`` waiting callers; a caller beyond that,
+    or one that waited ``acquire_timeout_s``, gets ``DatabaseUnavailable``.
+    ``on_commit`` is called after a transaction has committed, with its stream events, and
+    ``on_effects`` when it left outbox rows. Neither may block or raise.
+    """
+
+    def __init__(
+        self,
+        dsn: str | Callable[[], str],
+        *,
+        size_min: int = 2,
+        size_max: int = 10,
+        statement_timeout_s: float = 10,
+        acquire_timeout_s: float = 5,
+        connect_timeout_s: float = 5,
+        migrate: Callable[[str], Awaitable[None]] | None = None,
+    ) -> None:
+        assert 1 <= size_min <= size_max
+        self._dsn = dsn
+        self._size_min = size_min
+        self._size_max = size_max
+        self._statement_timeout_s = statement_timeout_s
+        self._acquire_timeout_s = acquire_timeout_s
+        self._connect_timeout_s = connect_timeout_s
+        self._migrate = migrate
+        self.on_commit: Callable[[list[StreamEvent]], None] | None = None
+        self.on_effects: Callable[[], None] | None = None
+        self._nursery: trio.Nursery | None = None
+        self._sessions: set[Connection] = set()
+        self._idle: list[Connection] = []
+        self._waiters: OrderedDict[trio.lowlevel.Task, float] = OrderedDict()
+        self._opening = 0
+        self._is_migrated = migrate is None
+        self._ready = trio.Event()
+        self._keeper_wake = trio.Event()
+        self._last_error: str | None = None
+
+    def __repr__(self) -> str:
+        state = "ready" if self.is_ready else "down"
+        in_use = len(self._sessions) - len(self._idle)
+        return f"<Pool {state} {in_use}/{len(self._sessions)} in use, {len(self._waiters)} waiting>"
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether the schema is in place and the database answered last."""
+        return self._ready.is_set()
+
+    async def wait_ready(self) -> None:
+        """Wait until ``is_ready``."""
+        while not self.is_ready:
+            await self._ready.wait()
+
+    def statistics(self) -> dict[str, Any]:
+        """Facts for the admin page."""
+        return {
+            "ready": self.is_ready,
+            "size": len(self._sessions),
+            "size_max": self._size_max,
+            "in_use": len(self._sessions) - len(self._idle),
+            "waiting": len(self._waiters),
+            "last_error": self._last_error,
+        }
+
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Keep the sessions, until cancelled."""
+        metrics.DB_POOL_SIZE.set_function(lambda: len(self._sessions))
+        metrics.DB_POOL_IN_USE.set_function(lambda: len(self._sessions) - len(self._idle))
+        try:
+            async with trio.open_nursery() as nursery:
+                self._nursery = nursery
+                nursery.start_soon(self._watch)
+                nursery.start_soon(self._keep)
+                task_status.started()
+        finally:
+            self._stop()
+
+    async def fetch(self, sql: str, params: Parameters = ()) -> list[Row]:
+        """Run one statement in a transaction of its own and return every row.
+
+        Raises:
+            DatabaseUnavailable: there is no session, or it was lost; the statement may have run.
+            psycopg.errors.IntegrityError: a constraint refused it.
+        """
+        prepared = statement(sql)
+        return prepared.load(await self._run(prepared, params))
+
+    async def fetch_one(self, sql: str, params: Parameters = ()) -> Row | None:
+        """Like ``fetch``, for the first row or None."""
+        prepared = statement(sql)
+        rows = prepared.load(await self._run(prepared, params))
+        return rows[0] if rows else None
+
+    async def execute(self, sql: str, params: Parameters = ()) -> int:
+        """Like ``fetch``, for the number of rows that changed."""
+        return (await self._run(statement(sql), params)).command_tuples or 0
+
+    def transaction(self) -> Transaction:
+        """Open a unit of work: ``async with pool.transaction() as tx``. See ``Transaction``."""
+        return Transaction(self)
+
+    async def acquire(self) -> Connection:
+        """Take a session; for the unit of work. Give it back with ``release``."""
+        while self._idle:
+            session = self._idle.pop()
+            if session.has_hung_up():
+                self._discard(session)
+                continue
+            return session
+        return await self._wait_for_session()
+
+    def release(self, session: Connection) -> None:
+        """Take a session back, in whatever state it is."""
+        if session not in self._sessions:
+            return  # the pool stopped meanwhile and closed it
+        if session.is_clean and not session.worn:
+            self._hand_over(session)
+        elif session.is_alive and not session.worn and self._nursery is not None:
+            self._nursery.start_soon(self._restore, session)
+        else:
+            self._discard(session)
+
+    async def _run(self, prepared: Statement, params: Parameters) -> PGresult:
+        session = await self.acquire()
+        began = trio.current_time()
+        try:
+            return await session.query(prepared, params)
+        except Exception as error:
+            prepared.errors.inc()
+            meaning = translated(error)
+            if meaning is error:
+                raise
+            raise meaning from error
+        finally:
+            prepared.seconds.observe((trio.current_time() - began) * 1000)
+            self.release(session)
+
+    # Waiting for a session.
+
+    async def _wait_for_session(self) -> Connection:
+        if not self.is_ready or len(self._waiters) >= WAITERS_MAX:
+            raise DatabaseUnavailable
+        task = trio.lowlevel.current_task()
+        began = trio.current_time()
+        self._waiters[task] = began + self._acquire_timeout_s
+        self._grow()
+
+        def give_up(_: Any) -> trio.lowlevel.Abort:
+            del self._waiters[task]
+            return trio.lowlevel.Abort.SUCCEEDED
+
+        session: Connection = await trio.lowlevel.wait_task_rescheduled(give_up)
+        metrics.DB_POOL_WAIT_MS.observe((trio.current_time() - began) * 1000)
+        return session
+
+    def _hand_over(self, session: Connection) -> None:
+        if self._waiters:
+            task, _ = self._waiters.popitem(last=False)
+            trio.lowlevel.reschedule(task, outcome.Value(session))
+        else:
+            session.idle_since = trio.current_time()
+            self._idle.append(session)
+
+    def _refuse(self, task: trio.lowlevel.Task) -> None:
+        del self._waiters[task]
+        trio.lowlevel.reschedule(task, outcome.Error(DatabaseUnavailable()))
+
+    # Opening and closing sessions.
+
+    def _grow(self) -> None:
+        """Open one more session if somebody waits for whom none is being opened."""
+        is_full = len(self._sessions) + self._opening >= self._size_max
+        if self._nursery is not None and not is_full and self._opening < len(self._waiters):
+            self._opening += 1
+            self._nursery.start_soon(self._open_for_waiters)
+
+    async def _open_for_waiters(self) -> None:
+        try:
+            self._add(await self._open())
+        except DatabaseUnavailable as error:
+            self._note_failure(error)
+        finally:
+            self._opening -= 1
+
+    async def _open(self) -> Connection:
+        dsn = self._dsn if isinstance(self._dsn, str) else self._dsn()
+        return await Connection.open(
+            dsn,
+            timeout_s=self._connect_timeout_s,
+            statement_timeout_s=self._statement_timeout_s,
+        )
+
+    def _add(self, session: Connection) -> None:
+        self._sessions.add(session)
+        self._hand_over(session)
+
+    def _discard(self, session: Connection) -> None:
+        self._sessions.discard(session)
+        session.close()
+        self._grow()
+        if len(self._sessions) < self._size_min:
+            self._keeper_wake.set()
+
+    async def _restore(self, session: Connection) -> None:
+        await session.restore()
+        if session.is_clean:
+            self.release(session)
+        else:
+            self._discard(session)
+
+    def _note_failure(self, error: Exception) -> None:
+        """Remember why no session could be opened; without any, refuse everybody."""
+        cause = error.__cause__ or error
+        reason = str(cause).strip() or type(cause).__name__
+        if reason != self._last_error:
+            _log.warning("database not reachable", reason=reason)
+        self._last_error = reason
+        self._keeper_wake.set()
+        if self._sessions:
+            return
+        if self._ready.is_set():
+            self._ready = trio.Event()
+        for task in list(self._waiters):
+            self._refuse(task)
+
+    async def _keep(self) -> None:
+        """Connect, migrate once, then keep the minimum of sessions for ever."""
+        backoff_s = BACKOFF_FIRST_S
+        while True:
+            self._keeper_wake = trio.Event()
+            try:
+                while len(self._sessions) < self._size_min or not self.is_ready:
+                    await self._open_kept()
+                    backoff_s = BACKOFF_FIRST_S
+            except Exception as error:  # noqa: BLE001 - whatever it is, it is tried again
+                self._note_failure(error)
+                await trio.sleep(backoff_s)
+                backoff_s = min(backoff_s * 2, BACKOFF_MAX_S)
+            else:
+                await self._keeper_wake.wait()
+
+    async def _open_kept(self) -> None:
+        session = await self._open()
+        try:
+            if not self._is_migrated and self._migrate is not None:
+                await self._migrate(self._dsn if isinstance(self._dsn, str) else self._dsn())
+                self._is_migrated = True
+        except BaseException:
+            session.close()
+            raise
+        self._last_error = None
+        if not self._ready.is_set():
+            _log.info("database ready")
+            self._ready.set()
+        self._add(session)
+
+    def _stop(self) -> None:
+        self._nursery = None
+        if self._ready.is_set():
+            self._ready = trio.Event()
+        for session in self._sessions:
+            session.close()
+        self._sessions.clear()
+        self._idle.clear()
+        for task in list(self._waiters):
+            self._refuse(task)
+
+    # The watch.
+
+    async def _watch(self) -> None:
+        while True:
+            await trio.sleep(WATCH_INTERVAL_S)
+            now = trio.current_time()
+            self._refuse_late(now)
+            self._hang_up_on_silent(now)
+            await self._look_at_idle(now)
+
+    def _refuse_late(self, now: float) -> None:
+        while self._waiters:
+            task, deadline = next(iter(self._waiters.items()))
+            if deadline > now:
+                return
+            self._refuse(task)
+
+    def _hang_up_on_silent(self, now: float) -> None:
+        limit_s = self._statement_timeout_s + HANG_UP_GRACE_S
+        for session in self._sessions:
+            if session.is_waiting and now - session.busy_since > limit_s:
+                session.hang_up()
+
+    async def _look_at_idle(self, now: float) -> None:
+        """Drop idle sessions that are dead or surplus; probe the one that was idle longest."""
+        dead = [session for session in self._idle if session.has_hung_up()]
+        for session in dead:
+            self._idle.remove(session)
+            self._discard(session)
+        if not self._idle or now - self._idle[0].idle_since < PROBE_AFTER_S:
+            return
+        session = self._idle.pop(0)
+        if len(self._sessions) > self._size_min:
+            self._discard(session)
+            return
+        try:
+            await session.query(_PROBE, ())
+        except Exception:  # noqa: BLE001 - release() sees what has become of it
+            _log.info("idle database session lost")
+        finally:
+            self.release(session)

@@ -1,0 +1,128 @@
+"""SQL text made ready once per process: placeholders numbered, values dumped, rows loaded.
+
+Noun modules write psycopg's placeholders, ``%s`` or ``%(name)s``; PostgreSQL wants ``$1``. Rows
+come back as dicts in which uuids are ``str``, times are aware and in UTC, and jsonb is decoded.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import psycopg
+from psycopg.adapt import AdaptersMap, PyFormat, Transformer
+from psycopg.types.json import Jsonb, JsonbDumper, set_json_dumps, set_json_loads
+from psycopg.types.string import TextLoader
+
+from bountyexpo.observability import metrics
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from psycopg.abc import Buffer
+    from psycopg.pq.abc import PGresult
+
+    Parameters = Sequence[Any] | Mapping[str, Any]
+    Row = dict[str, Any]
+
+# Wraps a list, a scalar or a struct that is to be stored as jsonb; a plain dict needs no wrapper.
+Json = Jsonb
+
+# Statements kept ready. SQL is text in the source, so only a fault could make more of them.
+STATEMENTS_MAX = 2000
+
+_PLACEHOLDER = re.compile(r"%(?:(%)|s|\((\w+)\)s)")
+_VERB = re.compile(r"\s*(?:--[^\n]*\n\s*)*(\w+)")
+_VERBS = frozenset({"select", "insert", "update", "delete", "with"})
+
+
+def _adapters() -> AdaptersMap:
+    adapters = AdaptersMap(psycopg.adapters)
+    adapters.register_loader("uuid", TextLoader)
+    adapters.register_dumper(dict, JsonbDumper)
+    set_json_dumps(msgspec.json.encode, adapters)
+    set_json_loads(msgspec.json.decode, adapters)
+    return adapters
+
+
+_ADAPTERS = _adapters()
+
+
+class Statement:
+    """One SQL text, shared by all sessions.
+
+    Dumping and loading are synchronous, so one transformer with its warm caches serves every
+    session: nobody else can run between the dump and the send, nor between the read and the load.
+    """
+
+    __slots__ = ("_formats", "_names", "_row_makers", "_transformer", "errors", "query", "seconds")
+
+    def __init__(self, sql: str) -> None:
+        self._names: list[str] = []
+        self.query = _PLACEHOLDER.sub(self._number, sql).encode()
+        self._formats = [PyFormat.AUTO] * len(self._names)
+        self._transformer = Transformer(_ADAPTERS)
+        self._row_makers: dict[tuple[bytes | None, ...], Callable[[Sequence[Any]], Row]] = {}
+        found = _VERB.match(sql)
+        verb = found.group(1).lower() if found else ""
+        operation = verb if verb in _VERBS else "other"
+        self.seconds = metrics.DB_QUERY_MS.labels(operation)
+        self.errors = metrics.DB_ERRORS.labels(operation)
+
+    def dump(
+        self, params: Parameters
+    ) -> tuple[Sequence[Buffer | None], tuple[int, ...], Sequence[int]]:
+        """Return the values as PostgreSQL wants them, their type ids, and their formats."""
+        if not self._names:
+            return (), (), ()
+        if not isinstance(params, (tuple, list)):
+            params = [params[name] for name in self._names]  # type: ignore[call-overload]
+        transformer = self._transformer
+        values = transformer.dump_sequence(params, self._formats)
+        return values, transformer.types or (), transformer.formats or ()
+
+    def load(self, result: PGresult) -> list[Row]:
+        """Return the rows of a result."""
+        count = result.ntuples
+        if not count:
+            return []
+        self._transformer.set_pgresult(result)
+        return self._transformer.load_rows(0, count, self._row_maker(result))
+
+    def _row_maker(self, result: PGresult) -> Callable[[Sequence[Any]], Row]:
+        raw = tuple([result.fname(index) for index in range(result.nfields)])
+        maker = self._row_makers.get(raw)
+        if maker is None:
+            names = [(name or b"").decode() for name in raw]
+
+            def maker(values: Sequence[Any]) -> Row:
+                return dict(zip(names, values, strict=True))
+
+            self._row_makers[raw] = maker
+        return maker
+
+    def _number(self, found: re.Match[str]) -> str:
+        percent, name = found.groups()
+        if percent:
+            return "%"
+        if name is None:
+            self._names.append("")
+        elif name in self._names:
+            return f"${self._names.index(name) + 1}"
+        else:
+            self._names.append(name)
+        return f"${len(self._names)}"
+
+
+_statements: dict[str, Statement] = {}
+
+
+def statement(sql: str) -> Statement:
+    """Return the prepared form of a text; the same object each time."""
+    found = _statements.get(sql)
+    if found is None:
+        if len(_statements) >= STATEMENTS_MAX:
+            _statements.clear()
+        found = _statements[sql] = Statement(sql)
+    return found

@@ -1,0 +1,156 @@
+"""The durable event streams that clients follow, and how they are read back.
+
+A stream is named ``user:<id>``, ``bounty:<id>`` or ``conv:<id>``. Its events are numbered from 1
+without a hole, in the order of their commits. The numbers of most streams are handed out by the
+row of ``streams``; those of a conversation by its own row, because its ``message.new`` events are
+the rows of ``messages`` themselves and only its other events lie in ``stream_events``.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from bountyexpo.persistence.queries import Queries
+
+CONVERSATION = "conv:"
+
+# What a stream is at before its first event.
+_BEGINNING = (0, "e1")
+
+_HEADS = """
+    select stream, last_seq, epoch from streams where stream = any(%(streams)s::text[])
+    union all
+    select 'conv:' || id, last_seq, epoch from conversations where id = any(%(ids)s::uuid[])
+"""
+
+_EVENTS_AFTER = """
+    select stream, seq, type, payload, users, private, created_at,
+           coalesce((select epoch from streams s where s.stream = e.stream), 'e1') as epoch
+    from stream_events e where stream = %s and seq > %s order by seq limit %s
+"""
+
+_CONVERSATION_EVENTS_AFTER = """
+    select seq, type, payload, users, private, created_at
+    from stream_events where stream = %s and seq > %s order by seq limit %s
+"""
+
+_MESSAGES_AFTER = """
+    select m.id, m.conversation_id, m.seq, m.sender_id, m.client_message_id, m.body, m.kind,
+           m.media_url, m.reply_to, m.is_encrypted, m.created_at, c.epoch
+    from messages m join conversations c on c.id = m.conversation_id
+    where m.conversation_id = %s and m.seq > %s order by m.seq limit %s
+"""
+
+# All streams with their events are pruned by age; a client that is further behind refetches.
+_PRUNE = """
+    delete from stream_events where created_at < now() - make_interval(days => %s)
+        and stream like 'user:%%'
+"""
+
+
+class StreamEvent(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that has happened, at its place in its stream.
+
+    ``users`` are those who get it; when ``private`` nobody else may, not even on replay.
+    """
+
+    stream: str
+    seq: int
+    epoch: str
+    type: str
+    payload: dict[str, Any]
+    users: tuple[str, ...] = ()
+    private: bool = False
+    created_at: datetime
+
+
+def message_payload(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the ``message.new`` payload of a row of ``messages`` (realtime §4.6)."""
+    return {
+        "conversationId": row["conversation_id"],
+        "messageId": row["id"],
+        "clientMsgId": row["client_message_id"],
+        "senderId": row["sender_id"],
+        "text": row["body"],
+        "kind": row["kind"],
+        "mediaUrl": row["media_url"],
+        "replyTo": row["reply_to"],
+        "isEncrypted": row["is_encrypted"],
+        "createdAt": row["created_at"],
+        "status": "sent",
+    }
+
+
+async def heads(db: Queries, streams: Sequence[str]) -> dict[str, tuple[int, str]]:
+    """Return the last number and the epoch of each stream; a stream without events is at 0."""
+    ids = [name.removeprefix(CONVERSATION) for name in streams if name.startswith(CONVERSATION)]
+    rows = await db.fetch(_HEADS, {"streams": list(streams), "ids": ids})
+    found = {row["stream"]: (row["last_seq"], row["epoch"]) for row in rows}
+    return {name: found.get(name, _BEGINNING) for name in streams}
+
+
+async def read_after(db: Queries, stream: str, seq: int, limit: int) -> list[StreamEvent]:
+    """Return the events after a number, oldest first, at most ``limit``.
+
+    The caller filters private events by their ``users``.
+    """
+    if stream.startswith(CONVERSATION):
+        return await _read_conversation(db, stream, seq, limit)
+    rows = await db.fetch(_EVENTS_AFTER, (stream, seq, limit))
+    return [_event(row, stream, row["epoch"]) for row in rows]
+
+
+async def prune(db: Queries, days: int) -> int:
+    """Forget the events of user streams that are older than this; return how many."""
+    return await db.execute(_PRUNE, (days,))
+
+
+async def _read_conversation(db: Queries, stream: str, seq: int, limit: int) -> list[StreamEvent]:
+    conversation_id = stream.removeprefix(CONVERSATION)
+    messages = await db.fetch(_MESSAGES_AFTER, (conversation_id, seq, limit))
+    others = await db.fetch(_CONVERSATION_EVENTS_AFTER, (stream, seq, limit))
+    epoch = messages[0]["epoch"] if messages else (await heads(db, [stream]))[stream][1]
+    events = [message_event(row, epoch) for row in messages]
+    events += [_event(row, stream, epoch) for row in others]
+    events.sort(key=lambda event: event.seq)
+    return _without_hole(events)[:limit]
+
+
+def message_event(row: Mapping[str, Any], epoch: str, users: tuple[str, ...] = ()) -> StreamEvent:
+    """Return the ``message.new`` event of a row of ``messages``."""
+    return StreamEvent(
+        stream=f"{CONVERSATION}{row['conversation_id']}",
+        seq=row["seq"],
+        epoch=epoch,
+        type="message.new",
+        payload=message_payload(row),
+        users=users,
+        created_at=row["created_at"],
+    )
+
+
+def _event(row: Mapping[str, Any], stream: str, epoch: str) -> StreamEvent:
+    return StreamEvent(
+        stream=stream,
+        seq=row["seq"],
+        epoch=epoch,
+        type=row["type"],
+        payload=row["payload"],
+        users=tuple(row["users"]),
+        private=row["private"],
+        created_at=row["created_at"],
+    )
+
+
+def _without_hole(events: list[StreamEvent]) -> list[StreamEvent]:
+    """Cut at the first hole: the two reads are two snapshots, a commit may lie between them."""
+    for index, event in enumerate(events):
+        if index and event.seq != events[index - 1].seq + 1:
+            return events[:index]
+    return events

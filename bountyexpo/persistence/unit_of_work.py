@@ -1,0 +1,325 @@
+"""The one way in which a decision is committed: state, events, effects and audit, all or nothing.
+
+Events, effects and audit rows are collected while the transaction is open and written just before
+the commit. So the rows that hand out the numbers of a stream are locked only for that last moment,
+always in the same order, and a rollback leaves no hole.
+
+When the answer to a COMMIT is lost, nobody knows whether it happened: the caller gets
+``DatabaseUnavailable`` and may repeat the command, which is why commands are idempotent. Events of
+such a commit are not published live; clients find them by their gap in the numbers.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from contextlib import asynccontextmanager, suppress
+from typing import TYPE_CHECKING, Any, Protocol, Self
+
+import psycopg
+import trio
+
+from bountyexpo.errors import DatabaseUnavailable, InternalError
+from bountyexpo.persistence import audit, idempotency, outbox
+from bountyexpo.persistence.connection import translated
+from bountyexpo.persistence.statement import Json, statement
+from bountyexpo.persistence.streams import CONVERSATION, StreamEvent, message_event
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+    from types import TracebackType
+
+    from psycopg.pq.abc import PGresult
+
+    from bountyexpo.persistence.connection import Connection
+    from bountyexpo.persistence.statement import Parameters, Row
+
+# Writing the events and committing is not interrupted, but it is bounded.
+COMMIT_TIMEOUT_S = 15.0
+
+_TAKE_NUMBERS = """
+    insert into streams as s (stream, last_seq)
+        select stream, count(*) from input group by stream order by stream
+    on conflict (stream) do update set last_seq = s.last_seq + excluded.last_seq
+    returning s.stream, s.last_seq, s.epoch
+"""
+
+_TAKE_CONVERSATION_NUMBERS = """
+    update conversations c set last_seq = c.last_seq + wanted.rows
+    from (select stream, count(*) as rows from input group by stream) wanted
+    where c.id = substr(wanted.stream, 6)::uuid
+    returning wanted.stream, c.last_seq, c.epoch
+"""
+
+# The time is taken after the head's lock, so it never goes back along a stream.
+_WRITE_EVENTS = """
+    with input as (
+        select i.*, count(*) over (partition by stream) as total
+        from jsonb_to_recordset(%s) as i(
+            nth int, stream text, type text, payload jsonb, users uuid[], private boolean)
+    ), heads as ({take_numbers}), written as (
+        insert into stream_events (stream, seq, type, payload, users, private, created_at)
+        select i.stream, h.last_seq - i.total + i.nth, i.type, i.payload, i.users, i.private,
+               clock_timestamp()
+        from input i join heads h using (stream)
+        returning stream, seq, created_at
+    )
+    select w.stream, w.seq, w.created_at, h.epoch
+    from written w join heads h using (stream) order by w.stream, w.seq
+"""
+
+_WRITE_STREAM_EVENTS = _WRITE_EVENTS.replace("{take_numbers}", _TAKE_NUMBERS)
+_WRITE_CONVERSATION_EVENTS = _WRITE_EVENTS.replace("{take_numbers}", _TAKE_CONVERSATION_NUMBERS)
+
+_LOCK = "select pg_advisory_xact_lock(hashtextextended(%s, 0))"
+
+
+class Sessions(Protocol):
+    """What a transaction needs of the pool."""
+
+    on_commit: Callable[[list[StreamEvent]], None] | None
+    on_effects: Callable[[], None] | None
+
+    async def acquire(self) -> Connection:
+        """Take a session."""
+
+    def release(self, session: Connection) -> None:
+        """Give it back."""
+
+
+class Transaction:
+    """A database transaction: committed when its block ends well, else rolled back.
+
+    Owns a session from ``async with`` to its end. Errors are those of ``Pool.fetch``; a statement
+    that a constraint refused has doomed the transaction, unless it ran inside ``savepoint()``.
+    ``committed_events`` is filled once the commit has succeeded.
+    """
+
+    __slots__ = (
+        "_effects",
+        "_events",
+        "_numbered",
+        "_pool",
+        "_records",
+        "_session",
+        "committed_events",
+    )
+
+    def __init__(self, pool: Sessions) -> None:
+        self._pool = pool
+        self._session: Connection | None = None
+        self._events: list[dict[str, Any]] = []
+        self._numbered: list[StreamEvent] = []
+        self._effects: list[dict[str, Any]] = []
+        self._records: list[dict[str, Any]] = []
+        self.committed_events: list[StreamEvent] = []
+
+    async def __aenter__(self) -> Self:
+        assert self._session is None, "a transaction is used once"
+        self._session = await self._pool.acquire()
+        try:
+            await self._command(b"begin")
+        except BaseException:
+            self._pool.release(self._session)
+            raise
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        assert self._session is not None
+        try:
+            if error is None:
+                await self._commit()
+            elif isinstance(error, Exception) and self._session.is_alive:
+                with suppress(DatabaseUnavailable):
+                    await self._command(b"rollback")
+        finally:
+            # After a cancellation the session is still inside; the pool rolls it back aside.
+            self._pool.release(self._session)
+        if self.committed_events and self._pool.on_commit is not None:
+            self._pool.on_commit(self.committed_events)
+        if error is None and self._effects and self._pool.on_effects is not None:
+            self._pool.on_effects()
+
+    async def fetch(self, sql: str, params: Parameters = ()) -> list[Row]:
+        """Run one statement and return every row."""
+        prepared = statement(sql)
+        return prepared.load(await self._run(sql, params))
+
+    async def fetch_one(self, sql: str, params: Parameters = ()) -> Row | None:
+        """Like ``fetch``, for the first row or None."""
+        rows = await self.fetch(sql, params)
+        return rows[0] if rows else None
+
+    async def execute(self, sql: str, params: Parameters = ()) -> int:
+        """Like ``fetch``, for the number of rows that changed."""
+        return (await self._run(sql, params)).command_tuples or 0
+
+    async def lock(self, name: str) -> None:
+        """Wait until no other transaction holds this name; held until this one ends."""
+        await self._run(_LOCK, (name,))
+
+    @asynccontextmanager
+    async def savepoint(self) -> AsyncIterator[None]:
+        """Undo only this block when it fails; needed around what a constraint may refuse."""
+        await self._command(b"savepoint inner")
+        try:
+            yield
+        except Exception:
+            await self._command(b"rollback to savepoint inner")
+            raise
+        await self._command(b"release savepoint inner")
+
+    async def event(
+        self,
+        stream: str,
+        type: str,  # noqa: A002 - the wire's own name
+        payload: Mapping[str, Any],
+        *,
+        users: Sequence[str] = (),
+        private: bool = False,
+    ) -> None:
+        """Add an event to a stream; it gets its number at the commit."""
+        self._events.append(
+            {
+                "stream": stream,
+                "type": type,
+                "payload": payload,
+                "users": list(users),
+                "private": private,
+            }
+        )
+
+    def message(self, row: Mapping[str, Any], *, epoch: str, users: tuple[str, ...] = ()) -> None:
+        """Announce a row of ``messages`` that this transaction has written with its number."""
+        self._numbered.append(message_event(row, epoch, users))
+
+    async def effect(
+        self,
+        type: str,  # noqa: A002 - the outbox's own name
+        aggregate: tuple[str, str],
+        version: int,
+        payload: Mapping[str, Any],
+        *,
+        due_after_s: float = 0,
+    ) -> None:
+        """Leave an effect on the outside world for the outbox relay."""
+        self._effects.append(outbox.row(type, aggregate, version, payload, due_after_s))
+
+    async def audit(
+        self,
+        *,
+        category: str,
+        action: str,
+        actor_id: str | None,
+        target: tuple[str, str],
+        **metadata: Any,
+    ) -> None:
+        """Record who did what to whom; names of columns go there, the rest to ``metadata``."""
+        self._records.append(audit.row(category, action, actor_id, target, metadata))
+
+    async def remember(
+        self, scope: str, user_id: str, key: str, request_hash: str
+    ) -> idempotency.Stored | None:
+        """Claim an idempotency key; see ``idempotency.claim``."""
+        return await idempotency.claim(
+            self, scope=scope, user_id=user_id, key=key, request_hash=request_hash
+        )
+
+    async def store_reply(
+        self, scope: str, user_id: str, key: str, response: Any, *, status_code: int = 200
+    ) -> None:
+        """Store the reply of a claimed key; see ``idempotency.store``."""
+        await idempotency.store(
+            self,
+            scope=scope,
+            user_id=user_id,
+            key=key,
+            response=response,
+            status_code=status_code,
+        )
+
+    async def _commit(self) -> None:
+        """Write what was collected and commit; from here on a cancellation waits for the end."""
+        assert self._session is not None
+        await trio.lowlevel.checkpoint_if_cancelled()
+        if self._session.has_failed:
+            await self._command(b"rollback")
+            raise InternalError from psycopg.errors.InFailedSqlTransaction()
+        with trio.CancelScope(shield=True, deadline=trio.current_time() + COMMIT_TIMEOUT_S):
+            try:
+                written = await self._write_collected()
+                await self._command(b"commit")
+            except Exception:
+                if self._session.is_alive and not self._session.is_clean:
+                    await self._command(b"rollback")
+                raise
+            self.committed_events = written
+            return
+        raise DatabaseUnavailable  # the deadline passed; the pool gives the session up
+
+    async def _write_collected(self) -> list[StreamEvent]:
+        if self._effects:
+            await self._run(outbox.WRITE, (Json(self._effects),))
+        if self._records:
+            await self._run(audit.WRITE, (Json(self._records),))
+        in_conversations = [e for e in self._events if e["stream"].startswith(CONVERSATION)]
+        in_streams = [e for e in self._events if not e["stream"].startswith(CONVERSATION)]
+        written = list(self._numbered)
+        if in_conversations:
+            written += await self._write_events(_WRITE_CONVERSATION_EVENTS, in_conversations)
+        if in_streams:
+            written += await self._write_events(_WRITE_STREAM_EVENTS, in_streams)
+        return written
+
+    async def _write_events(self, sql: str, events: list[dict[str, Any]]) -> list[StreamEvent]:
+        nth: Counter[str] = Counter()
+        for event in events:
+            nth[event["stream"]] += 1
+            event["nth"] = nth[event["stream"]]
+        rows = await self.fetch(sql, (Json(events),))
+        if len(rows) != len(events):
+            raise InternalError from LookupError("an event names a conversation that is not there")
+        in_order = sorted(events, key=lambda event: (event["stream"], event["nth"]))
+        by_stream = sorted(rows, key=lambda row: (row["stream"], row["seq"]))
+        return [
+            StreamEvent(
+                stream=row["stream"],
+                seq=row["seq"],
+                epoch=row["epoch"],
+                type=event["type"],
+                payload=event["payload"],
+                users=tuple(event["users"]),
+                private=event["private"],
+                created_at=row["created_at"],
+            )
+            for event, row in zip(in_order, by_stream, strict=True)
+        ]
+
+    async def _run(self, sql: str, params: Parameters) -> PGresult:
+        assert self._session is not None, "the transaction is not open"
+        prepared = statement(sql)
+        began = trio.current_time()
+        try:
+            return await self._session.query(prepared, params)
+        except Exception as error:
+            prepared.errors.inc()
+            meaning = translated(error)
+            if meaning is error:
+                raise
+            raise meaning from error
+        finally:
+            prepared.seconds.observe((trio.current_time() - began) * 1000)
+
+    async def _command(self, sql: bytes) -> None:
+        assert self._session is not None
+        try:
+            await self._session.command(sql)
+        except Exception as error:
+            meaning = translated(error)
+            if meaning is error:
+                raise
+            raise meaning from error

