@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import msgspec
 
+from bountyexpo.domain.ids import new_id
 from bountyexpo.errors import NotAuthenticated
 
 if TYPE_CHECKING:
@@ -13,9 +14,15 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from bountyexpo.domain.identity import Identity
+    from bountyexpo.operations.catalogue import Route
     from bountyexpo.operations.rate_limits import RateLimiter
 
 Transport = Literal["rest", "socket"]
+
+
+def new_request_id() -> str:
+    """Return a fresh request id."""
+    return f"req_{new_id()}"
 
 
 class RawReply(msgspec.Struct, frozen=True, kw_only=True):
@@ -73,6 +80,7 @@ class Call:
         "reply_headers",
         "reply_status",
         "request_id",
+        "route",
         "services",
         "transport",
     )
@@ -93,6 +101,8 @@ class Call:
         self.identity = identity
         self.peer = peer
         self.headers_in: Mapping[str, str] = headers_in or {}
+        # The route that was asked for; an old one may have an envelope of its own.
+        self.route: Route | None = None
         self.idempotency_key: str | None = None
         self.reply_status: int | None = None
         self.reply_headers: dict[str, str] = {}

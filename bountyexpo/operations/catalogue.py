@@ -78,6 +78,8 @@ WRITE = RateClass("write", per_user=Limit(60, 60))
 SEARCH = RateClass("search", per_user=Limit(120, 60), per_address=Limit(3000, 60))
 AUTH = RateClass("auth", per_address=Limit(5, 900), per_identifier=Limit(5, 900))
 PAYMENT = RateClass("payment", per_user=Limit(10, 60, burst=20))
+# Messages of one user, over either transport (realtime §4.8).
+MESSAGE = RateClass("message", per_user=Limit(5, 1, burst=20))
 UNLIMITED = RateClass("unlimited")
 
 
@@ -123,6 +125,11 @@ class Operation:
     list_fields: frozenset[str] = frozenset()
 
     @property
+    def routes(self) -> tuple[Route, ...]:
+        """The present route, if any, and the old ones."""
+        return (*([self.route] if self.route else []), *self.aliases)
+
+    @property
     def method(self) -> str | None:
         """The HTTP method, or None for an operation of the socket only."""
         return self.route.method if self.route else None
@@ -131,6 +138,15 @@ class Operation:
     def path(self) -> str | None:
         """The HTTP path template, or None for an operation of the socket only."""
         return self.route.path if self.route else None
+
+    def canonical(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        """Return ``arguments`` under their present names; a present name wins over an old one."""
+        named = dict(arguments)
+        for alias, canonical in self.aliased_fields.items():
+            if alias in named:
+                value = named.pop(alias)
+                named.setdefault(canonical, value)
+        return named
 
     @property
     def area(self) -> str:
@@ -192,8 +208,7 @@ class Catalogue:
             raise CatalogueError(f"{operation.name} is declared twice")
         if operation.frame is not None and operation.frame in self._by_frame:
             raise CatalogueError(f"{operation.name}: frame {operation.frame} is taken")
-        routes = (*([operation.route] if operation.route else []), *operation.aliases)
-        for route in routes:
+        for route in operation.routes:
             owner = self._by_shape.setdefault(route.shape, operation)
             if owner is not operation:
                 raise CatalogueError(f"{operation.name}: {route} belongs to {owner.name}")
@@ -258,10 +273,11 @@ def _check(built: Operation) -> None:
         raise CatalogueError(f"{built.name} has no docstring to describe it")
     if built.route is None and built.frame is None and built.aliases:
         raise CatalogueError(f"{built.name} has old routes but no present one")
-    for route in (*([built.route] if built.route else []), *built.aliases):
+    for route in built.routes:
+        # Only an old route may use an old name.
+        names = {} if route == built.route else built.aliased_fields
         for parameter in route.parameters:
-            known = built.aliased_fields.get(parameter, parameter)
-            if known not in built.fields:
+            if names.get(parameter, parameter) not in built.fields:
                 raise CatalogueError(f"{built.name}: {route} names no field {parameter!r}")
     for alias, canonical in built.aliased_fields.items():
         if canonical not in built.fields or alias in built.fields:

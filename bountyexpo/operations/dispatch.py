@@ -61,7 +61,8 @@ async def dispatch(operation: Operation, call: Call, arguments: Mapping[str, Any
         check_access(operation, call.identity)
         check_shape(arguments)
         _check_rate(operation, call, arguments)
-        named = _canonical_names(operation, call, arguments)
+        named = operation.canonical(arguments)
+        _take_idempotency_key(operation, call, named)
         if operation.request is None:
             return await operation.handler(call)
         return await operation.handler(call, decode(operation, named, call.transport))
@@ -201,23 +202,20 @@ def _identifier(operation: Operation, arguments: Mapping[str, Any]) -> str | Non
     return None
 
 
-def _canonical_names(
-    operation: Operation, call: Call, arguments: Mapping[str, Any]
-) -> dict[str, Any]:
-    """Replace old names by present ones and take out an idempotency key sent as a field."""
-    named = dict(arguments)
-    for alias, canonical in operation.aliased_fields.items():
-        if alias in named:
-            value = named.pop(alias)
-            named.setdefault(canonical, value)
+def _take_idempotency_key(operation: Operation, call: Call, named: dict[str, Any]) -> None:
+    """Move a key that was sent as a field to where a key of the header would be."""
     for name in IDEMPOTENCY_FIELDS:
         if name in named and name not in operation.fields:
-            key = named.pop(name)
-            call.idempotency_key = call.idempotency_key or _idempotency_key(key)
-    return named
+            key = check_idempotency_key(named.pop(name))
+            call.idempotency_key = call.idempotency_key or key
 
 
-def _idempotency_key(key: Any) -> str | None:
+def check_idempotency_key(key: Any) -> str | None:
+    """Return the key, or None for none.
+
+    Raises:
+        InvalidRequest: it is too long or not text.
+    """
     if key is None or key == "":
         return None
     if not isinstance(key, str) or len(key) > IDEMPOTENCY_KEY_MAX:

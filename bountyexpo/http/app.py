@@ -1,0 +1,140 @@
+"""The Quart application: the routes of the catalogue, the pages, the webhooks.
+
+Every route is a few lines around a plain function from request data to response data; what Quart
+itself refuses (no such route, wrong method, too large a body) is answered in the same shape.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any, cast
+
+from quart import Response, request
+from quart_trio import QuartTrio
+from werkzeug.exceptions import HTTPException
+
+from bountyexpo.errors import BountyExpoError, InternalError, InvalidRequest, NotFound, TooLarge
+from bountyexpo.http.binding import BODY_BYTES_MAX, respond
+from bountyexpo.http.docs import pages
+from bountyexpo.http.exchange import answer
+from bountyexpo.http.headers import SECURITY_HEADERS, preflight_headers
+from bountyexpo.http.health import EDGE
+from bountyexpo.http.messages import HttpRequest, HttpResponse
+from bountyexpo.http.problem import MethodNotAllowed, RequestTooSlow, UnsupportedMediaType
+from bountyexpo.http.webhooks import STRIPE_PATHS, receive_stripe
+from bountyexpo.operations.catalogue import CATALOGUE, PATH_PARAMETER, Catalogue, Route
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from bountyexpo.operations.call import Call
+
+    Respond = Callable[[HttpRequest, Any], Awaitable[HttpResponse]]
+
+# A client may take this long to send its body, in seconds.
+BODY_TIMEOUT_S = 30
+
+REFUSALS: dict[int, type[BountyExpoError]] = {
+    400: InvalidRequest,
+    404: NotFound,
+    405: MethodNotAllowed,
+    408: RequestTooSlow,
+    413: TooLarge,
+    415: UnsupportedMediaType,
+}
+
+
+def create_app(services: Any, catalogue: Catalogue = CATALOGUE) -> QuartTrio:
+    """Build the application that serves ``catalogue`` with ``services`` (operations/call.py)."""
+    app = QuartTrio("bountyexpo", static_folder=None)
+    app.config["MAX_CONTENT_LENGTH"] = BODY_BYTES_MAX
+    app.config["BODY_TIMEOUT"] = BODY_TIMEOUT_S
+    # A redirect to the "right" spelling would lose the body of a POST.
+    app.url_map.strict_slashes = False
+    app.url_map.merge_slashes = False
+    for operation in (*EDGE.all(), *catalogue.all()):
+        for route in operation.routes:
+            _mount(app, services, route, partial(respond, operation))
+    for path in STRIPE_PATHS:
+        _mount(app, services, Route("POST", path), receive_stripe)
+    for path, page in pages(catalogue, EDGE).items():
+        _mount(app, services, Route("GET", path), partial(_show, page))
+    _answer_the_rest(app, services)
+    return app
+
+
+def _mount(app: QuartTrio, services: Any, route: Route, respond_to: Respond) -> None:
+    async def view(**parameters: str) -> Response:
+        data = await _read(route, parameters, with_body=True)
+        return _to_quart(await respond_to(data, services))
+
+    app.add_url_rule(
+        PATH_PARAMETER.sub(r"<\1>", route.path),
+        endpoint=str(route),
+        view_func=view,
+        methods=[route.method],
+        provide_automatic_options=False,
+    )
+
+
+def _answer_the_rest(app: QuartTrio, services: Any) -> None:
+    """Preflights, and whatever Quart refuses before a route is reached."""
+
+    async def preflight() -> Response | None:
+        if request.method != "OPTIONS":
+            return None
+        origin = request.headers.get("origin")
+        cors = preflight_headers(origin, services.settings.allowed_origins)
+        return _to_quart(HttpResponse(204, {**SECURITY_HEADERS, **cors}, b""))
+
+    async def refuse(refusal: HTTPException) -> Response:
+        data = await _read(None, {}, with_body=False)
+        response = await answer(data, services, partial(_raise, _translate(refusal)))
+        valid_methods = getattr(refusal, "valid_methods", None)
+        if valid_methods:
+            response.headers["allow"] = ", ".join(sorted(valid_methods))
+        return _to_quart(response)
+
+    app.before_request(preflight)
+    app.register_error_handler(HTTPException, refuse)
+
+
+async def _read(route: Route | None, parameters: dict[str, str], *, with_body: bool) -> HttpRequest:
+    body = cast("bytes", await request.get_data(cache=False)) if with_body else b""
+    return HttpRequest(
+        method=request.method,
+        path=request.path,
+        route=route,
+        path_parameters=parameters,
+        query=request.query_string.decode("latin-1"),
+        headers={name.lower(): value for name, value in request.headers.items()},
+        body=body,
+        peer=_host(request.remote_addr),
+    )
+
+
+def _host(address: str | None) -> str:
+    """Return the address without a port: servers differ in what they report."""
+    text = address or ""
+    return text.rpartition(":")[0] if text.count(":") == 1 else text
+
+
+def _to_quart(response: HttpResponse) -> Response:
+    return Response(response.body, response.status, response.headers)
+
+
+async def _show(page: HttpResponse, data: HttpRequest, services: Any) -> HttpResponse:
+    async def produce(_data: HttpRequest, _call: Call) -> HttpResponse:
+        return HttpResponse(page.status, dict(page.headers), page.body)
+
+    return await answer(data, services, produce)
+
+
+async def _raise(error: BountyExpoError, _data: HttpRequest, _call: Call) -> HttpResponse:
+    raise error
+
+
+def _translate(refusal: HTTPException) -> BountyExpoError:
+    if refusal.code == 404:
+        return NotFound("There is nothing at this address.")
+    return REFUSALS.get(refusal.code or 500, InternalError)()

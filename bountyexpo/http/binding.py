@@ -1,0 +1,119 @@
+"""The HTTP binding of an operation: a plain function from request data to response data.
+
+It knows nothing of the server that read the request, so an operation behaves the same behind every
+door, and one test covers them all.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl
+
+import msgspec
+
+from bountyexpo.errors import InvalidRequest, TooLarge
+from bountyexpo.http.exchange import answer, identify, identify_leniently
+from bountyexpo.http.headers import deprecation_headers
+from bountyexpo.http.messages import HttpRequest, HttpResponse
+from bountyexpo.http.problem import UnsupportedMediaType
+from bountyexpo.observability import metrics
+from bountyexpo.operations.call import RawReply
+from bountyexpo.operations.catalogue import Access
+from bountyexpo.operations.dispatch import check_idempotency_key, dispatch
+
+if TYPE_CHECKING:
+    from bountyexpo.operations.call import Call
+    from bountyexpo.operations.catalogue import Operation
+
+# Bodies and queries beyond these are refused unread (operations §13).
+BODY_BYTES_MAX = 1024 * 1024
+QUERY_BYTES_MAX = 8 * 1024
+QUERY_FIELDS_MAX = 200
+
+JSON = "application/json"
+
+
+async def respond(operation: Operation, request: HttpRequest, services: Any) -> HttpResponse:
+    """Carry out ``operation`` for one request; never raises but for cancellation."""
+    return await answer(request, services, partial(_perform, operation))
+
+
+async def _perform(operation: Operation, request: HttpRequest, call: Call) -> HttpResponse:
+    path = operation.canonical(request.path_parameters)
+    headers = deprecation_headers(operation, request.route, path)
+    call.reply_headers.update(headers)
+    if headers and request.route is not None:
+        metrics.DEPRECATED_CALLS.labels(request.route.path).inc()
+    is_open = operation.access is Access.ANYONE
+    call.identity = await (identify_leniently(call) if is_open else identify(call))
+    call.idempotency_key = check_idempotency_key(request.headers.get("idempotency-key"))
+    # Path wins over body wins over query: what names the thing cannot be contradicted.
+    arguments = parse_query(operation, request.query) | operation.canonical(parse_body(request))
+    reply = await dispatch(operation, call, arguments | path)
+    return encode_reply(call.reply_status or operation.status, reply)
+
+
+def parse_body(request: HttpRequest) -> dict[str, Any]:
+    """Return the object in the body; no body is an empty object.
+
+    Raises:
+        TooLarge, UnsupportedMediaType, InvalidRequest: it cannot be used.
+    """
+    if len(request.body) > BODY_BYTES_MAX:
+        raise TooLarge
+    if not request.body.strip():
+        return {}
+    media_type = request.headers.get("content-type", JSON).partition(";")[0].strip().lower()
+    if media_type != JSON and not media_type.endswith("+json"):
+        raise UnsupportedMediaType
+    try:
+        body = msgspec.json.decode(request.body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise InvalidRequest("The body is not valid JSON.", code="INVALID_JSON") from None
+    if body is None:
+        return {}
+    if not isinstance(body, dict):
+        raise InvalidRequest("The body must be a JSON object.", code="INVALID_JSON")
+    return body
+
+
+def parse_query(operation: Operation, query: str) -> dict[str, Any]:
+    """Return the query parameters that the operation knows; unknown and empty ones are dropped.
+
+    Raises:
+        InvalidRequest: it is not a well-formed query, or an endless one.
+    """
+    if not query:
+        return {}
+    if len(query) > QUERY_BYTES_MAX:
+        raise InvalidRequest("The address is too long.")
+    try:
+        pairs = parse_qsl(query, errors="strict", max_num_fields=QUERY_FIELDS_MAX)
+    except ValueError:
+        raise InvalidRequest("The query in the address is not valid.") from None
+    given: dict[str, list[str]] = {}
+    for raw_name, value in pairs:
+        name = raw_name.removesuffix("[]")
+        canonical = operation.aliased_fields.get(name, name)
+        if canonical in operation.fields:
+            given.setdefault(canonical, []).append(value)
+    return {
+        name: _split(values) if name in operation.list_fields else values[-1]
+        for name, values in given.items()
+    }
+
+
+def encode_reply(status: int, reply: Any) -> HttpResponse:
+    """Write a handler's reply; clients parse every body as JSON, so there is always one."""
+    if isinstance(reply, RawReply):
+        return HttpResponse(status, {"content-type": reply.content_type}, reply.body)
+    body = msgspec.json.encode({"success": True} if reply is None else reply)
+    return HttpResponse(status, {"content-type": JSON}, body)
+
+
+def _split(values: list[str]) -> list[str]:
+    """Read both ways of writing a list: repeated, or separated by commas."""
+    if len(values) == 1:
+        return [item for item in values[0].split(",") if item]
+    return values

@@ -1,0 +1,191 @@
+"""The reference pages: OpenAPI, the REST page and the socket page, made once at start-up.
+
+They work without any other site: no script, no font, one inline style that the content policy
+admits by its hash.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from functools import cache
+from importlib import resources
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from bountyexpo import __version__
+from bountyexpo.errors import BountyExpoError
+from bountyexpo.http.messages import HttpResponse
+from bountyexpo.operations import socket_reference
+from bountyexpo.operations.openapi import REFERENCE, describe, rate_text, request_fields
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from bountyexpo.operations.catalogue import Catalogue, Operation
+
+# A page of the reference may be kept this long, in seconds; it changes with a release only.
+PAGE_MAX_AGE_S = 300
+
+EXAMPLES: dict[str, Any] = {
+    "string": "…",
+    "integer": 1,
+    "number": 1.5,
+    "boolean": True,
+    "array": [],
+    "object": {},
+}
+
+
+def pages(*catalogues: Catalogue) -> dict[str, HttpResponse]:
+    """Return the finished pages by path."""
+    operations = [operation for catalogue in catalogues for operation in catalogue.all()]
+    document = describe(operations)
+    environment = _environment()
+    style = (resources.files("bountyexpo.http") / "templates" / "style.css").read_text()
+    common = {"style": style, "version": __version__}
+    rest = environment.get_template("docs.html").render(
+        areas=_areas(operations, document), errors=_errors(), **common
+    )
+    frames = [operation for operation in operations if operation.frame is not None]
+    socket = environment.get_template("socket.html").render(
+        operations=frames, reference=socket_reference, **common
+    )
+    return {
+        "/openapi.json": HttpResponse(
+            200, _headers("application/json", None), msgspec.json.encode(document)
+        ),
+        "/docs": HttpResponse(200, _headers("text/html; charset=utf-8", style), rest.encode()),
+        "/docs/socket": HttpResponse(
+            200, _headers("text/html; charset=utf-8", style), socket.encode()
+        ),
+    }
+
+
+@cache
+def _environment() -> Environment:
+    return Environment(
+        loader=PackageLoader("bountyexpo.http"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+def _headers(content_type: str, style: str | None) -> dict[str, str]:
+    headers = {
+        "content-type": content_type,
+        "cache-control": f"public, max-age={PAGE_MAX_AGE_S}",
+    }
+    if style is not None:
+        digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+        headers["content-security-policy"] = (
+            f"default-src 'none'; style-src 'sha256-{digest}'; "
+            "frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+        )
+    return headers
+
+
+def _areas(
+    operations: list[Operation], document: dict[str, Any]
+) -> dict[str, list[dict[str, Any]]]:
+    areas: dict[str, list[dict[str, Any]]] = {}
+    for operation in operations:
+        if operation.route is not None:
+            areas.setdefault(operation.area, []).append(_entry(operation, document))
+    return dict(sorted(areas.items()))
+
+
+def _entry(operation: Operation, document: dict[str, Any]) -> dict[str, Any]:
+    assert operation.route is not None
+    properties = _resolve({"$ref": _component(operation)}, document).get("properties", {})
+    return {
+        "operation": operation,
+        "rate": rate_text(operation.rate),
+        "fields": [
+            (name, place, required, _kind(properties.get(name, {})))
+            for name, place, required in request_fields(operation)
+        ],
+        "curl": _curl(operation, properties, document),
+    }
+
+
+def _component(operation: Operation) -> str:
+    return REFERENCE.format(name=operation.request.__name__ if operation.request else "")
+
+
+def _resolve(schema: dict[str, Any], document: dict[str, Any]) -> dict[str, Any]:
+    """Follow a reference to its component; anything else is returned as it is."""
+    name = schema.get("$ref", "").rpartition("/")[2]
+    resolved: dict[str, Any] = document["components"]["schemas"].get(name, {}) if name else schema
+    return resolved
+
+
+def _kind(schema: dict[str, Any]) -> str:
+    """Say the type of a field in a few words."""
+    if "$ref" in schema:
+        return str(schema["$ref"]).rpartition("/")[2]
+    if "anyOf" in schema:
+        return " or ".join(_kind(option) for option in schema["anyOf"])
+    if "enum" in schema:
+        return " | ".join(str(value) for value in schema["enum"])
+    kind = schema.get("format") or schema.get("type", "any")
+    bounds = [
+        f"{label} {schema[key]}"
+        for key, label in (
+            ("minLength", "min"),
+            ("maxLength", "max"),
+            ("minimum", "≥"),
+            ("maximum", "≤"),
+        )
+        if key in schema
+    ]
+    return ", ".join([str(kind), *bounds])
+
+
+def _curl(operation: Operation, properties: dict[str, Any], document: dict[str, Any]) -> str:
+    assert operation.route is not None
+    fields = request_fields(operation)
+    query = [name for name, place, required in fields if place == "query" and required]
+    path = operation.route.path + ("?" + "&".join(f"{name}=…" for name in query) if query else "")
+    lines = [f'curl -X {operation.route.method} "$URL{path}"']
+    if operation.access.value != "anyone":
+        lines.append('-H "authorization: Bearer $TOKEN"')
+    body = {
+        name: _example(properties.get(name, {}), document)
+        for name, place, required in fields
+        if place == "body" and required
+    }
+    if body:
+        text = msgspec.json.encode(body).decode()
+        lines += ['-H "content-type: application/json"', f"-d '{text}'"]
+    return " \\\n  ".join(lines)
+
+
+def _example(schema: dict[str, Any], document: dict[str, Any]) -> Any:
+    schema = _resolve(schema, document)
+    if "enum" in schema:
+        return schema["enum"][0]
+    if "anyOf" in schema:
+        return _example(schema["anyOf"][0], document)
+    return EXAMPLES.get(schema.get("type", "string"))
+
+
+def _errors() -> list[tuple[str, int, str]]:
+    """List code, status and text of each error, one line per code."""
+    lines = {error.code: (error.code, error.status, _sentence(error)) for error in _tree()}
+    return sorted(lines.values(), key=lambda line: (line[1], line[0]))
+
+
+def _sentence(error: type[BountyExpoError]) -> str:
+    return (error.__doc__ or "").partition("\n")[0]
+
+
+def _tree(root: type[BountyExpoError] = BountyExpoError) -> Iterator[type[BountyExpoError]]:
+    for child in root.__subclasses__():
+        if child.__module__.startswith("bountyexpo."):
+            yield child
+            yield from _tree(child)

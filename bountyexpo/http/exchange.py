@@ -1,0 +1,107 @@
+"""The shell around every response: request id, errors, headers, metrics, log context.
+
+``answer`` is used for catalogue operations and for the few pages and hooks that are none, so that
+nothing behind any door can forget a header or leak an exception.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from bountyexpo.errors import BountyExpoError, NotAuthenticated
+from bountyexpo.http.headers import SECURITY_HEADERS, cors_headers, sane_request_id
+from bountyexpo.http.peer import client_address
+from bountyexpo.http.problem import problem
+from bountyexpo.observability import logs, metrics
+from bountyexpo.operations.call import Call, new_request_id
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from bountyexpo.domain.identity import Identity
+    from bountyexpo.http.messages import HttpRequest, HttpResponse
+
+# The label of whatever matches no route: a raw path would make a series for each typing mistake.
+UNMATCHED = "unmatched"
+
+log = logs.get_logger(__name__)
+
+
+async def answer(
+    request: HttpRequest,
+    services: Any,
+    produce: Callable[[HttpRequest, Call], Awaitable[HttpResponse]],
+) -> HttpResponse:
+    """Return what ``produce`` makes of the request, or the problem it ran into."""
+    started = services.clock.monotonic()
+    headers = request.headers
+    call = Call(
+        services,
+        request_id=sane_request_id(headers.get("x-request-id")) or new_request_id(),
+        peer=client_address(request.peer, headers, services.settings.trusted_proxies),
+        headers_in=headers,
+    )
+    call.route = request.route
+    with logs.bind(request_id=call.request_id):
+        response = await _attempt(request, call, produce)
+    response.headers = {
+        **SECURITY_HEADERS,
+        **cors_headers(headers.get("origin"), services.settings.allowed_origins),
+        **response.headers,
+        **call.reply_headers,
+        "x-request-id": call.request_id,
+    }
+    _count(request, response.status, (services.clock.monotonic() - started) * 1000)
+    return response
+
+
+async def identify(call: Call) -> Identity | None:
+    """Return who sent the request's bearer token, or None when there is no token.
+
+    Raises:
+        NotAuthenticated: the token is not good.
+        Unavailable: it cannot be checked at present.
+    """
+    scheme, _, token = call.headers_in.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not token.strip():
+        return None
+    identity: Identity = await call.services.verifier.verify(token.strip())
+    return identity
+
+
+async def identify_leniently(call: Call) -> Identity | None:
+    """Like ``identify``, but a bad token is no token: public things stay public.
+
+    Clients without a session send the public key as a bearer token, and an app whose session has
+    run out may still look around or sign out.
+    """
+    try:
+        return await identify(call)
+    except NotAuthenticated:
+        return None
+
+
+async def _attempt(
+    request: HttpRequest,
+    call: Call,
+    produce: Callable[[HttpRequest, Call], Awaitable[HttpResponse]],
+) -> HttpResponse:
+    try:
+        return await produce(request, call)
+    except BountyExpoError as error:
+        return problem(error, request_id=call.request_id, now=call.services.clock.now())
+    except Exception as error:
+        # The caller learns nothing of it, the log everything.
+        log.exception("request_failed", method=request.method, path=request.path)
+        return problem(error, request_id=call.request_id, now=call.services.clock.now())
+
+
+def _count(request: HttpRequest, status: int, elapsed_ms: float) -> None:
+    path = request.route.path if request.route else UNMATCHED
+    method = request.method if request.route else "ANY"
+    metrics.HTTP_REQUESTS.labels(method, path, status).inc()
+    metrics.HTTP_DURATION_MS.labels(method, path).observe(elapsed_ms)
+    if status >= 500:
+        metrics.HTTP_ERRORS.labels(method, path, status).inc()
+    elif status >= 400:
+        metrics.HTTP_CLIENT_ERRORS.labels(method, path, status).inc()

@@ -1,0 +1,99 @@
+"""The headers that every response carries: security, CORS, deprecation (operations §13)."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from bountyexpo.operations.catalogue import Operation, Route
+
+# Nothing of an API reply may be loaded, framed or run by a page.
+API_CONTENT_POLICY = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'"
+
+SECURITY_HEADERS = {
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+    "strict-transport-security": "max-age=31536000; includeSubDomains; preload",
+    "referrer-policy": "strict-origin-when-cross-origin",
+    "permissions-policy": "payment=(self), geolocation=(), camera=(), microphone=()",
+    "content-security-policy": API_CONTENT_POLICY,
+    "cross-origin-opener-policy": "same-origin",
+    # Replies are about their caller; a handler that knows better sets its own.
+    "cache-control": "no-store",
+}
+
+# How long a browser may remember a preflight, in seconds.
+PREFLIGHT_MAX_AGE_S = 600
+
+CORS_METHODS = "GET, POST, PUT, PATCH, DELETE, OPTIONS"
+CORS_REQUEST_HEADERS = (
+    "authorization, apikey, x-client-info, content-type, idempotency-key, x-request-id"
+)
+CORS_EXPOSED_HEADERS = (
+    "x-request-id, retry-after, ratelimit-limit, ratelimit-remaining, ratelimit-reset, "
+    "idempotent-replayed, deprecation, sunset, link"
+)
+
+# Old paths answer at least until this moment.
+SUNSET = "Fri, 31 Dec 2027 23:59:59 GMT"
+
+# A request id of the client is repeated only when it can harm neither a header nor a log.
+SANE_REQUEST_ID = re.compile(r"[A-Za-z0-9_.:\-]{1,128}")
+
+
+def cors_headers(origin: str | None, allowed: tuple[str, ...]) -> dict[str, str]:
+    """Return the headers that let a listed origin read the response.
+
+    A request without an origin comes from the mobile app or a server and needs none. Credentials
+    are only ever allowed to an origin that is listed by name.
+    """
+    if not allowed:
+        return {}
+    headers = {"vary": "Origin"}
+    if origin is None:
+        return headers
+    if origin in allowed:
+        headers["access-control-allow-origin"] = origin
+        headers["access-control-allow-credentials"] = "true"
+    elif "*" in allowed:
+        headers["access-control-allow-origin"] = "*"
+    else:
+        return headers
+    headers["access-control-expose-headers"] = CORS_EXPOSED_HEADERS
+    return headers
+
+
+def preflight_headers(origin: str | None, allowed: tuple[str, ...]) -> dict[str, str]:
+    """Return the headers of the answer to an OPTIONS request."""
+    headers = cors_headers(origin, allowed)
+    if "access-control-allow-origin" in headers:
+        headers["access-control-allow-methods"] = CORS_METHODS
+        headers["access-control-allow-headers"] = CORS_REQUEST_HEADERS
+        headers["access-control-max-age"] = str(PREFLIGHT_MAX_AGE_S)
+    return headers
+
+
+def deprecation_headers(
+    operation: Operation, asked: Route | None, arguments: Mapping[str, str]
+) -> dict[str, str]:
+    """Return the headers that say an old path was used, and which one replaces it (§4.7)."""
+    if asked is None or operation.route is None or asked == operation.route:
+        return {}
+    successor = operation.route.path
+    for name in operation.route.parameters:
+        if SANE_REQUEST_ID.fullmatch(arguments.get(name, "")):
+            successor = successor.replace(f"{{{name}}}", arguments[name])
+    return {
+        "deprecation": "true",
+        "sunset": SUNSET,
+        "link": f'<{successor}>; rel="successor-version"',
+        "x-deprecated": "true",
+    }
+
+
+def sane_request_id(given: str | None) -> str | None:
+    """Return the client's request id when it may be repeated."""
+    return given if given is not None and SANE_REQUEST_ID.fullmatch(given) else None

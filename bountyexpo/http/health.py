@@ -1,0 +1,107 @@
+"""Health, metrics, the supervisor tree and the index: what operators and probes ask for.
+
+They are operations of a small catalogue of the edge's own, so they are answered and documented
+like all others. None of them waits for anything, and none is limited: a probe that is refused
+would take a healthy service out of rotation.
+"""
+
+from __future__ import annotations
+
+import hmac
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+from bountyexpo import __version__
+from bountyexpo.errors import NotAllowed
+from bountyexpo.http.peer import is_local
+from bountyexpo.http.problem import timestamp
+from bountyexpo.observability import metrics
+from bountyexpo.operations.call import RawReply
+from bountyexpo.operations.catalogue import ADMIN, ANYONE, UNLIMITED, Catalogue
+
+if TYPE_CHECKING:
+    from bountyexpo.operations.call import Call
+
+SERVICE_NAME = "bountyexpo-api"
+
+# What a probe waits before it asks a service that is not ready again, in seconds.
+NOT_READY_RETRY_S = "1"
+
+EDGE = Catalogue()
+
+
+@EDGE.operation("health.status", http="GET /health", access=ANYONE, rate=UNLIMITED)
+async def status(call: Call) -> dict[str, Any]:
+    """Tell that the process answers, and which version it is."""
+    settings = call.services.settings
+    return {
+        "status": "ok",
+        "timestamp": timestamp(call.services.clock.now()),
+        "version": __version__,
+        "service": SERVICE_NAME,
+        "stripeConfigured": settings.stripe_secret_key is not None,
+        "supabaseConfigured": settings.supabase_url is not None,
+    }
+
+
+@EDGE.operation("health.livez", http="GET /livez", access=ANYONE, rate=UNLIMITED)
+@EDGE.operation("health.live", http="GET /health/live", access=ANYONE, rate=UNLIMITED)
+async def live(call: Call) -> dict[str, bool]:  # noqa: ARG001
+    """Tell that the process is alive."""
+    return {"alive": True}
+
+
+@EDGE.operation("health.readyz", http="GET /readyz", access=ANYONE, rate=UNLIMITED)
+@EDGE.operation("health.ready", http="GET /health/ready", access=ANYONE, rate=UNLIMITED)
+async def ready(call: Call) -> dict[str, Any]:
+    """Tell whether the service can take requests; 503 while it starts, drains or has no storage."""
+    reason = call.services.readiness()
+    if reason is None:
+        return {"ready": True}
+    call.reply_status = HTTPStatus.SERVICE_UNAVAILABLE
+    call.reply_headers["retry-after"] = NOT_READY_RETRY_S
+    return {"ready": False, "error": reason}
+
+
+@EDGE.operation("metrics.page", http="GET /metrics", access=ANYONE, rate=UNLIMITED)
+async def metrics_page(call: Call) -> RawReply:
+    """Return all metrics as Prometheus text.
+
+    Open on this machine, with the token of the settings, and to administrators.
+    """
+    if not _may_read_metrics(call):
+        raise NotAllowed("Reading this needs the metrics token.")
+    return RawReply(body=metrics.render(), content_type=metrics.CONTENT_TYPE)
+
+
+@EDGE.operation("debug.tree", http="GET /debug/tree", access=ADMIN, rate=UNLIMITED)
+async def tree(call: Call) -> Any:
+    """Return the running supervisor tree: states, restarts, mailboxes, last errors."""
+    return call.services.tree()
+
+
+@EDGE.operation("index", http="GET /", access=ANYONE, rate=UNLIMITED)
+async def index(call: Call) -> dict[str, Any]:  # noqa: ARG001
+    """Say what this service is and where things are."""
+    return {
+        "message": "BOUNTYExpo API",
+        "version": __version__,
+        "endpoints": {
+            "health": "GET /health",
+            "docs": "GET /docs",
+            "openapi": "GET /openapi.json",
+            "socket": "GET /v1/socket",
+            "bounties": "GET /api/bounties",
+            "createBounty": "POST /api/bounties",
+            "acceptBounty": "POST /bounties/{bountyId}/accept",
+            "completeBounty": "POST /bounties/{bountyId}/complete",
+        },
+    }
+
+
+def _may_read_metrics(call: Call) -> bool:
+    if is_local(call.peer, call.headers_in) or call.is_admin:
+        return True
+    expected = call.services.settings.metrics_token
+    _, _, given = call.headers_in.get("authorization", "").partition(" ")
+    return expected is not None and hmac.compare_digest(given.encode(), expected.encode())

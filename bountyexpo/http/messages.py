@@ -1,0 +1,38 @@
+"""A request and a response as plain data: what every door of the edge has in common."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from bountyexpo.operations.catalogue import Route
+
+
+@dataclass(slots=True, kw_only=True)
+class HttpRequest:
+    """One request, read completely.
+
+    ``headers`` are keyed in lower case; ``peer`` is the address of the socket's other end;
+    ``route`` is the template that matched, ``path_parameters`` its decoded values.
+    """
+
+    method: str
+    path: str
+    route: Route | None = None
+    path_parameters: Mapping[str, str] = field(default_factory=dict)
+    query: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+    peer: str = ""
+
+
+@dataclass(slots=True)
+class HttpResponse:
+    """One response, complete; header names are in lower case."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes

@@ -1,0 +1,37 @@
+"""Webhooks: the raw bytes go on untouched, because the signature was made over exactly these."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from bountyexpo.errors import TooLarge
+from bountyexpo.http.binding import BODY_BYTES_MAX, encode_reply
+from bountyexpo.http.exchange import answer
+
+if TYPE_CHECKING:
+    from bountyexpo.http.messages import HttpRequest, HttpResponse
+    from bountyexpo.operations.call import Call
+
+# Every path at which a card processor was ever told to reach us; one handler for all. They are
+# set in its dashboard, where nobody reads deprecation headers, so they carry none.
+STRIPE_PATHS = (
+    "/webhooks/stripe",
+    "/webhooks",
+    "/payments/webhook",
+    "/functions/v1/webhooks",
+    "/functions/v1/webhooks/stripe",
+)
+
+SIGNATURE_HEADER = "stripe-signature"
+
+
+async def receive_stripe(request: HttpRequest, services: Any) -> HttpResponse:
+    """Hand one webhook to the service and acknowledge it."""
+    return await answer(request, services, _receive)
+
+
+async def _receive(request: HttpRequest, call: Call) -> HttpResponse:
+    if len(request.body) > BODY_BYTES_MAX:
+        raise TooLarge
+    signature = request.headers.get(SIGNATURE_HEADER, "")
+    return encode_reply(200, await call.services.receive_webhook(request.body, signature))

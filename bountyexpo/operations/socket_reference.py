@@ -1,0 +1,110 @@
+"""What the socket protocol says beyond the catalogue: its own frames and its close codes.
+
+Plain tables for the reference page; the rules themselves live in ``ws`` (contract realtime §4).
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Frame(NamedTuple):
+    """One frame type: its fields in words and what it is for."""
+
+    type: str
+    fields: str
+    meaning: str
+
+
+class CloseCode(NamedTuple):
+    """One close code and what a client does after it."""
+
+    code: str
+    meaning: str
+    reconnect: str
+    resume: str
+
+
+CLIENT_FRAMES = (
+    Frame(
+        "hello",
+        "v, token?, device?{id, platform, app}, caps?, echo?, subscribe?, resume?{sid, n}, "
+        "streams?{<stream>: {seq, epoch}}",
+        "The first frame, within 10 s. Names the caller and what was seen last.",
+    ),
+    Frame("auth.refresh", "token", "Brings a newer token of the same user."),
+    Frame("ping", "t?", "A sign of life every heartbeatMs; answered by pong."),
+    Frame(
+        "call",
+        "id, op, args",
+        "Carries out any operation of the catalogue; answered by ack or error.",
+    ),
+    Frame("typing", "conversationId, isTyping", "Never answered, never stored."),
+    Frame(
+        "join / leave", "conversationId", "Turns the passing events of a conversation on or off."
+    ),
+    Frame(
+        "subscribe / unsubscribe",
+        "topics[]: bounty:<id>, feed:open, conv:<id>, wallet",
+        "Acked with accepted[], rejected[] and heads.",
+    ),
+    Frame("sync", "streams{<stream>: {seq, epoch}}", "Asks for what was missed; ends with synced."),
+    Frame("presence.set", "state, appState?", "online, away or invisible."),
+    Frame("presence.subscribe / presence.unsubscribe", "userIds[]", "At most 200 users in all."),
+)
+
+SERVER_FRAMES = (
+    Frame(
+        "welcome",
+        "v, sid, userId, serverTime, heartbeatMs, idleTimeoutMs, resumeTtlMs, maxFrameBytes, "
+        "limits, resumed, conversationIds[], heads, unread, timestamp",
+        "The session is open.",
+    ),
+    Frame("ack", "re, ok, result fields", "The call with that id succeeded and is durable."),
+    Frame(
+        "error",
+        "re?, code, message, retryable, retryAfterMs?, conversationId?",
+        "It did not; message is for people, code for programs.",
+    ),
+    Frame("pong", "t?, timestamp", "The answer to ping."),
+    Frame("resumed", "replayed, limited[]", "Everything the last session missed was sent."),
+    Frame("invalid_session", "resumable", "No resume; recovery goes stream by stream."),
+    Frame("synced", "limited[]", "Recovery ended; for streams in limited read over REST."),
+    Frame("gap", "streams[]", "Events were left out for lack of room; send sync."),
+    Frame("receipts", "conversationId, markers[]", "How far each participant has read."),
+    Frame("batch", "frames[]", "Several frames in one, for clients with that capability."),
+    Frame("auth.expiring", "expiresAt", "The token ends within a minute; send auth.refresh."),
+    Frame("session.revoked", "reason", "Signed out elsewhere; the socket closes with 4410."),
+    Frame(
+        "reconnect",
+        "afterMs, graceMs, reason, resumable",
+        "The server is going to close; come back after afterMs.",
+    ),
+)
+
+CLOSE_CODES = (
+    CloseCode("1000", "The client is done", "no", "no"),
+    CloseCode("1001", "The page or app is going away", "yes", "yes"),
+    CloseCode("1003 / 1007", "Wrong kind of frame, or one that cannot be decoded", "no", "no"),
+    CloseCode("1009", "Frame too large", "yes, with a smaller one", "yes"),
+    CloseCode("1011", "A fault on our side", "yes, with backoff", "yes"),
+    CloseCode("1012", "Restart", "yes, after afterMs", "yes"),
+    CloseCode("1013", "Overload", "yes, after retryAfterMs", "yes"),
+    CloseCode("4400", "Protocol violation", "at most 3 times", "no"),
+    CloseCode("4401", "No valid credentials", "with a new token only", "no"),
+    CloseCode("4403", "Account suspended", "no", "no"),
+    CloseCode("4408", "No hello or no heartbeat in time", "yes", "yes"),
+    CloseCode("4409", "Replaced by a newer socket", "not in the background", "no"),
+    CloseCode("4410", "Session ended", "no", "no"),
+    CloseCode("4411", "Token expired", "after a refresh", "yes"),
+    CloseCode("4426", "Protocol version not supported", "no, update the app", "no"),
+    CloseCode("4429", "Too many requests", "after retryAfterMs", "yes"),
+    CloseCode("4430", "Reads too slowly", "yes", "by stream"),
+)
+
+STREAMS = (
+    Frame("conv:<id>", "kept for ever", "Messages and changes of one conversation."),
+    Frame("user:<id>", "kept 30 days", "Notices, unread counts and balance changes of one user."),
+    Frame("bounty:<id>", "kept with the bounty", "States, applications and reviews of one bounty."),
+    Frame("feed:open", "not kept", "Public news of open bounties, at most once a second."),
+)
