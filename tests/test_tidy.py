@@ -26,7 +26,7 @@ NESTING_MAX = 3
 
 # Who may import what of ours; every package may import itself. The drawing is in
 # docs/architecture.md. Imports for the type checker only are free: they build nothing.
-ALWAYS_ALLOWED = ("errors", "observability")
+ALWAYS_ALLOWED = ("errors", "observability", "__version__")
 ALLOWED_IMPORTS: dict[str, tuple[str, ...]] = {
     "errors": (),
     "settings": ("domain",),

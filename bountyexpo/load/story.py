@@ -1,0 +1,352 @@
+"""The story of one bounty, from two strangers to a paid job, as steps that can be repeated.
+
+Each step does its part and checks everything that it claims. It may be run again after a crash
+in its middle: whatever it did before answers the same, and what was heard before is remembered.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from bountyexpo.load.client import SocketFailed
+from bountyexpo.load.rest import ServerAway
+from bountyexpo.load.telling import (
+    DEPOSIT_CENTS,
+    FEE_CENTS,
+    PRICE_CENTS,
+    TITLE,
+    Story,
+    StoryFailed,
+    expect,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from bountyexpo.load.stream_log import Frame
+    from bountyexpo.load.telling import Person
+
+CHAT = (
+    ("poster", "Hello! Can you start today?"),
+    ("hunter", "Yes, at noon. Which colour?"),
+    ("poster", "Green, please. 🟢"),
+    ("hunter", "Two coats, then."),
+)
+
+
+class Step:
+    """One part of the story; its title is the docstring of what it plays."""
+
+    def __init__(self, play: Callable[[Story], Awaitable[None]]) -> None:
+        self.name = play.__name__
+        self.title = (play.__doc__ or self.name).rstrip(".")
+        self._play = play
+
+    def __repr__(self) -> str:
+        return f"<Step {self.name}>"
+
+    async def run(self, story: Story) -> None:
+        """Play it, and note that it is done.
+
+        Raises:
+            StoryFailed: When the server did anything else than the story says.
+        """
+        try:
+            await self._play(story)
+        except (ServerAway, SocketFailed) as error:
+            raise StoryFailed(str(error)) from error
+        except (LookupError, TypeError, AttributeError) as error:
+            raise StoryFailed(f"an answer has not the shape it should have: {error!r}") from error
+        if self.name not in story.state.done:
+            story.state.done.append(self.name)
+
+
+@Step
+async def register(story: Story) -> None:
+    """A poster and a hunter register."""
+    for person in story.people:
+        names = {"email": person.email, "username": person.username, "password": person.password}
+        body = await story.post(person, "/auth/register", names, ok=(201, 409))
+        person.user_id = body.get("userId") or person.user_id
+
+
+@Step
+async def sign_in(story: Story) -> None:
+    """Both sign in."""
+    for person in story.people:
+        credentials = {"email": person.email, "password": person.password}
+        body = await story.post(person, "/auth/sign-in", credentials)
+        person.token = body["session"]["access_token"]
+        person.user_id = body["user"]["id"]
+
+
+@Step
+async def look_at_oneself(story: Story) -> None:
+    """Each sees his own account."""
+    for person in story.people:
+        me = await story.get(person, "/auth/me")
+        told = me.get("id"), me.get("email"), me.get("username")
+        expect(
+            told == (person.user_id, person.email, person.username),
+            f"GET /auth/me describes somebody else than the {person.role}: {told}",
+        )
+
+
+@Step
+async def open_sockets(story: Story) -> None:
+    """Both open a socket."""
+    for person in story.people:
+        socket = await story.socket(person)
+        expect(
+            socket.welcome.get("userId") == person.user_id,
+            f"the {person.role}'s socket welcomes somebody else: {socket.welcome.get('userId')}",
+        )
+
+
+@Step
+async def deposit(story: Story) -> None:
+    """The poster deposits $100 by card."""
+    poster = story.state.poster
+    intent = await story.post(
+        poster,
+        "/payments/create-payment-intent",
+        {
+            "amountCents": DEPOSIT_CENTS,
+            "currency": "usd",
+            "metadata": {"purpose": "wallet_deposit"},
+            "idempotencyKey": f"{story.state.key}:deposit",
+        },
+    )
+    expect(intent.get("clientSecret"), f"the payment has no client secret: {intent}")
+    story.state.payment_intent_id = intent["paymentIntentId"]
+    confirmation = {
+        "paymentIntentId": story.state.payment_intent_id,
+        "paymentMethodId": "pm_card_visa",
+    }
+    confirmed = await story.post(poster, "/payments/confirm", confirmation)
+    expect(confirmed.get("success"), f"the card payment did not succeed: {confirmed}")
+    await story.balance_is(poster, DEPOSIT_CENTS)
+    await _hears_balance(story, poster, DEPOSIT_CENTS)
+
+
+@Step
+async def create_bounty(story: Story) -> None:
+    """The poster offers $50 for a job, and the price is held."""
+    poster, hunter = story.people
+    watcher = await story.socket(hunter)
+    await watcher.subscribe(["feed:open"])
+    was_connected = watcher.connections
+    wish = {
+        "title": f"{TITLE} ({story.state.key})",
+        "description": "Twelve metres of wooden fence want two coats of green paint.",
+        "amount": PRICE_CENTS // 100,
+        "work_type": "online",
+    }
+    is_first = not story.state.bounty_id
+    row = await story.post(poster, "/api/bounties", wish, key="bounty")
+    story.state.bounty_id = bounty_id = row["id"]
+    poster_socket = await story.socket(poster)
+    again = await poster_socket.request(
+        "call", op="bounty.create", args=wish, idempotencyKey=f"{story.state.key}:bounty"
+    )
+    told = again.get("bountyId") or again.get("result", again).get("id")
+    expect(told == bounty_id, f"creating it again over the socket made another bounty: {again}")
+
+    listed = _rows(await story.get(hunter, "/api/bounties?limit=100"), "bounties")
+    expect(bounty_id in [item["id"] for item in listed], "the list of open bounties lacks it")
+    shown = await story.get(hunter, f"/api/bounties/{bounty_id}")
+    told = shown.get("status"), shown.get("amount_cents"), shown.get("poster_id")
+    expect(told == ("open", PRICE_CENTS, poster.user_id), f"the bounty reads otherwise: {told}")
+    await story.balance_is(poster, DEPOSIT_CENTS - PRICE_CENTS)
+    await _hears_balance(story, poster, DEPOSIT_CENTS - PRICE_CENTS)
+    for person in story.people:
+        await (await story.socket(person)).subscribe([f"bounty:{bounty_id}"])
+    # The public feed keeps nothing: it was heard only if the socket was there all the time.
+    if is_first and watcher.connections == was_connected:
+        await story.hears(hunter, None, lambda event: _is_in_feed(event, bounty_id), deadline_s=5)
+
+
+@Step
+async def apply(story: Story) -> None:
+    """The hunter applies."""
+    poster, hunter = story.people
+    wish = {"bounty_id": story.state.bounty_id, "message": None}
+    for _ in range(2):  # the second is what an impatient app does
+        body = await story.post(hunter, "/api/bounty-requests", wish, ok=(200, 201, 409))
+        row = body.get("request") or body
+        expect(row.get("hunter_id") == hunter.user_id, f"no application came back: {body}")
+        expect(
+            story.state.request_id in ("", row["id"]),
+            "applying a second time made a second application",
+        )
+        story.state.request_id = row["id"]
+    await story.hears(poster, "request.new", _has("requestId", story.state.request_id))
+
+
+@Step
+async def accept(story: Story) -> None:
+    """The poster accepts, and a conversation opens."""
+    state = story.state
+    answers = [
+        await story.post(state.poster, f"/api/bounty-requests/{state.request_id}/accept")
+        for _ in range(2)
+    ]
+    for body in answers:
+        told = body.get("success"), body.get("acceptedRequestId"), body["bounty"].get("status")
+        expect(
+            told == (True, state.request_id, "in_progress"),
+            f"accepting the application answered {told}",
+        )
+    ids = {body["conversationId"] for body in answers}
+    expect(len(ids) == 1, f"accepting twice made two conversations: {ids}")
+    state.conversation_id = ids.pop()
+    for person in story.people:
+        await _hears_status(story, person, "in_progress")
+        await story.hears(
+            person, "conversation.added", lambda event: state.conversation_id in _ids(event)
+        )
+
+
+@Step
+async def chat(story: Story) -> None:
+    """They chat, and a message sent twice arrives once."""
+    state = story.state
+    by_role = {person.role: person for person in story.people}
+    for number, (role, text) in enumerate(CHAT):
+        client_msg_id = state.id_for(f"message {number}")
+        sender = await story.socket(by_role[role])
+        ack = await sender.send_message(state.conversation_id, client_msg_id, text)
+        again = await sender.send_message(state.conversation_id, client_msg_id, text)
+        expect(again.get("duplicate") is True, f"a repeated message was not noticed: {again}")
+        expect(
+            (again["seq"], again["messageId"]) == (ack["seq"], ack["messageId"]),
+            f"a repeated message got another place: {ack['seq']} became {again['seq']}",
+        )
+        for person in story.people:
+            await story.hears(person, "message.new", _has("clientMsgId", client_msg_id))
+    await check_conversation(story)
+
+
+@Step
+async def submit(story: Story) -> None:
+    """The hunter submits the work."""
+    state = story.state
+    work = {"bounty_id": state.bounty_id, "message": "Done: two coats, green.", "proof_items": []}
+    row = await story.post(state.hunter, "/api/completions", work, key="completion")
+    expect(row.get("status") == "pending", f"the submission should be pending: {row}")
+    state.completion_id = row["id"]
+
+
+@Step
+async def approve(story: Story) -> None:
+    """The poster approves, and the hunter is paid."""
+    state = story.state
+    for _ in range(2):  # the second must change nothing
+        row = await story.post(
+            state.poster, f"/api/completions/{state.completion_id}/approve", {"rating": 5}
+        )
+        expect(row.get("status") == "approved", f"the submission should be approved: {row}")
+    for person in story.people:
+        await _hears_status(story, person, "completed")
+    await _hears_balance(story, state.hunter, PRICE_CENTS - FEE_CENTS)
+
+
+@Step
+async def check_books(story: Story) -> None:
+    """The books balance: $47.50, $50.00 and a fee of $2.50."""
+    await story.balance_is(story.state.hunter, PRICE_CENTS - FEE_CENTS)
+    await story.balance_is(story.state.poster, DEPOSIT_CENTS - PRICE_CENTS)
+    bounty = await story.get(story.state.hunter, f"/api/bounties/{story.state.bounty_id}")
+    expect(bounty.get("status") == "completed", f"the bounty is {bounty.get('status')}")
+
+
+@Step
+async def check_streams(story: Story) -> None:
+    """Both have heard everything once and in order."""
+    await check_conversation(story)
+    for person in story.people:
+        await story.socket(person)
+        expect(not person.log.faults, f"the {person.role} heard wrong: {person.log.faults}")
+        held = [name for name, place in person.log.places.items() if place.held]
+        expect(not held, f"the {person.role} still misses events of {', '.join(held)}")
+
+
+async def check_conversation(story: Story) -> None:
+    """Check that both sides and the store have every message once and in the same order."""
+    path = f"/api/conversations/{story.state.conversation_id}/messages?limit=100"
+    expected = [story.state.id_for(f"message {number}") for number in range(len(CHAT))]
+    for person in story.people:
+        page = await story.get(person, path)
+        stored = [(row["seq"], row["id"]) for row in page["messages"]]
+        seqs = [seq for seq, _ in stored]
+        expect(
+            seqs == list(range(1, len(seqs) + 1)) and page["headSeq"] == len(seqs),
+            f"the stored messages are numbered {seqs} with the head at {page.get('headSeq')}",
+        )
+        sent = [row.get("clientMsgId") for row in page["messages"]]
+        sent = [name for name in sent if name in expected]
+        expect(sent == expected, f"of {len(expected)} messages sent, {len(sent)} are stored")
+        await _has_heard(story, person, stored)
+
+
+async def _has_heard(story: Story, person: Person, stored: list[tuple[int, str]]) -> None:
+    last_id = stored[-1][1]
+    await story.hears(person, "message.new", _has("messageId", last_id))
+    heard = [
+        (event["seq"], event["messageId"])
+        for event in person.log.events
+        if event.get("type") == "message.new"
+    ]
+    expect(heard == stored, f"the {person.role} heard {heard}, but stored is {stored}")
+
+
+async def _hears_status(story: Story, person: Person, status: str) -> None:
+    wanted = story.state.bounty_id, status
+    await story.hears(
+        person,
+        "bounty.status",
+        lambda event: (event.get("bountyId"), event.get("status")) == wanted,
+    )
+
+
+async def _hears_balance(story: Story, person: Person, cents: int) -> None:
+    await story.hears(person, "wallet.balance", _has("availableCents", cents))
+
+
+def _has(field: str, value: Any) -> Callable[[Frame], bool]:
+    return lambda event: bool(event.get(field) == value)
+
+
+def _is_in_feed(event: Frame, bounty_id: str) -> bool:
+    return bounty_id in _ids(event) and "seq" not in event
+
+
+def _ids(event: Frame) -> list[Any]:
+    """What an event is about, wherever it says so."""
+    nested = [event.get(name) for name in ("conversation", "bounty")]
+    return [
+        *(event.get(name) for name in ("id", "conversationId", "bountyId")),
+        *(item.get("id") for item in nested if isinstance(item, dict)),
+    ]
+
+
+def _rows(body: Any, name: str) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = body[name] if isinstance(body, dict) else body
+    return rows
+
+
+STEPS: tuple[Step, ...] = (
+    register,
+    sign_in,
+    look_at_oneself,
+    open_sockets,
+    deposit,
+    create_bounty,
+    apply,
+    accept,
+    chat,
+    submit,
+    approve,
+    check_books,
+    check_streams,
+)
