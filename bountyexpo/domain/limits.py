@@ -19,6 +19,7 @@ APPLICATION_CHARS_MAX: Final = 1_000
 COMPLETION_CHARS: Final = (1, 1_000)
 COMMENT_CHARS_MAX: Final = 500
 MESSAGE_CHARS_MAX: Final = 5_000
+ENVELOPE_BYTES_MAX: Final = 32 * 1024
 PASSWORD_CHARS: Final = (8, 128)
 USERNAME: Final = re.compile(r"[a-z0-9_]{3,24}")
 EMAIL: Final = re.compile(r"[^@\s]{1,64}@[^@\s.]+(\.[^@\s.]+)+")

@@ -34,6 +34,7 @@ PAGE = f"""
     where b.status = any(%(statuses)s)
       and (%(poster_id)s::uuid is null or b.poster_id = %(poster_id)s)
       and (%(hunter_id)s::uuid is null or b.hunter_id = %(hunter_id)s)
+      and (%(work_type)s::text is null or b.work_type = %(work_type)s)
       and (%(before)s::timestamptz is null
            or (b.created_at, b.id) < (%(before)s, %(before_id)s::uuid))
     order by b.created_at desc, b.id desc limit %(limit)s offset %(offset)s
@@ -45,6 +46,7 @@ COUNT = """
         where b.status = any(%(statuses)s)
           and (%(poster_id)s::uuid is null or b.poster_id = %(poster_id)s)
           and (%(hunter_id)s::uuid is null or b.hunter_id = %(hunter_id)s)
+          and (%(work_type)s::text is null or b.work_type = %(work_type)s)
         limit 10000) as capped
 """
 
@@ -132,12 +134,13 @@ class Bounty(Terms, frozen=True, kw_only=True):
         return Parties(poster_id=self.poster_id, hunter_id=self.hunter_id)
 
 
-class Page(msgspec.Struct, frozen=True, kw_only=True):
+class Page(msgspec.Struct, kw_only=True):
     """Which bounties to list; newest first."""
 
     statuses: list[str]
     poster_id: str | None = None
     hunter_id: str | None = None
+    work_type: str | None = None
     before: datetime | None = None
     before_id: str | None = None
     limit: int = 20

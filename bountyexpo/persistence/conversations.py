@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from bountyexpo.persistence.queries import Queries
+    from bountyexpo.persistence.unit_of_work import Transaction
 
 COLUMNS = """
     c.id, c.kind, c.bounty_id, c.created_by, c.name, c.last_seq, c.epoch, c.last_message_at,
@@ -156,6 +157,24 @@ async def unread_of(db: Queries, user_id: str) -> int:
     row = await db.fetch_one(UNREAD_OF_USER, (user_id,))
     assert row is not None
     return int(row["unread"])
+
+
+async def announce(tx: Transaction, conversation: Conversation) -> None:
+    """Tell each participant, on their own stream, that they are in a new conversation."""
+    payload = {
+        "conversationId": conversation.id,
+        "conversation": {
+            "id": conversation.id,
+            "kind": conversation.kind,
+            "isGroup": conversation.kind == "group",
+            "bountyId": conversation.bounty_id,
+            "name": conversation.name,
+            "participantIds": conversation.participants,
+            "createdBy": conversation.created_by,
+        },
+    }
+    for user_id in conversation.participants:
+        await tx.event(f"user:{user_id}", "conversation.added", payload, users=(user_id,))
 
 
 def _pair_key(users: Sequence[str]) -> str:

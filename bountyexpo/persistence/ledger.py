@@ -157,9 +157,7 @@ async def _lock(tx: Transaction, accounts: list[Account]) -> dict[Account, int]:
     return {Account(AccountKind(row["kind"]), row["owner_id"]): row["id"] for row in rows}
 
 
-def _owner_column(
-    accounts: list[Account], owners: list[Owner], owner: Owner
-) -> list[str | None]:
+def _owner_column(accounts: list[Account], owners: list[Owner], owner: Owner) -> list[str | None]:
     return [
         account.owner_id if kind is owner else None
         for account, kind in zip(accounts, owners, strict=True)

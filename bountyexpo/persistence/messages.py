@@ -74,9 +74,7 @@ async def newest(
     return [StoredMessage(**row) for row in rows]
 
 
-async def after(
-    db: Queries, conversation_id: str, *, seq: int, limit: int
-) -> list[StoredMessage]:
+async def after(db: Queries, conversation_id: str, *, seq: int, limit: int) -> list[StoredMessage]:
     """Return the first messages after ``seq``, oldest first."""
     rows = await db.fetch(AFTER, (conversation_id, seq, limit))
     return [StoredMessage(**row) for row in rows]

@@ -14,25 +14,24 @@ if TYPE_CHECKING:
 
 COLUMNS = """
     id, user_id, kind, amount_cents, currency, status, description, stripe_payment_intent_id,
-    failure_code, idempotency_key, request_hash, due_at, version, created_at
+    failure_code, idempotency_key, request_hash, version, created_at
 """
 
 BY_ID = f"select {COLUMNS} from payments where id = %s"
 BY_INTENT = f"select {COLUMNS} from payments where stripe_payment_intent_id = %s"
 BY_KEY = f"select {COLUMNS} from payments where user_id = %s and idempotency_key = %s"
-DUE = "select id from payments where due_at <= %s order by due_at limit %s"
 
 INSERT = """
     insert into payments (id, user_id, kind, amount_cents, description, idempotency_key,
-                          request_hash, due_at)
+                          request_hash)
     values (%(id)s, %(user_id)s, %(kind)s, %(amount_cents)s, %(description)s,
-            %(idempotency_key)s, %(request_hash)s, %(due_at)s)
+            %(idempotency_key)s, %(request_hash)s)
 """
 
 ADVANCE = """
     update payments set status = %(status)s, failure_code = %(failure_code)s,
         stripe_payment_intent_id = coalesce(%(intent_id)s, stripe_payment_intent_id),
-        due_at = %(due_at)s, version = version + 1, updated_at = now()
+        version = version + 1, updated_at = now()
     where id = %(id)s and version = %(version)s
 """
 
@@ -57,7 +56,6 @@ class Payment(msgspec.Struct, frozen=True, kw_only=True):
     failure_code: str | None
     idempotency_key: str | None
     request_hash: str | None
-    due_at: datetime | None
     version: int
     created_at: datetime
 
@@ -72,7 +70,6 @@ class NewPayment(msgspec.Struct, frozen=True, kw_only=True):
     description: str | None
     idempotency_key: str | None
     request_hash: str
-    due_at: datetime
 
 
 async def get(db: Queries, payment_id: str) -> Payment | None:
@@ -90,11 +87,6 @@ async def by_key(db: Queries, user_id: str, idempotency_key: str) -> Payment | N
     return _payment(await db.fetch_one(BY_KEY, (user_id, idempotency_key)))
 
 
-async def due(db: Queries, now: datetime, limit: int) -> list[str]:
-    """Return the ids of payments whose current step should have ended by ``now``."""
-    return [row["id"] for row in await db.fetch(DUE, (now, limit))]
-
-
 async def insert(db: Queries, payment: NewPayment) -> bool:
     """Insert a payment in status ``creating``; return False if its key was used before."""
     return bool(await db.execute(INSERT, msgspec.structs.asdict(payment)))
@@ -107,7 +99,6 @@ async def advance(
     *,
     intent_id: str | None = None,
     failure_code: str | None = None,
-    due_at: datetime | None = None,
 ) -> None:
     """Move ``payment`` to ``status`` at the next version.
 
@@ -122,7 +113,6 @@ async def advance(
             "status": status,
             "intent_id": intent_id,
             "failure_code": failure_code,
-            "due_at": due_at,
         },
     )
     if not changed:

@@ -78,9 +78,7 @@ async def insert(
     proof: list[dict[str, Any]],
 ) -> None:
     """Insert a pending submission."""
-    await db.execute(
-        INSERT, (submission_id, bounty_id, hunter_id, revision, message, Json(proof))
-    )
+    await db.execute(INSERT, (submission_id, bounty_id, hunter_id, revision, message, Json(proof)))
 
 
 async def approve(db: Queries, submission_id: str) -> bool:

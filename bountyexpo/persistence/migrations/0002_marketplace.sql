@@ -264,12 +264,9 @@ create table payments (
     failure_code text,
     idempotency_key text check (length(idempotency_key) between 1 and 255),
     request_hash text,
-    -- When the recovery job must look at a step that has not come to an end by itself.
-    due_at timestamptz,
     version bigint not null default 1,
     created_at timestamptz not null default now(),
     updated_at timestamptz not null default now()
 );
 create unique index payments_idempotency on payments (user_id, idempotency_key)
     where idempotency_key is not null;
-create index payments_due on payments (due_at) where due_at is not null;

@@ -1,0 +1,279 @@
+"""The payment actor: a deposit from the first request to the credit, as a saga.
+
+A step that needs the provider is stored first, with the idempotency key that makes it repeatable;
+the call then runs beside the mailbox and comes back as a message. What the provider says, in a
+reply or in a webhook, is applied by one rule, and the ledger's business key makes the credit
+happen once (contract money §3.4, §4).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from bountyexpo.actors.payment_messages import (
+    ApplyProviderEvent,
+    ConfirmIntent,
+    CreateIntent,
+    IntentAnswer,
+    PaymentMessage,
+    ProviderAnswered,
+    ResumePayment,
+)
+from bountyexpo.domain.ledger import deposit_captured
+from bountyexpo.domain.payment import PaymentStatus, next_status
+from bountyexpo.errors import (
+    BountyExpoError,
+    CardRefused,
+    Conflict,
+    IdempotencyConflict,
+    InternalError,
+    NotAllowed,
+    NotFound,
+    ProviderFailed,
+    StaleVersion,
+)
+from bountyexpo.observability import metrics
+from bountyexpo.observability.logs import get_logger
+from bountyexpo.persistence import inbox, ledger, payments
+from bountyexpo.persistence.payments import NewPayment, Payment
+from bountyexpo.runtime import DEFERRED, Actor, Context, Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from bountyexpo.actors.ports import Ports
+    from bountyexpo.integrations.stripe import Intent
+    from bountyexpo.persistence.unit_of_work import Transaction
+    from bountyexpo.runtime import Deferred
+
+# The effect that looks again at a payment whose first step was cut off, and when it does so.
+RESUME = "payment.resume"
+STEP_DUE_S = 30
+
+log = get_logger(__name__)
+
+
+class PaymentActor(Actor):
+    """One payment.
+
+    Owns:      the payment's status, and who waits for the provider's present answer.
+    Accepts:   CreateIntent, ConfirmIntent, ApplyProviderEvent, ResumePayment, ProviderAnswered.
+    Persists:  the intention before each provider call; status, credit and inbox mark after it.
+    Restarts:  reloads the row; an unfinished step is repeated with its stored key.
+    """
+
+    kind = "payment"
+
+    def __init__(self, actor_id: str, context: Context, ports: Ports) -> None:
+        super().__init__(actor_id, context)
+        self._ports = ports
+        self._payment: Payment | None = None
+
+    async def load(self) -> None:
+        """Read the payment, if it exists."""
+        self._payment = await payments.get(self._ports.db, self.id)
+
+    async def handle(self, message: PaymentMessage) -> IntentAnswer | Deferred | None:
+        """Decide one message."""
+        match message:
+            case CreateIntent():
+                return await self._create(message)
+            case ConfirmIntent():
+                return self._confirm(message)
+            case ApplyProviderEvent():
+                return await self._apply(message.intent, inbox_id=message.inbox_id)
+            case ResumePayment():
+                return self._resume()
+            case ProviderAnswered():
+                await self._answered(message)
+                return None
+
+    def __repr__(self) -> str:
+        return f"<PaymentActor {self.id} {self._payment.status if self._payment else 'absent'}>"
+
+    @property
+    def _present(self) -> Payment:
+        if self._payment is None:
+            raise NotFound("This deposit does not exist.")
+        return self._payment
+
+    async def _create(self, message: CreateIntent) -> Deferred:
+        if self._payment is None:
+            await self._insert(message)
+        payment = self._present
+        if payment.request_hash != message.request_hash:
+            raise IdempotencyConflict
+        if payment.stripe_payment_intent_id is None:
+            return self._call(lambda: self._make_intent(payment, message.email))
+        return self._call(self._retrieve(payment))
+
+    async def _insert(self, message: CreateIntent) -> None:
+        payment = NewPayment(
+            id=self.id,
+            user_id=message.user_id,
+            kind="deposit",
+            amount_cents=message.amount_cents,
+            description=message.description,
+            idempotency_key=message.idempotency_key,
+            request_hash=message.request_hash,
+        )
+        async with self._ports.db.transaction() as tx:
+            inserted = await payments.insert(tx, payment)
+            if inserted:
+                await tx.effect(RESUME, ("payment", self.id), 1, {}, due_after_s=STEP_DUE_S)
+        if not inserted:
+            raise Conflict(
+                "This request is still being worked on.",
+                code="request_in_progress",
+                retry_after_s=1,
+            )
+        metrics.PAYMENT_TRANSACTIONS.labels(type="deposit").inc()
+        await self.load()
+
+    async def _make_intent(self, payment: Payment, email: str | None) -> Intent:
+        """Ask the provider for the intent; repeating this is harmless."""
+        stripe, db, user_id = self._ports.stripe, self._ports.db, payment.user_id
+        customer_id = await payments.customer_of(db, user_id)
+        if customer_id is None:
+            customer_id = await stripe.create_customer(
+                user_id=user_id, email=email, idempotency_key=f"customer_{user_id}"
+            )
+            await payments.keep_customer(db, user_id, customer_id)
+        metadata = {"user_id": user_id, "payment_id": self.id, "purpose": "wallet_deposit"}
+        if payment.description:
+            metadata["description"] = payment.description
+        return await stripe.create_payment_intent(
+            amount_cents=payment.amount_cents,
+            currency=payment.currency.lower(),
+            customer_id=customer_id,
+            metadata=metadata,
+            idempotency_key=f"intent_{self.id}",
+        )
+
+    def _confirm(self, message: ConfirmIntent) -> Deferred:
+        payment = self._present
+        if payment.user_id != message.user_id:
+            raise NotAllowed("This deposit belongs to somebody else.")
+        intent_id = payment.stripe_payment_intent_id
+        assert intent_id is not None
+        if payment.status != PaymentStatus.INTENT or message.payment_method is None:
+            return self._call(self._retrieve(payment))
+        method = message.payment_method
+        # The version changes with every answer, so that another card gets another key, while a
+        # repetition after a lost answer keeps the old one.
+        key = f"confirm_{self.id}_{payment.version}"
+        return self._call(
+            lambda: self._ports.stripe.confirm_payment_intent(
+                intent_id, payment_method=method, idempotency_key=key
+            )
+        )
+
+    def _resume(self) -> Deferred | None:
+        payment = self._present
+        if payment.stripe_payment_intent_id is None:
+            return self._call(lambda: self._make_intent(payment, None))
+        return None
+
+    def _retrieve(self, payment: Payment) -> Callable[[], Awaitable[Intent]]:
+        intent_id = payment.stripe_payment_intent_id
+        assert intent_id is not None
+        return lambda: self._ports.stripe.retrieve_payment_intent(intent_id)
+
+    def _call(self, call: Callable[[], Awaitable[Intent]]) -> Deferred:
+        """Run a provider call beside the mailbox; its answer settles the asker's reply."""
+        reply = self.context.defer()
+
+        def to_message(outcome: Outcome[Intent]) -> ProviderAnswered:
+            return ProviderAnswered(intent=outcome.value, error=outcome.error, reply=reply)
+
+        self.context.spawn(call, to_message)
+        return DEFERRED
+
+    async def _answered(self, message: ProviderAnswered) -> None:
+        reply = message.reply
+        try:
+            if message.intent is None:
+                raise await self._failed(message.error)
+            answer = await self._apply(message.intent)
+        except StaleVersion:
+            # The pool reloads and hands the same message in again; the asker waits on.
+            raise
+        except Exception as error:
+            reply.fail(error if isinstance(error, BountyExpoError) else InternalError())
+            raise
+        reply.send(answer)
+
+    async def _failed(self, error: Exception | None) -> Exception:
+        """Record a definite refusal; leave an unknown outcome to the webhook."""
+        payment = self._present
+        if isinstance(error, CardRefused):
+            metrics.PAYMENT_FAILURES.labels(type=payment.kind).inc()
+            async with self._ports.db.transaction() as tx:
+                await payments.advance(tx, payment, payment.status, failure_code=error.error_code)
+            await self.load()
+        elif not isinstance(error, ProviderFailed):
+            log.warning("the provider refused", payment=self.id, error=type(error).__name__)
+        return error or InternalError()
+
+    async def _apply(self, intent: Intent, *, inbox_id: int | None = None) -> IntentAnswer:
+        """Bring the payment to what the provider says, in one transaction."""
+        payment = self._present
+        self._check_is_ours(payment, intent)
+        before = PaymentStatus(payment.status)
+        after = next_status(before, intent.status)
+        is_news = after is not before or payment.stripe_payment_intent_id is None
+        if is_news or inbox_id is not None:
+            async with self._ports.db.transaction() as tx:
+                if is_news:
+                    await self._advance(tx, payment, intent, after)
+                if inbox_id is not None:
+                    await inbox.mark_processed(tx, inbox_id)
+            await self.load()
+        if after is PaymentStatus.CREDITED and before is not after:
+            metrics.PAYMENT_SUCCESS.labels(type=payment.kind).inc()
+            metrics.PAYMENT_AMOUNT_CENTS.labels(type=payment.kind).inc(intent.amount_received_cents)
+        return IntentAnswer(intent=intent, status=after.value)
+
+    async def _advance(
+        self, tx: Transaction, payment: Payment, intent: Intent, after: PaymentStatus
+    ) -> None:
+        await payments.advance(
+            tx, payment, after.value, intent_id=intent.id, failure_code=intent.error_code
+        )
+        if after is PaymentStatus.CREDITED and payment.status != after.value:
+            await self._credit(tx, payment, intent)
+
+    async def _credit(self, tx: Transaction, payment: Payment, intent: Intent) -> None:
+        amount_cents = intent.amount_received_cents
+        transfer = deposit_captured(
+            intent_id=intent.id, user_id=payment.user_id, amount_cents=amount_cents
+        )
+        if not await ledger.post(tx, transfer):
+            return
+        user_id = payment.user_id
+        news: dict[str, Any] = {
+            "paymentId": self.id,
+            "paymentIntentId": intent.id,
+            "amountCents": amount_cents,
+            "status": "succeeded",
+        }
+        await tx.event(f"user:{user_id}", "payment.succeeded", news, users=(user_id,))
+        await tx.audit(
+            category="payment",
+            action="deposit",
+            actor_id=user_id,
+            target=("payment", self.id),
+            amount_cents=amount_cents,
+        )
+
+    def _check_is_ours(self, payment: Payment, intent: Intent) -> None:
+        """Refuse an intent that is not the one this payment made (contract money §3.4)."""
+        known = payment.stripe_payment_intent_id
+        is_ours = (
+            known in (None, intent.id)
+            and intent.metadata.get("user_id") == payment.user_id
+            and intent.currency.upper() == payment.currency
+        )
+        if not is_ours:
+            log.error("an intent does not match its payment", payment=self.id, intent=intent.id)
+            raise Conflict("This event does not match the deposit it names.", code="invalid_status")

@@ -1,0 +1,59 @@
+"""What the payment actor is asked, and what it answers."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+import msgspec
+
+from bountyexpo.integrations.stripe import Intent
+from bountyexpo.runtime import Message, Reply
+
+
+class IntentAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """The provider's intent, and the payment's own status after it was applied."""
+
+    intent: Intent
+    status: str
+
+
+class CreateIntent(Message[IntentAnswer], frozen=True, kw_only=True, tag="payment.create_intent"):
+    """Begin a deposit."""
+
+    user_id: str
+    email: str | None
+    amount_cents: int
+    description: str | None
+    idempotency_key: str | None
+    request_hash: str
+
+
+class ConfirmIntent(Message[IntentAnswer], frozen=True, kw_only=True, tag="payment.confirm"):
+    """Try to take the money, or find out what has become of it."""
+
+    user_id: str
+    payment_method: str | None
+
+
+class ApplyProviderEvent(Message[IntentAnswer], frozen=True, kw_only=True, tag="payment.event"):
+    """What a stored webhook said; the inbox row is marked in the same transaction."""
+
+    intent: Intent
+    inbox_id: int
+
+
+class ResumePayment(Message[IntentAnswer | None], frozen=True, kw_only=True, tag="payment.resume"):
+    """Finish a step that was cut off."""
+
+
+class ProviderAnswered(Message[None], frozen=True, kw_only=True, tag="payment.answered"):
+    """The outcome of a provider call, with the asker it belongs to; never leaves the process."""
+
+    intent: Intent | None
+    error: Exception | None
+    reply: Reply
+
+
+PaymentMessage: TypeAlias = (
+    CreateIntent | ConfirmIntent | ApplyProviderEvent | ResumePayment | ProviderAnswered
+)

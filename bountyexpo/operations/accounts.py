@@ -1,0 +1,59 @@
+"""Verified tokens and the account behind them.
+
+A token of the auth server proves who is calling; the account row that the rest of the service
+refers to is made at the first call of an identity that has none, so that people who signed up
+directly with the auth server can come in.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bountyexpo.actors.user import Register
+from bountyexpo.domain.ids import is_id
+from bountyexpo.errors import NotAuthenticated
+
+if TYPE_CHECKING:
+    from bountyexpo.actors.system import Actors
+    from bountyexpo.domain.identity import Identity
+    from bountyexpo.operations.call import Verifier
+    from bountyexpo.runtime.clock import Clock
+
+# Accounts known to exist; beyond this many they are looked up again.
+KNOWN_MAX = 200_000
+
+
+class AccountVerifier:
+    """A verifier that also makes sure that the caller has an account."""
+
+    def __init__(self, verifier: Verifier, actors: Actors, clock: Clock) -> None:
+        self._verifier = verifier
+        self._actors = actors
+        self._clock = clock
+        self._known: set[str] = set()
+
+    async def verify(self, token: str) -> Identity:
+        """Return the caller, who has an account from now on.
+
+        Raises:
+            NotAuthenticated: the token is not good, or not about a user.
+            Unavailable: it cannot be checked at present.
+        """
+        identity = await self._verifier.verify(token)
+        if not identity.is_service and identity.user_id not in self._known:
+            await self._ensure_account(identity)
+        return identity
+
+    async def _ensure_account(self, identity: Identity) -> None:
+        if not is_id(identity.user_id):
+            raise NotAuthenticated
+        await self._actors.user(identity.user_id).ask(
+            Register(
+                email=identity.email,
+                # The auth server gives tokens to confirmed addresses only.
+                email_verified_at=self._clock.now() if identity.email else None,
+            )
+        )
+        if len(self._known) >= KNOWN_MAX:
+            self._known.clear()
+        self._known.add(identity.user_id)

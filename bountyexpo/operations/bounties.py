@@ -1,0 +1,272 @@
+"""Bounties: list, read, create (contract rest-core §2.3, §4.3, §4.6)."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import msgspec
+
+from bountyexpo.actors.bounty_messages import CreateBounty
+from bountyexpo.domain import limits, money
+from bountyexpo.domain.bounty import Status
+from bountyexpo.domain.ids import new_id
+from bountyexpo.errors import InvalidRequest, NotFound
+from bountyexpo.operations.bounty_views import BountyPage, BountyView, bounty_view, page_view
+from bountyexpo.operations.catalogue import ANYONE, READ, USER, WRITE, operation
+from bountyexpo.operations.cursor import decode_cursor
+from bountyexpo.operations.found import checked_id
+from bountyexpo.operations.parts import parts
+from bountyexpo.operations.replay import mark_replayed, request_hash
+from bountyexpo.persistence import bounties
+from bountyexpo.persistence.bounties import Page, Terms
+
+if TYPE_CHECKING:
+    from bountyexpo.operations.call import Call
+
+PAGE_LIMIT_MAX = 100
+OWN_LIMIT_MAX = 200
+ARRAY_ROWS_MAX = 1_000
+
+# Strangers never see a deleted bounty; the archive is shown only when asked for.
+LISTED_TO_OWNER = [status.value for status in Status if status is not Status.ARCHIVED]
+LISTED_TO_ALL = [status.value for status in Status if status is not Status.DELETED]
+
+Category = Literal["tech", "design", "writing", "labor", "delivery", "other"]
+
+
+class ListBounties(msgspec.Struct, kw_only=True, forbid_unknown_fields=False):
+    """Which bounties to list; newest first."""
+
+    status: str | None = None
+    poster_id: str | None = None
+    accepted_by: str | None = None
+    work_type: str | None = None
+    page: Annotated[int, msgspec.Meta(ge=1, le=10_000)] | None = None
+    limit: int = 20
+    offset: Annotated[int, msgspec.Meta(ge=0, le=10_000)] | None = None
+    cursor: str | None = None
+    format: Literal["array", "page"] | None = None
+
+
+class BountyById(msgspec.Struct, kw_only=True):
+    """One bounty."""
+
+    bounty_id: str
+
+
+class NewBounty(msgspec.Struct, kw_only=True):
+    """What a poster offers; ``amount`` in dollars, or ``amount_cents``."""
+
+    title: str
+    description: str
+    amount: float | str | dict[str, Any] | None = None
+    amount_cents: int | None = None
+    is_for_honor: bool = False
+    location: str | None = None
+    work_type: Literal["online", "in_person"] = "online"
+    timeline: str = ""
+    skills_required: str | list[str] = ""
+    category: Category | None = None
+    is_time_sensitive: bool = False
+    deadline: str | None = None
+    schedule_type: Literal["asap", "scheduled", "flexible"] | None = None
+    start_date: datetime | None = None
+    end_date: datetime | None = None
+    latest_arrival_time: datetime | None = None
+    duration_minutes: Annotated[int, msgspec.Meta(gt=0, le=525_600)] | None = None
+    conditional_end_note: str | None = None
+    zip_code: Annotated[str, msgspec.Meta(pattern="^[0-9]{5}$")] | None = None
+    attachments_json: str | list[dict[str, Any]] | None = None
+    idempotency_key: Annotated[str, msgspec.Meta(min_length=1, max_length=255)] | None = None
+
+
+@operation(
+    "bounty.list",
+    http="GET /api/bounties",
+    access=ANYONE,
+    rate=READ,
+    aliases=("GET /bounties",),
+    aliased_fields={
+        "user_id": "poster_id",
+        "userId": "poster_id",
+        "creator_id": "poster_id",
+        "hunter_id": "accepted_by",
+        "workType": "work_type",
+    },
+)
+async def list_bounties(call: Call, request: ListBounties) -> BountyPage | list[BountyView]:
+    """List bounties, newest first; open ones unless asked otherwise.
+
+    The reply is a bare array when ``offset``, ``poster_id`` or ``work_type`` is given without
+    ``page`` and ``cursor``, or with ``format=array``; older clients slice that array themselves.
+    """
+    is_own = call.identity is not None and call.identity.user_id in {
+        request.poster_id,
+        request.accepted_by,
+    }
+    wanted = _page_wanted(request, is_own=is_own)
+    db = parts(call).db
+    if _wants_array(request):
+        wanted.limit, wanted.offset = min(wanted.offset + wanted.limit, ARRAY_ROWS_MAX), 0
+        return [bounty_view(row) for row in await bounties.page(db, wanted)]
+    limit, wanted.limit = wanted.limit, wanted.limit + 1
+    rows = await bounties.page(db, wanted)
+    return page_view(rows, limit, request.page or 1, await bounties.count(db, wanted))
+
+
+@operation(
+    "bounty.get",
+    http="GET /api/bounties/{bounty_id}",
+    access=ANYONE,
+    rate=READ,
+    aliases=("GET /bounties/{bounty_id}",),
+)
+async def get_bounty(call: Call, request: BountyById) -> BountyView:
+    """Read one bounty."""
+    found = await bounties.get(parts(call).db, checked_id(request.bounty_id, "bounty"))
+    caller = call.identity.user_id if call.identity else None
+    if found is None or (
+        found.status is Status.DELETED and caller not in {found.poster_id, found.hunter_id}
+    ):
+        raise NotFound("This bounty does not exist.", code="bounty_not_found")
+    return bounty_view(found)
+
+
+@operation(
+    "bounty.create",
+    http="POST /api/bounties",
+    access=USER,
+    rate=WRITE,
+    status=201,
+    aliases=("POST /api/supabase/bounties",),
+    aliased_fields={
+        "isForHonor": "is_for_honor",
+        "workType": "work_type",
+        "due_date": "deadline",
+        "dueDate": "deadline",
+        "amountCents": "amount_cents",
+        "skills": "skills_required",
+        "idempotencyKey": "idempotency_key",
+    },
+)
+async def create_bounty(call: Call, request: NewBounty) -> BountyView:
+    """Post a bounty; its price is locked in escrow in the same step.
+
+    A repeat with the same idempotency key, or of the same title within ten minutes, answers 200
+    with the first bounty and ``Idempotent-Replayed: true``.
+    """
+    key = call.idempotency_key or request.idempotency_key
+    created = (
+        await parts(call)
+        .actors.bounty(new_id())
+        .ask(
+            CreateBounty(
+                poster_id=call.user_id,
+                terms=_terms(call, request),
+                idempotency_key=key,
+                request_hash=request_hash(request, without="idempotency_key"),
+            )
+        )
+    )
+    if created.replayed:
+        mark_replayed(call)
+    return bounty_view(created.bounty)
+
+
+def _page_wanted(request: ListBounties, *, is_own: bool) -> Page:
+    limit = max(1, min(request.limit, OWN_LIMIT_MAX if is_own else PAGE_LIMIT_MAX))
+    wanted = Page(
+        statuses=_statuses(request.status, is_own=is_own),
+        poster_id=checked_id(request.poster_id, "user") if request.poster_id else None,
+        hunter_id=checked_id(request.accepted_by, "user") if request.accepted_by else None,
+        work_type=request.work_type,
+        limit=limit,
+        offset=request.offset or ((request.page or 1) - 1) * limit,
+    )
+    if request.cursor is not None:
+        wanted.before, wanted.before_id = decode_cursor(request.cursor)
+        wanted.offset = 0
+    return wanted
+
+
+def _statuses(status: str | None, *, is_own: bool) -> list[str]:
+    if status is None:
+        return LISTED_TO_OWNER if is_own else [Status.OPEN.value]
+    if status == "all":
+        return LISTED_TO_OWNER if is_own else LISTED_TO_ALL
+    names = [name.strip() for name in status.split(",")]
+    unknown = [name for name in names if name not in set(Status)]
+    if unknown:
+        raise InvalidRequest(
+            f"There is no status {unknown[0]!r}.",
+            issues=[{"path": "status", "message": f"use {', '.join(Status)} or all"}],
+        )
+    return [name for name in names if is_own or name != Status.DELETED]
+
+
+def _wants_array(request: ListBounties) -> bool:
+    if request.format is not None:
+        return request.format == "array"
+    is_old_form = request.offset is not None or request.poster_id or request.work_type
+    return bool(is_old_form) and request.page is None and request.cursor is None
+
+
+def _terms(call: Call, request: NewBounty) -> Terms:
+    amount = request.amount if request.amount is not None else 0
+    cents = (
+        request.amount_cents
+        if request.amount_cents is not None
+        else money.cents_from_dollars(amount)
+    )
+    if request.work_type == "in_person" and not request.location:
+        raise InvalidRequest(
+            "location must be given for work in person.",
+            issues=[{"path": "location", "message": "is required"}],
+        )
+    if request.start_date and request.end_date and request.end_date < request.start_date:
+        raise InvalidRequest(
+            "end_date must not be before start_date.",
+            issues=[{"path": "end_date", "message": "is before start_date"}],
+        )
+    skills = request.skills_required
+    return Terms(
+        title=limits.text(request.title, "title", *limits.TITLE_CHARS),
+        description=limits.text(request.description, "description", *limits.DESCRIPTION_CHARS),
+        amount_cents=limits.bounty_amount(
+            cents, is_for_honor=request.is_for_honor, policy=parts(call).policy
+        ),
+        is_for_honor=request.is_for_honor,
+        category=request.category,
+        work_type=request.work_type,
+        location_text=limits.optional_text(request.location, "location", 200),
+        zip_code=request.zip_code,
+        timeline=limits.text(request.timeline, "timeline", 0, 500),
+        skills_required=limits.text(
+            skills if isinstance(skills, str) else ", ".join(skills), "skills_required", 0, 1_000
+        ),
+        is_time_sensitive=request.is_time_sensitive,
+        deadline=limits.optional_text(request.deadline, "deadline", 64),
+        schedule_type=request.schedule_type,
+        start_date=request.start_date,
+        end_date=request.end_date,
+        latest_arrival_time=request.latest_arrival_time,
+        duration_minutes=request.duration_minutes,
+        conditional_end_note=limits.optional_text(
+            request.conditional_end_note, "conditional_end_note", 1_000
+        ),
+        attachments=_attachments(request.attachments_json),
+    )
+
+
+def _attachments(value: str | list[dict[str, Any]] | None) -> list[dict[str, Any]]:
+    """Return the attachments, sent as a list or as its JSON text."""
+    if isinstance(value, list):
+        return value
+    try:
+        return msgspec.json.decode(value or "[]", type=list[dict[str, Any]])
+    except msgspec.MsgspecError as error:
+        raise InvalidRequest(
+            "attachments_json must be the JSON text of a list.",
+            issues=[{"path": "attachments_json", "message": str(error)}],
+        ) from error

@@ -1,0 +1,27 @@
+"""Repeated requests: the hash that recognises one, and the header that says so (money §3.8)."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from bountyexpo.observability import metrics
+
+if TYPE_CHECKING:
+    from bountyexpo.operations.call import Call
+
+
+def request_hash(request: msgspec.Struct, *, without: str = "") -> str:
+    """Return a digest of a request's fields, leaving out its own idempotency key."""
+    fields = msgspec.structs.asdict(request)
+    fields.pop(without, None)
+    return hashlib.sha256(msgspec.json.encode(fields, order="sorted")).hexdigest()
+
+
+def mark_replayed(call: Call) -> None:
+    """Make the reply say that an earlier request had done this."""
+    call.reply_status = 200
+    call.reply_headers["Idempotent-Replayed"] = "true"
+    metrics.IDEMPOTENT_REPLAYS.inc()

@@ -1,0 +1,67 @@
+"""What the socket sessions read: streams to replay, and who may see which (realtime §4.4)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bountyexpo.domain.bounty import Status
+from bountyexpo.domain.ids import is_id
+from bountyexpo.persistence import bounties, conversations, streams, users
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from bountyexpo.persistence.pool import Pool
+    from bountyexpo.persistence.streams import StreamEvent
+
+# The client learns of this many conversations at sign-on; more are in the REST list.
+CONVERSATIONS_MAX = 501
+
+
+class StreamReader:
+    """Reads committed streams on behalf of the sessions of this node."""
+
+    def __init__(self, db: Pool) -> None:
+        self._db = db
+
+    async def conversation_ids(self, user_id: str) -> list[str]:
+        """Return the user's conversations, the most recently active first."""
+        return await conversations.ids_of_user(self._db, user_id, CONVERSATIONS_MAX)
+
+    async def heads(self, names: Sequence[str]) -> dict[str, tuple[int, str]]:
+        """Return the last seq and the epoch of each stream that has begun."""
+        return await streams.heads(self._db, names)
+
+    async def read_after(self, stream: str, seq: int, limit: int) -> list[StreamEvent]:
+        """Return the events after ``seq``, oldest first."""
+        return await streams.read_after(self._db, stream, seq, limit)
+
+    async def may_read(self, user_id: str, stream: str) -> bool:
+        """Tell whether the user may follow this stream at all."""
+        kind, _, entity_id = stream.partition(":")
+        if not is_id(entity_id):
+            return False
+        match kind:
+            case "user":
+                return entity_id == user_id
+            case "conv":
+                return await conversations.is_member(self._db, entity_id, user_id)
+            case "bounty":
+                return await self._may_read_bounty(user_id, entity_id)
+        return False
+
+    async def unread_messages(self, user_id: str) -> int:
+        """Return how many messages of others the user has not read."""
+        return await conversations.unread_of(self._db, user_id)
+
+    async def account_status(self, user_id: str) -> str:
+        """Return the account's status; an account that is gone counts as deleted."""
+        user = await users.get(self._db, user_id)
+        return user.account_status if user else "deleted"
+
+    async def _may_read_bounty(self, user_id: str, bounty_id: str) -> bool:
+        bounty = await bounties.get(self._db, bounty_id)
+        if bounty is None:
+            return False
+        is_party = user_id in {bounty.poster_id, bounty.hunter_id}
+        return is_party or bounty.status is not Status.DELETED
