@@ -1,0 +1,42 @@
+"""The head of an HTTP request: just enough of it to choose a door."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+# Where a head ends.
+HEAD_END = b"\r\n\r\n"
+
+
+@dataclass(slots=True)
+class RequestHead:
+    """Request line and headers, leniently read; the door that is opened judges them strictly."""
+
+    method: str
+    target: str
+    headers: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def path(self) -> str:
+        """The target without its query."""
+        return self.target.partition("?")[0]
+
+    @property
+    def is_upgrade(self) -> bool:
+        """True when a WebSocket is asked for, well-formed or not."""
+        return "websocket" in self.headers.get("upgrade", "").lower()
+
+
+def parse_head(data: bytes) -> RequestHead:
+    """Read a head; what makes no sense leaves empty fields.
+
+    Of a header that comes twice the values are joined with a comma (RFC 9110 §5.3).
+    """
+    lines = data.partition(HEAD_END)[0].decode("latin-1").split("\r\n")
+    method, _, rest = lines[0].partition(" ")
+    head = RequestHead(method, rest.partition(" ")[0])
+    for line in lines[1:]:
+        name, _, value = line.partition(":")
+        key, text = name.strip().lower(), value.strip()
+        head.headers[key] = f"{head.headers[key]}, {text}" if key in head.headers else text
+    return head
