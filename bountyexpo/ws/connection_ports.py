@@ -1,0 +1,64 @@
+"""What a connection is bounded by, what it calls, and what it needs of its poller."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from bountyexpo.ws.connection import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds and times of every connection of one poller (contract realtime §4.1, §4.3, §4.7)."""
+
+    message_bytes_max: int = 64 * 1024
+    queue_frames_max: int = 256
+    queue_bytes_max: int = 256 * 1024
+    read_bytes_max: int = 64 * 1024
+    idle_timeout_s: float = 60.0
+    ping_interval_s: float = 30.0
+    close_timeout_s: float = 5.0
+    queue_full_s: float = 10.0
+    no_progress_s: float = 20.0
+    tick_interval_s: float = 1.0
+
+
+class SocketHandler(Protocol):
+    """What a session implements. All calls are synchronous; one that raises ends its connection."""
+
+    def on_message(self, payload: bytes, *, is_text: bool) -> None:
+        """Take one whole message; text is valid UTF-8."""
+
+    def on_closed(self, code: int) -> None:
+        """Learn, once and last, that the connection is over."""
+
+    def on_drained(self) -> None:
+        """Learn that the queue, which had been over half, is empty."""
+
+    def on_tick(self, now: float) -> None:
+        """Do what time asks for; about once a second while open."""
+
+
+class Driver(Protocol):
+    """What a connection needs of its poller."""
+
+    limits: Limits
+    now: float
+    frames_sent: int
+    frames_received: int
+    faults: int
+    slow_consumers: int
+
+    def watch_writable(self, connection: Connection, *, wanted: bool) -> None:
+        """Start or stop to report room in the kernel's buffer."""
+
+    def settle_soon(self, connection: Connection) -> None:
+        """Call ``connection.settle()`` soon, outside whatever runs now."""
+
+    def remove(self, connection: Connection) -> None:
+        """Forget the connection and close its descriptor."""
+
+    def current_time(self) -> float:
+        """Return the time now; ``now`` is that of the last wake."""

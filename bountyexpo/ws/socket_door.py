@@ -1,0 +1,114 @@
+"""The door for WebSockets: handshake, admission, and over to the poller."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeAlias
+
+from bountyexpo.errors import BountyExpoError, InternalError, Unavailable
+from bountyexpo.observability import logs
+from bountyexpo.ws.close_codes import CloseCode
+from bountyexpo.ws.connection import Connection
+from bountyexpo.ws.door import answer
+from bountyexpo.ws.handshake import VERSION_HEADER, Upgrade, open_handshake, refusal
+from bountyexpo.ws.request_head import HEAD_END
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Sequence
+
+    from bountyexpo.ws.connection_ports import SocketHandler
+    from bountyexpo.ws.door import Arrival
+    from bountyexpo.ws.handshake import UpgradeRequest
+    from bountyexpo.ws.poller_base import Poller
+    from bountyexpo.ws.request_head import RequestHead
+
+    HandlerFactory: TypeAlias = Callable[[Connection, UpgradeRequest], SocketHandler]
+    Admission: TypeAlias = Callable[[UpgradeRequest], None]
+
+_log = logs.get_logger("ws.socket_door")
+
+# Where sockets are spoken (contract realtime §4.1).
+SOCKET_PATHS = frozenset({"/v1/socket", "/ws"})
+
+# When a client that meets a draining process should come back; another process is up by then.
+DRAIN_RETRY_S = 5
+
+
+class SocketDoor:
+    """Turns an upgrade into a connection of the poller.
+
+    ``admit`` may raise a ``BountyExpoError``, which becomes an HTTP answer before the upgrade.
+    ``create_handler`` makes the session; if it raises, the socket is closed with the error's code.
+    """
+
+    def __init__(
+        self,
+        poller: Poller,
+        create_handler: HandlerFactory,
+        *,
+        admit: Admission | None = None,
+        paths: Collection[str] = SOCKET_PATHS,
+        origins: Sequence[str] = (),
+    ) -> None:
+        self._poller = poller
+        self._create_handler = create_handler
+        self._admit = admit
+        self._paths = frozenset(paths)
+        self._origins = tuple(origins)
+        self._is_draining = False
+
+    @property
+    def open_sockets(self) -> int:
+        """The poller's sockets."""
+        return len(self._poller)
+
+    def accepts(self, head: RequestHead) -> bool:
+        """Take each upgrade on a socket path, well-formed or not."""
+        return head.is_upgrade and head.path in self._paths
+
+    def start_draining(self) -> None:
+        """Refuse new sockets with 503; the open ones are the session layer's to end."""
+        self._is_draining = True
+
+    def stop(self) -> None:
+        """Nothing to do: ``serve`` holds nothing for long."""
+
+    async def serve(self, arrival: Arrival) -> None:
+        """Answer the handshake; a socket that passes belongs to the poller from then on."""
+        try:
+            upgrade = self._judge(arrival)
+        except BountyExpoError as error:
+            await answer(arrival.sock, refusal(error, VERSION_HEADER))
+            return
+        # About 200 bytes into an empty buffer: a socket that does not take them is not worth it.
+        if arrival.sock.send(upgrade.response) == len(upgrade.response):
+            self._open(arrival, upgrade)
+
+    def _judge(self, arrival: Arrival) -> Upgrade:
+        if self._is_draining or not self._poller.is_running:
+            raise Unavailable(retry_after_s=DRAIN_RETRY_S)
+        upgrade = open_handshake(arrival.head, arrival.data, arrival.peer, origins=self._origins)
+        if self._admit is not None:
+            try:
+                self._admit(upgrade.request)
+            except BountyExpoError:
+                raise
+            except Exception as error:
+                _log.exception("admission failed", peer=arrival.peer)
+                raise InternalError from error
+        return upgrade
+
+    def _open(self, arrival: Arrival, upgrade: Upgrade) -> None:
+        connection = Connection(arrival.sock, upgrade.codec, arrival.peer, self._poller)
+        self._poller.add(connection)
+        arrival.is_taken = True
+        try:
+            connection.handler = self._create_handler(connection, upgrade.request)
+        except BountyExpoError as error:
+            connection.close(error.close_code, error.message)
+        except Exception:  # noqa: BLE001 - logged, and kept to this connection
+            _log.exception("no session could be made", peer=arrival.peer)
+            connection.fail(CloseCode.SERVER_ERROR, "server error")
+        else:
+            early = arrival.data.partition(HEAD_END)[2]
+            if early:
+                self._poller.feed(connection, early)
