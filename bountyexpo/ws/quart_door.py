@@ -1,0 +1,123 @@
+"""The door for everything that is not a socket or a plain call: Quart behind Hypercorn.
+
+Hypercorn's server of one connection, ``TCPServer``, is not public: it is pinned exactly, this is
+the only file that touches it, and a test fails when its signature changes.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any, cast
+
+import trio
+from hypercorn.app_wrappers import ASGIWrapper
+from hypercorn.config import Config
+from hypercorn.trio.lifespan import Lifespan
+from hypercorn.trio.tcp_server import TCPServer
+from hypercorn.trio.worker_context import WorkerContext
+
+from bountyexpo.errors import Unavailable
+from bountyexpo.ws.door import answer
+from bountyexpo.ws.handshake import refusal
+from bountyexpo.ws.http_stream import HttpStream, HttpTimes
+
+if TYPE_CHECKING:
+    from hypercorn.typing import LifespanState
+
+    from bountyexpo.ws.door import Arrival
+    from bountyexpo.ws.http_stream import AsgiApp
+    from bountyexpo.ws.request_head import RequestHead
+
+# How long the application may take to start, and to shut down.
+LIFESPAN_S = 30.0
+
+
+class QuartDoor:
+    """Serves an ASGI application.
+
+    ``run`` is a supervised child that holds the application's lifespan; it must be up before the
+    acceptor. The connections run in the acceptor's tasks.
+    """
+
+    def __init__(self, app: Any, times: HttpTimes | None = None) -> None:
+        self._app: AsgiApp = app
+        self._times = times or HttpTimes()
+        self._config = _config(self._times)
+        self._context = WorkerContext(None)
+        self._state: LifespanState = {}
+        self._streams: set[HttpStream] = set()
+        self._is_up = False
+        self._draining = trio.Event()
+
+    @property
+    def open_sockets(self) -> int:
+        """None beyond the running ``serve`` calls."""
+        return 0
+
+    def accepts(self, _head: RequestHead) -> bool:
+        """Take everything; this is the last door."""
+        return True
+
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Start the application, wait, and shut it down when cancelled."""
+        self._context = WorkerContext(None)
+        lifespan = Lifespan(ASGIWrapper(cast("Any", self._app)), self._config, self._state)
+        life = trio.CancelScope(shield=True)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(_live, lifespan, life)
+            try:
+                await lifespan.wait_for_startup()
+                self._is_up = True
+                task_status.started()
+                await self._draining.wait()
+                await self._context.terminated.set()
+                await trio.sleep_forever()
+            finally:
+                self._is_up = False
+                # The shield ends here: the application gets this long to shut down.
+                life.deadline = trio.current_time() + LIFESPAN_S
+                with trio.move_on_after(LIFESPAN_S, shield=True):
+                    if not lifespan.shutdown.is_set():
+                        await lifespan.wait_for_shutdown()
+                life.cancel()
+
+    async def serve(self, arrival: Arrival) -> None:
+        """Serve one connection to its end."""
+        if not self._is_up:
+            await answer(arrival.sock, refusal(Unavailable()))
+            return
+        stream = HttpStream(self._app, arrival.sock, arrival.data, self._times)
+        app = ASGIWrapper(cast("Any", stream.guard))
+        server = TCPServer(app, self._config, self._context, self._state, cast("Any", stream))
+        self._streams.add(stream)
+        try:
+            with stream.scope:
+                await server.run()
+            await stream.linger()
+        finally:
+            self._streams.discard(stream)
+
+    def start_draining(self) -> None:
+        """End idle connections, and each other one after its present answer."""
+        self._draining.set()
+
+    def stop(self) -> None:
+        """Let no client that does not read hold the end of the process."""
+        for stream in self._streams:
+            stream.stop()
+
+
+async def _live(lifespan: Lifespan, life: trio.CancelScope) -> None:
+    with life:
+        await lifespan.handle_lifespan()
+
+
+def _config(times: HttpTimes) -> Config:
+    config = Config()
+    config.keep_alive_timeout = times.keep_alive_s
+    config.include_server_header = False
+    config.startup_timeout = LIFESPAN_S
+    config.shutdown_timeout = LIFESPAN_S
+    # Handing over a logger keeps Hypercorn from putting handlers of its own on the root.
+    config.errorlog = logging.getLogger("hypercorn.error")
+    return config
