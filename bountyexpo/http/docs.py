@@ -19,7 +19,7 @@ from bountyexpo import __version__
 from bountyexpo.errors import BountyExpoError
 from bountyexpo.http.messages import HttpResponse
 from bountyexpo.operations import socket_reference
-from bountyexpo.operations.openapi import REFERENCE, describe, rate_text, request_fields
+from bountyexpo.operations.openapi import describe, rate_text, request_fields
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -101,7 +101,7 @@ def _areas(
 
 def _entry(operation: Operation, document: dict[str, Any]) -> dict[str, Any]:
     assert operation.route is not None
-    properties = _resolve({"$ref": _component(operation)}, document).get("properties", {})
+    properties = _properties(operation, document)
     return {
         "operation": operation,
         "rate": rate_text(operation.rate),
@@ -113,8 +113,14 @@ def _entry(operation: Operation, document: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _component(operation: Operation) -> str:
-    return REFERENCE.format(name=operation.request.__name__ if operation.request else "")
+def _properties(operation: Operation, document: dict[str, Any]) -> dict[str, Any]:
+    """Return the schema of each field of the request, wherever it travels."""
+    assert operation.route is not None
+    described = document["paths"][operation.route.path][operation.route.method.lower()]
+    properties = {field["name"]: field["schema"] for field in described.get("parameters", [])}
+    content = described.get("requestBody", {}).get("content", {})
+    body = _resolve(content.get("application/json", {}).get("schema", {}), document)
+    return properties | body.get("properties", {})
 
 
 def _resolve(schema: dict[str, Any], document: dict[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,392 @@
+"""Settings from environment variables; ``.env.example`` documents each of them.
+
+Everything is read and checked once, at start-up, and every problem found is told at once with the
+variable's name and the fix. Without any settings the whole product runs on embedded stand-ins;
+each real service that is named replaces its stand-in, and production accepts none of them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+from urllib.parse import urlsplit
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+# The local addresses of the app's development builds (operations §13).
+DEVELOPMENT_ORIGINS = (
+    "http://localhost:8081",
+    "http://localhost:19000",
+    "http://localhost:19006",
+)
+
+# A server is meant to be reached.
+HOST_DEFAULT = "0.0.0.0"  # noqa: S104
+
+LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
+
+SWITCH = {"on": True, "true": True, "1": True, "off": False, "false": False, "0": False}
+
+# HMAC-SHA256 needs a key at least as long as its output (RFC 7518 §3.2).
+JWT_SECRET_BYTES_MIN = 32
+
+METRICS_TOKEN_CHARS_MIN = 16
+
+# Parts of values that were copied from an example and never filled in.
+PLACEHOLDERS = ("changeme", "change-me", "change_me", "placeholder", "your-", "your_", "xxxx")
+
+T = TypeVar("T")
+
+
+class Environment(Enum):
+    """Where the service runs; production is the strict one."""
+
+    DEVELOPMENT = "development"
+    TEST = "test"
+    STAGING = "staging"
+    PRODUCTION = "production"
+
+
+class SettingsError(Exception):
+    """The settings cannot be used; ``problems`` names every reason."""
+
+    def __init__(self, problems: list[str]) -> None:
+        self.problems = problems
+        lines = "\n".join(f"  - {problem}" for problem in problems)
+        super().__init__(f"These settings must be corrected before the service can start:\n{lines}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """All settings, checked; secrets are left out of its printed form."""
+
+    environment: Environment = Environment.DEVELOPMENT
+    host: str = HOST_DEFAULT
+    port: int = 3001
+    sandbox_port: int = 3002
+    data_dir: Path = Path(".data")
+    database_url: str | None = field(default=None, repr=False)
+    db_pool_min: int = 2
+    db_pool_max: int = 10
+    redis_url: str | None = field(default=None, repr=False)
+    supabase_url: str | None = None
+    supabase_anon_key: str | None = field(default=None, repr=False)
+    supabase_service_role_key: str | None = field(default=None, repr=False)
+    supabase_jwt_secret: str | None = field(default=None, repr=False)
+    stripe_secret_key: str | None = field(default=None, repr=False)
+    stripe_webhook_secrets: tuple[str, ...] = field(default=(), repr=False)
+    stripe_api_base: str | None = None
+    stripe_connect_client_id: str | None = None
+    platform_fee_bps: int = 500
+    log_level: str = "INFO"
+    allowed_origins: tuple[str, ...] = DEVELOPMENT_ORIGINS
+    trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = ()
+    metrics_token: str | None = field(default=None, repr=False)
+    rate_limits: bool = True
+    rate_limit_multiplier: float = 1.0
+    shutdown_grace_s: float = 25.0
+
+    @classmethod
+    def load(cls, environ: Mapping[str, str]) -> Settings:
+        """Read the settings.
+
+        Raises:
+            SettingsError: some are missing or not valid; it lists all of them.
+        """
+        reader = _Reader(environ)
+        settings = _read(reader)
+        _check_together(settings, reader)
+        if settings.is_production:
+            _check_production(settings, reader)
+        if reader.problems:
+            raise SettingsError(reader.problems)
+        return settings
+
+    @property
+    def is_production(self) -> bool:
+        """Tell whether real people and real money are at stake."""
+        return self.environment is Environment.PRODUCTION
+
+    @property
+    def uses_embedded_database(self) -> bool:
+        """Tell whether the service starts a PostgreSQL of its own."""
+        return self.database_url is None
+
+    @property
+    def uses_sandbox_auth(self) -> bool:
+        """Tell whether the service runs the stand-in of the auth server."""
+        return self.supabase_url is None
+
+    @property
+    def uses_sandbox_stripe(self) -> bool:
+        """Tell whether the service runs the stand-in of Stripe."""
+        return self.stripe_secret_key is None
+
+
+class _Reader:
+    """Reads variables one by one and gathers what is wrong with them."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self.problems: list[str] = []
+        self._environ = environ
+
+    def refuse(self, name: str, problem: str, fix: str) -> None:
+        self.problems.append(f"{name} {problem}. {fix}")
+
+    def text(self, *names: str) -> str | None:
+        """Return the first of ``names`` that has a value; an empty one counts as not set."""
+        for name in names:
+            value = self._environ.get(name, "").strip().strip("'\"").strip()
+            if value:
+                return value
+        return None
+
+    def parsed(
+        self, name: str, default: T, parse: Callable[[str], T], fix: str, *, secret: bool = False
+    ) -> T:
+        """Return the parsed value; ``parse`` raises ValueError with what is wrong, if anything."""
+        value = self.text(name)
+        if value is None:
+            return default
+        try:
+            return parse(value)
+        except ValueError as error:
+            shown = "" if secret else f"is {value!r}, which "
+            self.refuse(name, f"{shown}{error}", fix)
+            return default
+
+    def whole(self, name: str, default: int, low: int, high: int) -> int:
+        """Return a whole number between ``low`` and ``high``."""
+
+        def parse(value: str) -> int:
+            if not value.isdecimal() or not low <= int(value) <= high:
+                raise ValueError("is not a whole number in range")
+            return int(value)
+
+        return self.parsed(name, default, parse, f"Use {low} to {high}; {default} is the default.")
+
+    def decimal(self, name: str, default: float, low: float, high: float) -> float:
+        """Return a number between ``low`` and ``high``."""
+
+        def parse(value: str) -> float:
+            try:
+                number = float(value)
+            except ValueError:
+                raise ValueError("is not a number") from None
+            if not low <= number <= high:
+                raise ValueError("is out of range")
+            return number
+
+        fix = f"Use {low:g} to {high:g}; {default:g} is the default."
+        return self.parsed(name, default, parse, fix)
+
+    def choice(self, name: str, default: T, choices: Mapping[str, T]) -> T:
+        """Return one of ``choices``, however it is capitalised."""
+        folded = {key.lower(): value for key, value in choices.items()}
+
+        def parse(value: str) -> T:
+            if value.lower() not in folded:
+                raise ValueError("is not one of the choices")
+            return folded[value.lower()]
+
+        return self.parsed(name, default, parse, f"Use {', '.join(choices)}.")
+
+    def url(self, schemes: tuple[str, ...], *names: str, secret: bool = False) -> str | None:
+        """Return a URL with one of ``schemes``, without a slash at its end."""
+        name = next((name for name in names if self.text(name)), names[0])
+
+        def parse(value: str) -> str | None:
+            _check_url(value, schemes)
+            return value.rstrip("/")
+
+        fix = f"Use the form {schemes[0]}://host[:port]."
+        return self.parsed(name, None, parse, fix, secret=secret)
+
+    def many(
+        self, name: str, default: tuple[T, ...], parse: Callable[[str], T], fix: str
+    ) -> tuple[T, ...]:
+        """Return the items of a comma list."""
+
+        def parse_all(value: str) -> tuple[T, ...]:
+            return tuple(parse(item.strip()) for item in value.split(",") if item.strip())
+
+        return self.parsed(name, default, parse_all, fix)
+
+
+def _read(reader: _Reader) -> Settings:
+    environment = reader.choice(
+        "BOUNTYEXPO_ENV", Environment.DEVELOPMENT, {each.value: each for each in Environment}
+    )
+    port = reader.whole("PORT", 3001, 0, 65535)
+    local = environment in {Environment.DEVELOPMENT, Environment.TEST}
+    return Settings(
+        environment=environment,
+        host=reader.text("HOST") or HOST_DEFAULT,
+        port=port,
+        sandbox_port=reader.whole("SANDBOX_PORT", min(port + 1, 65535) if port else 0, 0, 65535),
+        data_dir=Path(reader.text("BOUNTYEXPO_DATA") or ".data"),
+        database_url=reader.url(("postgresql", "postgres"), "DATABASE_URL", secret=True),
+        db_pool_min=reader.whole("DB_POOL_MIN", 2, 0, 1000),
+        db_pool_max=reader.whole("DB_POOL_MAX", 10, 1, 1000),
+        redis_url=reader.url(("redis", "rediss"), "REDIS_URL", secret=True),
+        supabase_url=reader.url(
+            ("https", "http"), "SUPABASE_URL", "EXPO_PUBLIC_SUPABASE_URL", "PUBLIC_SUPABASE_URL"
+        ),
+        supabase_anon_key=reader.text("SUPABASE_ANON_KEY", "EXPO_PUBLIC_SUPABASE_ANON_KEY"),
+        supabase_service_role_key=reader.text(
+            "SUPABASE_SERVICE_ROLE_KEY", "SUPABASE_SERVICE_KEY", "SERVICE_ROLE_KEY"
+        ),
+        supabase_jwt_secret=reader.text("SUPABASE_JWT_SECRET"),
+        stripe_secret_key=reader.text("STRIPE_SECRET_KEY"),
+        stripe_webhook_secrets=reader.many("STRIPE_WEBHOOK_SECRET", (), str, ""),
+        stripe_api_base=reader.url(("https", "http"), "STRIPE_API_BASE"),
+        stripe_connect_client_id=reader.text("STRIPE_CONNECT_CLIENT_ID"),
+        platform_fee_bps=reader.whole("PLATFORM_FEE_BPS", 500, 0, 10_000),
+        log_level=reader.choice("LOG_LEVEL", "INFO", {level: level for level in LOG_LEVELS}),
+        allowed_origins=reader.many(
+            "ALLOWED_ORIGINS",
+            DEVELOPMENT_ORIGINS if local else (),
+            _origin,
+            "Use a comma list such as https://app.example.org,https://www.example.org.",
+        ),
+        trusted_proxies=reader.many(
+            "TRUSTED_PROXIES", (), _network, "Use a comma list such as 10.0.0.0/8,192.0.2.7."
+        ),
+        metrics_token=reader.text("METRICS_TOKEN"),
+        rate_limits=reader.choice("RATE_LIMITS", default=True, choices=SWITCH),
+        rate_limit_multiplier=reader.decimal("RATE_LIMIT_MULTIPLIER", 1, 0.01, 1_000_000),
+        shutdown_grace_s=reader.decimal("SHUTDOWN_GRACE_S", 25, 0, 600),
+    )
+
+
+def _check_together(settings: Settings, reader: _Reader) -> None:
+    """Check what depends on more than one variable, or on the form of a secret."""
+    if settings.db_pool_min > settings.db_pool_max:
+        reader.refuse(
+            "DB_POOL_MIN",
+            f"is {settings.db_pool_min}, more than DB_POOL_MAX ({settings.db_pool_max})",
+            "Lower it or raise DB_POOL_MAX.",
+        )
+    if settings.port and settings.port == settings.sandbox_port:
+        reader.refuse("SANDBOX_PORT", "is the same as PORT", "Choose another, or leave it unset.")
+    secret = settings.supabase_jwt_secret
+    if secret is not None and len(secret.encode()) < JWT_SECRET_BYTES_MIN:
+        reader.refuse(
+            "SUPABASE_JWT_SECRET",
+            f"has {len(secret.encode())} bytes, fewer than {JWT_SECRET_BYTES_MIN}",
+            "Copy it whole from the auth server's settings.",
+        )
+    if settings.metrics_token and len(settings.metrics_token) < METRICS_TOKEN_CHARS_MIN:
+        reader.refuse(
+            "METRICS_TOKEN",
+            f"has fewer than {METRICS_TOKEN_CHARS_MIN} characters",
+            "Use a long random text.",
+        )
+    if settings.supabase_url is not None:
+        _need(reader, "because SUPABASE_URL is set", _supabase_keys(settings))
+    _check_stripe(settings, reader)
+
+
+def _check_stripe(settings: Settings, reader: _Reader) -> None:
+    key = settings.stripe_secret_key
+    if key is None:
+        return
+    if not key.startswith("sk_"):
+        reader.refuse(
+            "STRIPE_SECRET_KEY", "does not begin with sk_", "Use the secret key, not another one."
+        )
+    if key.startswith("sk_live_") and not settings.is_production:
+        reader.refuse(
+            "STRIPE_SECRET_KEY",
+            f"is a live key, but BOUNTYEXPO_ENV is {settings.environment.value}",
+            "Use a test key here: a live key moves real money.",
+        )
+    _need(
+        reader,
+        "because STRIPE_SECRET_KEY is set",
+        {"STRIPE_WEBHOOK_SECRET": settings.stripe_webhook_secrets},
+    )
+    if any(not secret.startswith("whsec_") for secret in settings.stripe_webhook_secrets):
+        reader.refuse(
+            "STRIPE_WEBHOOK_SECRET",
+            "has an entry that does not begin with whsec_",
+            "Copy the signing secret of each webhook endpoint, separated by commas.",
+        )
+
+
+def _check_production(settings: Settings, reader: _Reader) -> None:
+    """Refuse stand-ins, missing secrets and switches that are for tests."""
+    why = "because BOUNTYEXPO_ENV is production, which runs on no stand-in"
+    _need(
+        reader,
+        why,
+        {
+            "DATABASE_URL": settings.database_url,
+            "SUPABASE_URL": settings.supabase_url,
+            "STRIPE_SECRET_KEY": settings.stripe_secret_key,
+        },
+    )
+    if settings.stripe_api_base is not None:
+        reader.refuse("STRIPE_API_BASE", "points to a stand-in", "Unset it in production.")
+    if not settings.rate_limits:
+        reader.refuse("RATE_LIMITS", "is off in production", "Set it to on, or unset it.")
+    if "*" in settings.allowed_origins:
+        reader.refuse("ALLOWED_ORIGINS", "allows any origin", "Name the origins in production.")
+    secrets = {
+        "DATABASE_URL": settings.database_url,
+        **_supabase_keys(settings),
+        "SUPABASE_JWT_SECRET": settings.supabase_jwt_secret,
+        "STRIPE_SECRET_KEY": settings.stripe_secret_key,
+        "STRIPE_WEBHOOK_SECRET": ",".join(settings.stripe_webhook_secrets),
+        "METRICS_TOKEN": settings.metrics_token,
+    }
+    for name, secret in secrets.items():
+        if secret and any(mark in secret.lower() for mark in PLACEHOLDERS):
+            reader.refuse(name, "is a placeholder of an example", "Set the real value.")
+
+
+def _supabase_keys(settings: Settings) -> dict[str, str | None]:
+    return {
+        "SUPABASE_ANON_KEY": settings.supabase_anon_key,
+        "SUPABASE_SERVICE_ROLE_KEY": settings.supabase_service_role_key,
+    }
+
+
+def _need(reader: _Reader, why: str, values: Mapping[str, object]) -> None:
+    for name, value in values.items():
+        if not value:
+            reader.refuse(name, "is not set", f"Set it, {why}.")
+
+
+def _check_url(value: str, schemes: tuple[str, ...]) -> None:
+    try:
+        parts = urlsplit(value)
+        _ = parts.port
+    except ValueError:
+        raise ValueError("is not a URL") from None
+    if parts.scheme not in schemes:
+        raise ValueError(f"does not begin with {' or '.join(f'{s}://' for s in schemes)}")
+    # A database URL may name a socket directory in its query instead of a host.
+    if not parts.hostname and "host=" not in parts.query:
+        raise ValueError("names no host")
+
+
+def _origin(value: str) -> str:
+    if value == "*":
+        return value
+    _check_url(value, ("https", "http"))
+    parts = urlsplit(value)
+    if parts.path not in {"", "/"} or parts.query or parts.username:
+        raise ValueError("has more than scheme, host and port")
+    return f"{parts.scheme}://{parts.netloc.lower()}"
+
+
+def _network(value: str) -> IPv4Network | IPv6Network:
+    try:
+        return ip_network(value, strict=False)
+    except ValueError:
+        raise ValueError("is not an address or a network") from None

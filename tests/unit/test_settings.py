@@ -1,0 +1,206 @@
+from __future__ import annotations
+
+import re
+from ipaddress import ip_network
+from pathlib import Path
+
+import pytest
+from bountyexpo.settings import DEVELOPMENT_ORIGINS, Environment, Settings, SettingsError
+
+PRODUCTION = {
+    "BOUNTYEXPO_ENV": "production",
+    "DATABASE_URL": "postgresql://app:hunter2@db.internal/bountyexpo",
+    "SUPABASE_URL": "https://abc.supabase.co",
+    "SUPABASE_ANON_KEY": "anon",
+    "SUPABASE_SERVICE_ROLE_KEY": "service",
+    "STRIPE_SECRET_KEY": "sk_live_abc",
+    "STRIPE_WEBHOOK_SECRET": "whsec_a,whsec_b",
+}
+
+EXAMPLE = Path(__file__).parents[2] / ".env.example"
+
+
+def problems(environ):
+    with pytest.raises(SettingsError) as refusal:
+        Settings.load(environ)
+    return refusal.value.problems
+
+
+def test_nothing_set_runs_on_stand_ins():
+    settings = Settings.load({})
+
+    assert settings == Settings()
+    assert settings.uses_embedded_database
+    assert settings.uses_sandbox_auth
+    assert settings.uses_sandbox_stripe
+    assert (settings.port, settings.sandbox_port) == (3001, 3002)
+    assert settings.allowed_origins == DEVELOPMENT_ORIGINS
+
+
+def test_complete_production_is_accepted():
+    settings = Settings.load(PRODUCTION)
+
+    assert settings.is_production
+    assert not settings.uses_embedded_database
+    assert not settings.uses_sandbox_auth
+    assert not settings.uses_sandbox_stripe
+    assert settings.stripe_webhook_secrets == ("whsec_a", "whsec_b")
+    assert settings.allowed_origins == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "attribute", "expected"),
+    [
+        ("PORT", "0", "sandbox_port", 0),
+        ("PORT", "8080", "sandbox_port", 8081),
+        ("PORT", " '8080' ", "port", 8080),
+        ("PORT", "", "port", 3001),
+        ("SANDBOX_PORT", "9000", "sandbox_port", 9000),
+        ("BOUNTYEXPO_ENV", "Staging", "environment", Environment.STAGING),
+        ("BOUNTYEXPO_DATA", "/var/x", "data_dir", Path("/var/x")),
+        ("LOG_LEVEL", "debug", "log_level", "DEBUG"),
+        ("RATE_LIMITS", "off", "rate_limits", False),
+        ("RATE_LIMIT_MULTIPLIER", "2.5", "rate_limit_multiplier", 2.5),
+        ("SHUTDOWN_GRACE_S", "0.5", "shutdown_grace_s", 0.5),
+        ("PLATFORM_FEE_BPS", "0", "platform_fee_bps", 0),
+        ("ALLOWED_ORIGINS", "https://A.example/, *", "allowed_origins", ("https://a.example", "*")),
+        ("TRUSTED_PROXIES", "10.1.2.3/8", "trusted_proxies", (ip_network("10.0.0.0/8"),)),
+        ("REDIS_URL", "redis://h:1/0", "redis_url", "redis://h:1/0"),
+        ("DATABASE_URL", "postgres:///x?host=/run", "database_url", "postgres:///x?host=/run"),
+        ("METRICS_TOKEN", "m" * 16, "metrics_token", "m" * 16),
+        ("SUPABASE_JWT_SECRET", "j" * 32, "supabase_jwt_secret", "j" * 32),
+        ("SUPABASE_SERVICE_KEY", "k", "supabase_service_role_key", "k"),
+        ("SERVICE_ROLE_KEY", "k", "supabase_service_role_key", "k"),
+        ("EXPO_PUBLIC_SUPABASE_ANON_KEY", "k", "supabase_anon_key", "k"),
+    ],
+)
+def test_value_is_read(name, value, attribute, expected):
+    assert getattr(Settings.load({name: value}), attribute) == expected
+
+
+@pytest.mark.parametrize(
+    "name", ["SUPABASE_URL", "EXPO_PUBLIC_SUPABASE_URL", "PUBLIC_SUPABASE_URL"]
+)
+def test_auth_server_has_three_names(name):
+    keys = {"SUPABASE_ANON_KEY": "a", "SUPABASE_SERVICE_ROLE_KEY": "s"}
+
+    settings = Settings.load({name: "https://abc.supabase.co/", **keys})
+
+    assert settings.supabase_url == "https://abc.supabase.co"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("BOUNTYEXPO_ENV", "prod"),
+        ("PORT", "abc"),
+        ("PORT", "-1"),
+        ("PORT", "70000"),
+        ("PORT", "1.5"),
+        ("SANDBOX_PORT", "3001"),
+        ("DATABASE_URL", "mysql://h/x"),
+        ("DATABASE_URL", "postgresql:///x"),
+        ("DATABASE_URL", "postgresql://h:notaport/x"),
+        ("DB_POOL_MIN", "11"),
+        ("DB_POOL_MAX", "0"),
+        ("REDIS_URL", "http://h"),
+        ("SUPABASE_URL", "abc.supabase.co"),
+        ("SUPABASE_JWT_SECRET", "short"),
+        ("STRIPE_SECRET_KEY", "pk_test_x"),
+        ("STRIPE_SECRET_KEY", "sk_live_x"),
+        ("STRIPE_API_BASE", "localhost:1"),
+        ("ALLOWED_ORIGINS", "app.example"),
+        ("ALLOWED_ORIGINS", "https://app.example/path"),
+        ("TRUSTED_PROXIES", "proxy.internal"),
+        ("METRICS_TOKEN", "short"),
+        ("RATE_LIMITS", "maybe"),
+        ("RATE_LIMIT_MULTIPLIER", "0"),
+        ("RATE_LIMIT_MULTIPLIER", "nan"),
+        ("PLATFORM_FEE_BPS", "10001"),
+        ("SHUTDOWN_GRACE_S", "soon"),
+        ("LOG_LEVEL", "loud"),
+    ],
+)
+def test_value_is_refused_by_name(name, value):
+    found = problems({name: value})
+
+    assert any(problem.startswith(name) for problem in found)
+
+
+def test_all_problems_are_told_at_once():
+    found = problems({"PORT": "x", "LOG_LEVEL": "loud", "DB_POOL_MIN": "50"})
+
+    assert [problem.split()[0] for problem in found] == ["PORT", "LOG_LEVEL", "DB_POOL_MIN"]
+
+
+def test_problem_says_value_and_fix():
+    (problem,) = problems({"PORT": "abc"})
+
+    assert problem == (
+        "PORT is 'abc', which is not a whole number in range. Use 0 to 65535; 3001 is the default."
+    )
+
+
+def test_no_secret_is_told_or_printed():
+    environ = PRODUCTION | {
+        "DATABASE_URL": "mysql://app:hunter2@db/x",
+        "REDIS_URL": "http://:hunter2@h",
+        "SUPABASE_JWT_SECRET": "hunter2",
+        "STRIPE_SECRET_KEY": "hunter2",
+        "STRIPE_WEBHOOK_SECRET": "hunter2",
+        "METRICS_TOKEN": "hunter2",
+    }
+
+    assert "hunter2" not in "".join(problems(environ))
+    assert "hunter2" not in repr(Settings.load(PRODUCTION))
+
+
+@pytest.mark.parametrize("name", [name for name in PRODUCTION if name != "BOUNTYEXPO_ENV"])
+def test_production_names_what_is_missing(name):
+    environ = {key: value for key, value in PRODUCTION.items() if key != name}
+
+    assert any(problem.startswith(f"{name} is not set") for problem in problems(environ))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("RATE_LIMITS", "off"),
+        ("STRIPE_API_BASE", "http://localhost:1"),
+        ("ALLOWED_ORIGINS", "*"),
+        ("SUPABASE_SERVICE_ROLE_KEY", "your-service-key"),
+        ("SUPABASE_JWT_SECRET", "changeme" * 8),
+    ],
+)
+def test_production_refuses_what_is_for_tests(name, value):
+    assert any(problem.startswith(name) for problem in problems(PRODUCTION | {name: value}))
+
+
+def test_real_auth_server_needs_its_keys_everywhere():
+    found = problems({"SUPABASE_URL": "https://abc.supabase.co"})
+
+    assert {problem.split()[0] for problem in found} == {
+        "SUPABASE_ANON_KEY",
+        "SUPABASE_SERVICE_ROLE_KEY",
+    }
+
+
+def test_real_stripe_needs_a_webhook_secret_everywhere():
+    assert problems({"STRIPE_SECRET_KEY": "sk_test_x"})[0].startswith("STRIPE_WEBHOOK_SECRET")
+
+
+def test_example_shows_the_defaults():
+    lines = EXAMPLE.read_text().splitlines()
+    shown = dict(line.split("=", 1) for line in lines if re.match(r"[A-Z]\w*=", line))
+
+    assert Settings.load(shown) == Settings()
+
+
+def test_example_documents_every_variable():
+    source = Path(__file__).parents[2] / "bountyexpo" / "settings.py"
+    read = set(re.findall(r'"([A-Z][A-Z_]{3,})"', source.read_text())) - {"DEBUG", "INFO"}
+    read -= {"WARNING", "ERROR"}
+
+    text = EXAMPLE.read_text()
+
+    assert [name for name in sorted(read) if name not in text] == []
