@@ -1,0 +1,195 @@
+"""How the story is told: what can be cut and repeated, and how it complains."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING
+
+import httpx
+import pytest
+from bountyexpo.load import story as steps
+from bountyexpo.load import telling
+from bountyexpo.load.progress import Report, demo, play
+from bountyexpo.load.rest import Rest
+from bountyexpo.load.story import STEPS, Step
+from bountyexpo.load.telling import State, Story, StoryFailed
+
+if TYPE_CHECKING:
+    import trio
+
+
+def story_with(state: State, nursery: trio.Nursery, answer) -> Story:
+    told = Story("http://server", state, "json", nursery)
+    told.rest = Rest("http://server", transport=httpx.MockTransport(answer))
+    return told
+
+
+def test_a_new_story_has_people_of_its_own() -> None:
+    one, other = State.new(), State.new()
+
+    assert one.poster.email != other.poster.email
+    assert one.poster.email != one.hunter.email
+    assert len(one.poster.username) <= 24
+
+
+def test_the_keys_of_a_story_never_change() -> None:
+    state = State.new()
+
+    again = State.load(state.dump())
+
+    assert again == state
+    assert again.id_for("message 1") == state.id_for("message 1")
+    assert again.id_for("message 1") != again.id_for("message 2")
+
+
+def test_a_story_can_be_stored_with_what_was_heard() -> None:
+    state = State.new()
+    state.poster.log.hear({"type": "unread", "stream": "user:u", "seq": 1, "epoch": "e"})
+    state.done.append("register")
+
+    assert State.load(state.dump()) == state
+
+
+async def test_registering_again_is_fine(nursery: trio.Nursery) -> None:
+    state = State.new()
+    state.poster.user_id = "u1"
+    told = story_with(state, nursery, lambda _request: httpx.Response(409, json={"error": "taken"}))
+
+    await steps.register.run(told)
+
+    assert state.poster.user_id == "u1"
+    assert state.done == ["register"]
+
+
+async def test_a_refusal_ends_the_story_with_the_words_of_the_server(nursery: trio.Nursery) -> None:
+    told = story_with(
+        State.new(), nursery, lambda _request: httpx.Response(400, json={"message": "Bad email."})
+    )
+
+    with pytest.raises(StoryFailed, match="POST /auth/register answered 400: Bad email"):
+        await steps.register.run(told)
+
+
+async def test_an_answer_of_another_shape_ends_the_story(nursery: trio.Nursery) -> None:
+    told = story_with(State.new(), nursery, lambda _request: httpx.Response(200, json={}))
+
+    with pytest.raises(StoryFailed, match="session"):
+        await steps.sign_in.run(told)
+
+
+async def test_somebody_elses_account_ends_the_story(nursery: trio.Nursery) -> None:
+    told = story_with(State.new(), nursery, lambda _request: httpx.Response(200, json={"id": "x"}))
+
+    with pytest.raises(StoryFailed, match="somebody else"):
+        await steps.look_at_oneself.run(told)
+
+
+async def test_an_application_that_exists_is_fine(
+    nursery: trio.Nursery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state = State.new()
+    state.hunter.user_id, state.bounty_id = "h", "b1"
+    answers = [
+        httpx.Response(201, json={"id": "r1", "hunter_id": "h"}),
+        httpx.Response(409, json={"error": "x", "request": {"id": "r1", "hunter_id": "h"}}),
+    ]
+    told = story_with(state, nursery, lambda _request: answers.pop(0))
+    state.poster.log.events.append({"type": "request.new", "requestId": "r1"})
+    monkeypatch.setattr(Story, "hears", hears_at_once)
+
+    await steps.apply.run(told)
+
+    assert state.request_id == "r1"
+
+
+async def hears_at_once(_story, person, kind, matches, **_more):
+    return next(each for each in person.log.events if each["type"] == kind and matches(each))
+
+
+async def test_books_that_do_not_balance_end_the_story(
+    nursery: trio.Nursery, autojump_clock: trio.testing.MockClock
+) -> None:
+    wallet = {"balance": 47.5, "balanceCents": 4749}
+    told = story_with(State.new(), nursery, lambda _request: httpx.Response(200, json=wallet))
+
+    with pytest.raises(StoryFailed, match=r"wallet should hold 47\.50"):
+        await steps.check_books.run(told)
+
+
+def test_every_step_has_a_title_for_people() -> None:
+    titles = [step.title for step in STEPS]
+
+    assert len(set(titles)) == len(STEPS)
+    assert all(" " in title and not title.endswith(".") for title in titles)
+
+
+def scripted(monkeypatch: pytest.MonkeyPatch, *plays) -> list[str]:
+    """Replace the steps; return the names of those that run."""
+    ran: list[str] = []
+
+    def step(play) -> Step:
+        async def noted(story: Story) -> None:
+            ran.append(play.__name__)
+            await play(story)
+
+        noted.__name__, noted.__doc__ = play.__name__, f"They {play.__name__}."
+        return Step(noted)
+
+    monkeypatch.setattr("bountyexpo.load.progress.STEPS", tuple(map(step, plays)))
+    return ran
+
+
+async def meet(_story: Story) -> None: ...
+
+
+async def quarrel(_story: Story) -> None:
+    raise StoryFailed("they do not agree")
+
+
+async def test_a_story_goes_on_where_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    ran = scripted(monkeypatch, meet, quarrel)
+    state = State.new()
+
+    with pytest.raises(StoryFailed):
+        await play("http://server", report=Report(io.StringIO()), state=state)
+    scripted(monkeypatch, meet, meet)
+    state = await play("http://server", report=Report(io.StringIO()), state=state)
+
+    assert ran == ["meet", "quarrel"]
+    assert state.done == ["meet"]
+
+
+async def test_the_demo_says_each_step_and_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    scripted(monkeypatch, meet)
+    out = io.StringIO()
+
+    code = await demo("http://server", report=Report(out))
+
+    assert code == 0
+    assert "✓  They meet" in out.getvalue()
+    assert "\x1b" not in out.getvalue()
+
+
+async def test_the_demo_fails_at_the_first_wrong_thing(monkeypatch: pytest.MonkeyPatch) -> None:
+    ran = scripted(monkeypatch, quarrel, meet)
+    out = io.StringIO()
+
+    code = await demo("http://server", report=Report(out, colour=True))
+
+    assert code == 1
+    assert ran == ["quarrel"]
+    assert "✗" in out.getvalue()
+    assert "they do not agree" in out.getvalue()
+
+
+async def test_a_wrong_address_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    out = io.StringIO()
+
+    assert await demo("localhost:3001", report=Report(out)) == 2
+    assert "give one like" in out.getvalue()
+
+
+async def test_an_unexpected_error_keeps_its_type() -> None:
+    with pytest.raises(ZeroDivisionError):
+        async with telling.telling("http://server", State.new()):
+            raise ZeroDivisionError
