@@ -44,9 +44,9 @@ ALLOWED_IMPORTS: dict[str, tuple[str, ...]] = {
     "load": (),
 }
 # The composition root wires everything; the stand-ins may use anything and only it uses them.
-MAY_IMPORT_ANYTHING = ("app", "cli", "sandbox", "__main__", "__init__")
+MAY_IMPORT_ANYTHING = ("app", "lifecycle", "cli", "sandbox", "__main__", "__init__")
 
-NURSERIES_ALLOWED = ("runtime", "supervisors", "ws", "app", "sandbox", "load")
+NURSERIES_ALLOWED = ("runtime", "supervisors", "ws", "app", "lifecycle", "sandbox", "load")
 TIME_AND_CHANCE_ALLOWED = ("runtime.clock", "domain.ids")
 TIME_AND_CHANCE = re.compile(
     r"(time\.time(_ns)?|(datetime\.)?(datetime|date)\.(now|utcnow|today)|uuid\.uuid[14]|random\..*)"
@@ -55,7 +55,11 @@ FORBIDDEN_NAMES = {"util", "utils", "helper", "helpers", "common", "manager", "m
 UNFINISHED = re.compile(r"\b(T[O]DO|FIX[M]E|XX[X])\b")
 
 # (check, file): why it stands. One that is no longer needed is refused by a test below.
-EXCEPTIONS: dict[tuple[str, str], str] = {}
+EXCEPTIONS: dict[tuple[str, str], str] = {
+    ("imports", "bountyexpo/actors/system.py"): "it gathers the actor kinds into their pools",
+    ("nurseries", "bountyexpo/persistence/pool.py"): "a supervised child; sessions are its own",
+    ("nurseries", "bountyexpo/persistence/outbox.py"): "a job that waits for all of its effects",
+}
 
 
 @dataclass(frozen=True)
@@ -131,7 +135,7 @@ def imports(source: Source) -> Complaints:
     for line, target in _imports(source.tree):
         if not any(_covers(name, target) for name in allowed):
             yield line, f"{package} may not import bountyexpo.{target}"
-        elif f"{package}." not in f"{target}." and "._" in f".{target}":
+        elif not _covers(package, target) and re.search(r"(^|\.)_[^_]", target):
             yield line, f"bountyexpo.{target} is private to its package"
 
 
@@ -282,9 +286,14 @@ def test_the_check_passes_a_good_sample(check: str) -> None:
 
 
 def test_every_exception_is_still_needed(sources: list[Source]) -> None:
-    by_path = {source.path: source for source in sources}
+    needed = {
+        (check, source.path)
+        for source in sources
+        for check in CHECKS
+        if (check, source.path) in EXCEPTIONS and any(CHECKS[check](source))
+    }
 
-    idle = [key for key in EXCEPTIONS if not any(CHECKS[key[0]](by_path[key[1]]))]
+    idle = set(EXCEPTIONS) - needed
 
     assert not idle
 
