@@ -1,0 +1,127 @@
+"""A running sandbox, the adapters that talk to it, and a receiver for its webhooks."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import TYPE_CHECKING
+
+import h11
+import httpx
+import pytest
+import trio
+from bountyexpo.integrations.stripe import StripePayments
+from bountyexpo.integrations.supabase import SupabaseAuth
+from bountyexpo.runtime.clock import SystemClock
+from bountyexpo.sandbox.server import SandboxServer, SandboxSettings
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+JWT_SECRET = "a-secret-of-at-least-thirty-two-bytes"
+WEBHOOK_SECRET = "whsec_sandbox"
+
+
+class Receiver:
+    """An HTTP server that keeps what is posted, and answers as told (200 otherwise)."""
+
+    def __init__(self) -> None:
+        self.url = ""
+        self.answers: list[int] = []
+        self._sender, self._posts = trio.open_memory_channel[tuple[bytes, str]](1000)
+
+    async def next_post(self) -> tuple[bytes, str]:
+        """Return the next body and its signature."""
+        with trio.fail_after(10):
+            return await self._posts.receive()
+
+    async def run(self, *, task_status=trio.TASK_STATUS_IGNORED):
+        serve = partial(trio.serve_tcp, self._serve, 0, host="127.0.0.1")
+        async with trio.open_nursery() as nursery:
+            listeners = await nursery.start(serve)
+            port = listeners[0].socket.getsockname()[1]
+            self.url = f"http://127.0.0.1:{port}/webhooks/stripe"
+            task_status.started()
+
+    async def _serve(self, stream):
+        connection = h11.Connection(h11.SERVER)
+        body, signature = b"", ""
+        while True:
+            event = connection.next_event()
+            if event is h11.NEED_DATA:
+                connection.receive_data(await stream.receive_some())
+            elif isinstance(event, h11.Request):
+                signature = dict(event.headers).get(b"stripe-signature", b"").decode()
+            elif isinstance(event, h11.Data):
+                body += bytes(event.data)
+            else:
+                break
+        status = self.answers.pop(0) if self.answers else 200
+        self._sender.send_nowait((body, signature))
+        head = h11.Response(
+            status_code=status, headers=[("content-length", "0"), ("connection", "close")]
+        )
+        await stream.send_all(connection.send(head) + connection.send(h11.EndOfMessage()))
+
+
+@pytest.fixture
+def clock():
+    return SystemClock()
+
+
+@pytest.fixture
+def signing():
+    return "HS256"
+
+
+@pytest.fixture
+async def receiver(nursery):
+    found = Receiver()
+    await nursery.start(found.run)
+    return found
+
+
+@pytest.fixture
+def settings(receiver, signing):
+    return SandboxSettings(
+        jwt_secret=JWT_SECRET,
+        stripe_secret_key="sk_test_sandbox",
+        webhook_url=receiver.url,
+        webhook_secret=WEBHOOK_SECRET,
+        signing=signing,
+    )
+
+
+@asynccontextmanager
+async def running(server: SandboxServer) -> AsyncIterator[str]:
+    """Serve for as long as the block lasts."""
+    async with trio.open_nursery() as nursery:
+        yield await nursery.start(server.run)
+        nursery.cancel_scope.cancel()
+
+
+@pytest.fixture
+async def sandbox(database, settings, clock):
+    """The address of a running sandbox."""
+    async with running(SandboxServer(database, settings, clock)) as url:
+        yield url
+
+
+@pytest.fixture
+async def http():
+    async with httpx.AsyncClient() as client:
+        yield client
+
+
+@pytest.fixture
+def auth(sandbox, settings, http):
+    return SupabaseAuth(sandbox, settings.anon_key, settings.service_role_key, http)
+
+
+@pytest.fixture
+async def payments(sandbox, settings):
+    client = StripePayments(
+        settings.stripe_secret_key, f"{sandbox}/stripe", [WEBHOOK_SECRET], livemode=False
+    )
+    yield client
+    await client.aclose()

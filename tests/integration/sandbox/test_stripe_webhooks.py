@@ -1,0 +1,127 @@
+"""Webhooks of the simulator: signed, stored with the change, delivered at least once."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from bountyexpo.domain.ids import new_id
+from bountyexpo.integrations.stripe import API_VERSION, StripePayments, intent_of
+from bountyexpo.sandbox import stripe_webhooks
+from bountyexpo.sandbox.server import SandboxServer
+
+from .conftest import WEBHOOK_SECRET, running
+
+
+@pytest.fixture
+def next_event(receiver, clock):
+    verifier = StripePayments("sk", None, ["whsec_other", WEBHOOK_SECRET], livemode=False)
+
+    async def receive():
+        body, signature = await receiver.next_post()
+        return verifier.verify_event(body, signature, now=clock.now())
+
+    return receive
+
+
+async def create(payments):
+    customer = await payments.create_customer(
+        user_id=new_id(), email=None, idempotency_key=new_id()
+    )
+    return await payments.create_payment_intent(
+        amount_cents=2500,
+        currency="usd",
+        customer_id=customer,
+        metadata={"user_id": "u1"},
+        idempotency_key=new_id(),
+    )
+
+
+@pytest.mark.parametrize(
+    ("card", "event_type"),
+    [
+        ("pm_card_visa", "payment_intent.succeeded"),
+        ("pm_card_chargeDeclined", "payment_intent.payment_failed"),
+        ("pm_card_authenticationRequired", "payment_intent.requires_action"),
+        ("pm_usBankAccount", "payment_intent.processing"),
+        (None, "payment_intent.canceled"),
+    ],
+)
+async def test_each_change_is_told(payments, next_event, sandbox, http, card, event_type):
+    intent = await create(payments)
+    assert (await next_event()).type == "payment_intent.created"
+
+    step, form = ("confirm", {"payment_method": card}) if card else ("cancel", {})
+    headers = {"Authorization": "Bearer sk_test_sandbox"}
+    url = f"{sandbox}/stripe/v1/payment_intents/{intent.id}/{step}"
+    await http.post(url, data=form, headers=headers)
+
+    event = await next_event()
+    assert event.type == event_type
+    assert event.object_id == intent.id
+    assert event.api_version == API_VERSION
+    assert not event.livemode
+    assert intent_of(event.object) == await payments.retrieve_payment_intent(intent.id)
+
+
+async def test_an_event_has_the_shape_of_the_processor(payments, receiver):
+    await create(payments)
+
+    event = json.loads((await receiver.next_post())[0])
+
+    assert event["id"].startswith("evt_")
+    assert event["object"] == "event"
+    assert event["request"]["idempotency_key"]
+    assert event["data"]["object"]["object"] == "payment_intent"
+
+
+async def test_an_undelivered_event_is_sent_again(payments, receiver, next_event, monkeypatch):
+    monkeypatch.setattr(stripe_webhooks, "RETRY_FIRST_S", 0.01)
+    receiver.answers = [500, 404, 503]
+
+    await create(payments)
+
+    ids = {(await next_event()).id for _ in range(4)}
+    assert len(ids) == 1
+
+
+async def test_an_event_can_be_resent(payments, next_event, sandbox, http):
+    await create(payments)
+    first = await next_event()
+
+    answer = await http.post(f"{sandbox}/sandbox/events/{first.id}/resend")
+
+    assert answer.status_code == 200
+    assert await next_event() == first
+    assert (await http.post(f"{sandbox}/sandbox/events/none/resend")).status_code == 404
+
+
+async def test_a_repeated_request_tells_nothing_new(payments, next_event, sandbox, http):
+    intent = await create(payments)
+    for _ in range(2):
+        await payments.confirm_payment_intent(
+            intent.id, payment_method="pm_card_visa", idempotency_key="once"
+        )
+
+    listed = (await http.get(f"{sandbox}/sandbox/events")).json()["events"]
+
+    assert sorted(event["type"] for event in listed) == [
+        "payment_intent.created",
+        "payment_intent.succeeded",
+    ]
+
+
+async def test_unsent_events_outlive_the_server(database, settings, clock, receiver, next_event):
+    key = settings.stripe_secret_key
+    receiver.answers = [500]
+    async with running(SandboxServer(database, settings, clock)) as url:
+        payments = StripePayments(key, f"{url}/stripe", [], livemode=False)
+        intent = await create(payments)
+        first = await next_event()
+        await payments.aclose()
+
+    async with running(SandboxServer(database, settings, clock)):
+        again = await next_event()
+
+    assert again == first
+    assert again.object_id == intent.id
