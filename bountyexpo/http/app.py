@@ -85,7 +85,8 @@ def _answer_the_rest(app: QuartTrio, services: Any) -> None:
             return None
         origin = request.headers.get("origin")
         cors = preflight_headers(origin, services.settings.allowed_origins)
-        return _to_quart(HttpResponse(204, {**SECURITY_HEADERS, **cors}, b""))
+        response = HttpResponse(204, {**SECURITY_HEADERS, **cors}, b"")
+        return _to_quart(_closing_unread(response))
 
     async def refuse(refusal: HTTPException) -> Response:
         data = await _read(None, {}, with_body=False)
@@ -93,7 +94,7 @@ def _answer_the_rest(app: QuartTrio, services: Any) -> None:
         valid_methods = getattr(refusal, "valid_methods", None)
         if valid_methods:
             response.headers["allow"] = ", ".join(sorted(valid_methods))
-        return _to_quart(response)
+        return _to_quart(_closing_unread(response))
 
     app.before_request(preflight)
     app.register_error_handler(HTTPException, refuse)
@@ -111,6 +112,14 @@ async def _read(route: Route | None, parameters: dict[str, str], *, with_body: b
         body=body,
         peer=_host(request.remote_addr),
     )
+
+
+def _closing_unread(response: HttpResponse) -> HttpResponse:
+    """Ask for a new connection when this request's body was left unread on the old one."""
+    length = request.headers.get("content-length", "0")
+    if length != "0" or "transfer-encoding" in request.headers:
+        response.headers["connection"] = "close"
+    return response
 
 
 def _host(address: str | None) -> str:

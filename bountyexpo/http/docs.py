@@ -117,10 +117,13 @@ def _properties(operation: Operation, document: dict[str, Any]) -> dict[str, Any
     """Return the schema of each field of the request, wherever it travels."""
     assert operation.route is not None
     described = document["paths"][operation.route.path][operation.route.method.lower()]
-    properties = {field["name"]: field["schema"] for field in described.get("parameters", [])}
+    properties: dict[str, Any] = {
+        field["name"]: field["schema"] for field in described.get("parameters", [])
+    }
     content = described.get("requestBody", {}).get("content", {})
     body = _resolve(content.get("application/json", {}).get("schema", {}), document)
-    return properties | body.get("properties", {})
+    properties.update(body.get("properties", {}))
+    return properties
 
 
 def _resolve(schema: dict[str, Any], document: dict[str, Any]) -> dict[str, Any]:

@@ -300,3 +300,20 @@ async def test_socket_page_shows_frames_and_close_codes(client):
     assert "<code>wink</code>" in page
     assert "<code>4430</code>" in page
     assert "<code>hello</code>" in page
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "size"),
+    [("POST", "/nowhere", 10), ("POST", "/webhooks", 1024 * 1024 + 1), ("OPTIONS", "/", 10)],
+)
+async def test_unread_body_ends_the_connection(client, method, path, size):
+    headers = {"content-length": str(size)}
+    response = await client.open(path, method=method, data=b"x" * size, headers=headers)
+
+    assert response.headers["connection"] == "close"
+
+
+async def test_read_body_keeps_the_connection(client):
+    response = await client.post("/conflict", data=b"{}")
+
+    assert "connection" not in response.headers
