@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from bountyexpo.domain.policy import Policy
     from bountyexpo.integrations.stripe import StripePayments
     from bountyexpo.persistence.journal import Journal
     from bountyexpo.persistence.pool import Pool
-
-
-class Feed(Protocol):
-    """Takes what anybody may see of a bounty that has just changed."""
-
-    def __call__(self, bounty_id: str, fields: dict[str, Any]) -> None:
-        """Publish on the stream ``feed:open``; never blocks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,4 +22,5 @@ class Ports:
     journal: Journal
     stripe: StripePayments
     policy: Policy
-    feed: Feed
+    # Publishes what anybody may see of a bounty that has just changed; never blocks.
+    feed: Callable[[str, dict[str, Any]], None]

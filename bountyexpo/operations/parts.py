@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -80,7 +80,9 @@ class AuthProvider(Protocol):
     async def refresh(self, refresh_token: str) -> AuthSession:
         """Exchange a refresh token."""
 
-    async def sign_out(self, access_token: str, scope: str = "global") -> None:
+    async def sign_out(
+        self, access_token: str, scope: Literal["global", "local", "others"] = "global"
+    ) -> None:
         """End sessions."""
 
 

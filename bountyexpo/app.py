@@ -1,0 +1,271 @@
+"""The composition root: builds every part of the service and the supervisor tree over them.
+
+    root (rest_for_one)
+    ├─ persistence (one_for_all)   [postgres] · pool · journal
+    ├─ [sandbox]                   stand-ins of the auth server and of Stripe
+    ├─ actors (one_for_one)        user · conversation · bounty · payment
+    ├─ jobs (one_for_one)          outbox · webhooks · books
+    └─ edge (rest_for_one)         hub · sessions · poller · http · acceptor
+
+Parts in brackets exist only where nothing real is configured in their place.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import httpx
+
+from bountyexpo.actors.payment import RESUME
+from bountyexpo.actors.payment_messages import ResumePayment
+from bountyexpo.actors.ports import Ports
+from bountyexpo.actors.provider_events import ProviderEvents
+from bountyexpo.actors.system import Actors
+from bountyexpo.domain.ids import new_id
+from bountyexpo.domain.policy import Policy
+from bountyexpo.http.app import create_app
+from bountyexpo.integrations.stripe import StripePayments
+from bountyexpo.integrations.supabase import SupabaseAuth
+from bountyexpo.integrations.tokens import TokenVerifier
+from bountyexpo.observability import metrics
+from bountyexpo.operations import areas
+from bountyexpo.operations.accounts import AccountVerifier
+from bountyexpo.operations.parts import Parts
+from bountyexpo.operations.rate_limits import RateLimiter
+from bountyexpo.operations.stream_reader import StreamReader
+from bountyexpo.persistence import ledger
+from bountyexpo.persistence.journal import Journal
+from bountyexpo.persistence.migrate import migrate
+from bountyexpo.persistence.outbox import Effect, Relay
+from bountyexpo.persistence.pool import Pool
+from bountyexpo.runtime.clock import SystemClock
+from bountyexpo.sandbox.postgres import EmbeddedPostgres
+from bountyexpo.sandbox.server import SandboxServer
+from bountyexpo.sandbox.stand_ins import providers
+from bountyexpo.supervisors import ChildSpec, Job, Strategy, Supervisor
+from bountyexpo.ws.acceptor import Acceptor, AcceptorSettings
+from bountyexpo.ws.gateway import SessionGateway
+from bountyexpo.ws.hub import Hub
+from bountyexpo.ws.limits import SessionLimits
+from bountyexpo.ws.poller import create_poller
+from bountyexpo.ws.quart_door import QuartDoor
+from bountyexpo.ws.socket_door import SocketDoor
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+
+    from bountyexpo.operations.call import ClockLike, Verifier
+    from bountyexpo.settings import Settings
+    from bountyexpo.supervisors import Node
+
+# Stored webhooks are looked for this often when nothing wakes the job.
+WEBHOOKS_EVERY_S = 2.0
+
+# How often the sum of all accounts is taken; it must be zero.
+BOOKS_EVERY_S = 60.0
+
+# The auth server's answers are waited for at most this long at the transport.
+AUTH_TIMEOUT_S = 8.0
+
+
+@dataclass(kw_only=True)
+class Services:
+    """What the edge sees of the service; see ``operations.call.Services``."""
+
+    verifier: Verifier
+    clock: ClockLike
+    rate_limiter: RateLimiter
+    settings: Any
+    parts: Parts
+    readiness: Callable[[], str | None]
+    tree: Callable[[], Any]
+    receive_webhook: Callable[[bytes, str], Awaitable[dict[str, Any]]]
+
+
+class App:
+    """The whole service as one object; ``root`` runs it."""
+
+    def __init__(self, settings: Settings) -> None:
+        areas.declare()
+        self.settings = settings
+        self.is_draining = False
+        self._providers = providers(settings)
+        self._clock = SystemClock()
+        self._http = httpx.AsyncClient(timeout=AUTH_TIMEOUT_S)
+        self._postgres = (
+            EmbeddedPostgres(settings.data_dir / "postgres")
+            if settings.uses_embedded_database
+            else None
+        )
+        self.db = Pool(
+            self._postgres.dsn if self._postgres else (settings.database_url or ""),
+            size_min=settings.db_pool_min,
+            size_max=settings.db_pool_max,
+            migrate=migrate,
+        )
+        self._journal = Journal(self.db)
+        self.hub = Hub(StreamReader(self.db).read_after)
+        self._ports = Ports(
+            db=self.db,
+            journal=self._journal,
+            stripe=self._stripe(),
+            policy=Policy(platform_fee_bps=settings.platform_fee_bps),
+            feed=self.hub.publish_feed,
+        )
+        self.actors = Actors(self._ports, self._clock)
+        self._events = ProviderEvents(self._ports, self.actors, self._clock)
+        self.services = self._services()
+        self.gateway = SessionGateway(
+            self.services,
+            StreamReader(self.db),
+            self.hub,
+            new_id=new_id,
+            limits=SessionLimits(enabled=settings.rate_limits),
+        )
+        self._poller = create_poller()
+        self._quart = QuartDoor(create_app(self.services))
+        self.acceptor = self._acceptor()
+        self.root = self._tree()
+
+    def readiness(self) -> str | None:
+        """Return why the service cannot serve at present, or None."""
+        if self.is_draining:
+            return "draining"
+        if not self.db.is_ready:
+            return "the database is not available"
+        return None
+
+    def tree(self) -> Node:
+        """Return the picture of the running tree."""
+        return self.root.tree()
+
+    async def drain(self, sockets_grace_s: float) -> None:
+        """Send clients elsewhere and finish what is in flight; the caller bounds it."""
+        self.is_draining = True
+        self.acceptor.start_draining()
+        self.gateway.start_draining(sockets_grace_s)
+        await self.gateway.drained.wait()
+        self.acceptor.stop_accepting()
+        await self.acceptor.wait_served()
+
+    def _stripe(self) -> StripePayments:
+        found = self._providers
+        return StripePayments(
+            found.stripe_secret_key,
+            found.stripe_api_base,
+            found.stripe_webhook_secrets,
+            livemode=found.is_live,
+        )
+
+    def _services(self) -> Services:
+        settings, found = self.settings, self._providers
+        auth = SupabaseAuth(
+            found.supabase_url,
+            found.supabase_anon_key,
+            found.supabase_service_role_key,
+            self._http,
+        )
+        tokens = TokenVerifier(
+            secret=found.jwt_secret,
+            jwks_url=f"{found.supabase_url}/auth/v1/.well-known/jwks.json",
+            issuer=None,
+            clock=self._clock,
+            http=self._http,
+        )
+        return Services(
+            verifier=AccountVerifier(tokens, self.actors, self._clock),
+            clock=self._clock,
+            rate_limiter=RateLimiter(self._clock.monotonic, enabled=settings.rate_limits),
+            settings=settings,
+            parts=Parts(actors=self.actors, db=self.db, auth=auth, policy=self._ports.policy),
+            readiness=self.readiness,
+            tree=self.tree,
+            receive_webhook=self._events.receive,
+        )
+
+    def _acceptor(self) -> Acceptor:
+        settings = self.settings
+        sockets = SocketDoor(
+            self._poller,
+            self.gateway.handler_factory,
+            admit=self.gateway.admit,
+            origins=settings.allowed_origins,
+        )
+        return Acceptor(
+            (sockets, self._quart), AcceptorSettings(host=settings.host, port=settings.port)
+        )
+
+    def _tree(self) -> Supervisor:
+        branches = [
+            self._persistence(),
+            *self._sandbox(),
+            self._branch("actors", [pool.as_child() for pool in self.actors.pools.values()]),
+            self._jobs(),
+            self._edge(),
+        ]
+        return Supervisor("root", branches, strategy=Strategy.REST_FOR_ONE)
+
+    def _persistence(self) -> ChildSpec:
+        postgres = (
+            [ChildSpec(id="postgres", start=self._postgres.run, shutdown_s=15.0)]
+            if (self._postgres)
+            else []
+        )
+        self.db.on_commit = self.hub.publish
+        self._journal.on_commit = self.hub.publish
+        children = [
+            *postgres,
+            ChildSpec(id="pool", start=self.db.run),
+            ChildSpec(id="journal", start=self._journal.run),
+        ]
+        return self._branch("persistence", children, strategy=Strategy.ONE_FOR_ALL)
+
+    def _sandbox(self) -> list[ChildSpec]:
+        if self._providers.sandbox is None:
+            return []
+        stand_ins = SandboxServer(self.db, self._providers.sandbox, self._clock)
+        return [ChildSpec(id="sandbox", start=stand_ins.run)]
+
+    def _jobs(self) -> ChildSpec:
+        relay = Relay(self.db, {RESUME: self._resume_payment})
+        self.db.on_effects = relay.wake
+        webhooks = Job("webhooks", WEBHOOKS_EVERY_S, self._process_webhooks)
+        self._events.on_received = webhooks.wake
+        books = Job("books", BOOKS_EVERY_S, self._check_books)
+        children = [
+            ChildSpec(id="outbox", start=relay.run),
+            webhooks.as_child(),
+            books.as_child(),
+        ]
+        return self._branch("jobs", children)
+
+    def _edge(self) -> ChildSpec:
+        children = [
+            ChildSpec(id="hub", start=self.hub.run),
+            ChildSpec(id="sessions", start=self.gateway.run),
+            ChildSpec(id="poller", start=self._poller.run),
+            ChildSpec(id="http", start=self._quart.run),
+            ChildSpec(id="acceptor", start=self.acceptor.run),
+        ]
+        return self._branch("edge", children, strategy=Strategy.REST_FOR_ONE)
+
+    def _branch(
+        self,
+        name: str,
+        children: Sequence[ChildSpec],
+        *,
+        strategy: Strategy = Strategy.ONE_FOR_ONE,
+    ) -> ChildSpec:
+        return Supervisor(name, children, strategy=strategy).as_child()
+
+    async def _process_webhooks(self) -> None:
+        if self.db.is_ready:
+            await self._events.process_due()
+
+    async def _check_books(self) -> None:
+        if self.db.is_ready:
+            metrics.LEDGER_IMBALANCE_CENTS.set(await ledger.imbalance_cents(self.db))
+
+    async def _resume_payment(self, effect: Effect) -> None:
+        await self.actors.payment(effect.aggregate_id).ask(ResumePayment(), timeout_s=20.0)

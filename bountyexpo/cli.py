@@ -1,0 +1,130 @@
+"""The command ``bountyexpo``: serve, play the demo against a server, look at its tree."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import trio
+
+from bountyexpo import __version__
+from bountyexpo.load.progress import demo
+from bountyexpo.observability import logs
+from bountyexpo.settings import Settings, SettingsError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+DEFAULT_URL = "http://127.0.0.1:3001"
+
+EXIT_FAILED = 1
+EXIT_BAD_SETTINGS = 2
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return the exit code of the process."""
+    options = _parser().parse_args(arguments)
+    try:
+        code: int = options.command(options)
+    except KeyboardInterrupt:
+        return EXIT_FAILED
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="bountyexpo", description=__doc__)
+    parser.add_argument("--version", action="version", version=f"bountyexpo {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="command")
+    serve = commands.add_parser(
+        "serve", help="serve everything; settings come from the environment"
+    )
+    serve.set_defaults(command=_serve)
+    play = commands.add_parser("demo", help="play the story of one bounty against a running server")
+    play.add_argument("--url", default=DEFAULT_URL, help="the server (default: %(default)s)")
+    play.add_argument("--codec", choices=("json", "msgpack"), default="json", help="on the socket")
+    play.set_defaults(command=_demo)
+    tree = commands.add_parser("tree", help="show the supervisor tree of a running server")
+    tree.add_argument("--url", default=DEFAULT_URL, help="the server (default: %(default)s)")
+    tree.add_argument(
+        "--token",
+        default=os.environ.get("BOUNTYEXPO_ADMIN_TOKEN"),
+        help="an administrator's access token (default: $BOUNTYEXPO_ADMIN_TOKEN)",
+    )
+    tree.set_defaults(command=_tree)
+    return parser
+
+
+def _serve(_options: argparse.Namespace) -> int:
+    # The service's parts are heavy to import and no other command needs them.
+    from bountyexpo.app import App  # noqa: PLC0415
+    from bountyexpo.lifecycle import serve  # noqa: PLC0415
+    from bountyexpo.sandbox.stand_ins import with_ports  # noqa: PLC0415
+    from bountyexpo.supervisors import SupervisorFailed  # noqa: PLC0415
+
+    try:
+        settings = with_ports(Settings.load(os.environ))
+    except SettingsError as error:
+        print(error, file=sys.stderr)
+        return EXIT_BAD_SETTINGS
+    logs.configure(settings.log_level, json=not sys.stderr.isatty())
+
+    async def run() -> None:
+        app = App(settings)
+        await serve(app, lambda: print(_welcome(settings), flush=True))
+
+    try:
+        trio.run(run)
+    except BaseExceptionGroup as group:
+        failures, others = group.split(SupervisorFailed)
+        if failures is None or others is not None:
+            raise
+        print(f"bountyexpo stopped: {failures.exceptions[0]}", file=sys.stderr)
+        return EXIT_FAILED
+    return 0
+
+
+def _demo(options: argparse.Namespace) -> int:
+    code: int = trio.run(demo, options.url, options.codec)
+    return code
+
+
+def _tree(options: argparse.Namespace) -> int:
+    headers = {"Authorization": f"Bearer {options.token}"} if options.token else {}
+    try:
+        reply = httpx.get(f"{options.url}/debug/tree", headers=headers, timeout=10.0)
+    except httpx.HTTPError as error:
+        print(f"No server answers at {options.url}: {error}", file=sys.stderr)
+        return EXIT_FAILED
+    if reply.status_code != httpx.codes.OK:
+        print(reply.json().get("message", reply.text), file=sys.stderr)
+        return EXIT_FAILED
+    print("\n".join(_lines(reply.json())))
+    return 0
+
+
+def _lines(node: dict[str, Any], indent: str = "") -> list[str]:
+    facts = [f"{indent}{node['name']}", f"({node['kind']})", node["state"]]
+    facts += [f"restarts={node['restarts']}"] if node["restarts"] else []
+    facts += [f"mail={node['mailbox_depth']}"] if node["mailbox_depth"] else []
+    facts += [f"last_error={node['last_error']}"] if node["last_error"] else []
+    below = [line for child in node["children"] for line in _lines(child, indent + "  ")]
+    return [" ".join(facts), *below]
+
+
+def _welcome(settings: Settings) -> str:
+    base = f"http://127.0.0.1:{settings.port}"
+    lines = [
+        f"bountyexpo {__version__} serves on {base}",
+        f"  reference   {base}/docs  and  {base}/docs/socket",
+        f"  socket      ws://127.0.0.1:{settings.port}/v1/socket",
+        f"  health      {base}/readyz  and  {base}/metrics",
+    ]
+    if settings.uses_sandbox_auth or settings.uses_sandbox_stripe:
+        lines.append(
+            f"  stand-ins   http://127.0.0.1:{settings.sandbox_port} (auth and card provider)"
+        )
+    lines.append(f"  next        .venv/bin/bountyexpo demo --url {base}")
+    return "\n".join(lines)

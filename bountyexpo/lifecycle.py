@@ -1,0 +1,86 @@
+"""Running the service as a process: start, drain at the first signal, stop at once at the second.
+
+The order of a clean stop: readiness goes off, sockets are asked to come back elsewhere, requests in
+flight finish, then the tree stops from the edge inwards. The grace time bounds all of it.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import signal
+import sys
+from typing import TYPE_CHECKING
+
+import trio
+
+from bountyexpo.observability.logs import get_logger
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+    from bountyexpo.app import App
+
+# Collections are rare and what lives since the start is never scanned again: pauses count here.
+GC_THRESHOLDS = (50_000, 20, 50)
+
+# Of the grace time, sockets get this share to move; requests in flight get the rest.
+SOCKETS_SHARE = 0.6
+
+# After the grace time, or a second signal, the tree has this long before the process just ends.
+ABORT_S = 2.0
+
+EXIT_ABORTED = 1
+
+log = get_logger(__name__)
+
+
+async def serve(app: App, on_started: Callable[[], None]) -> None:
+    """Serve until a signal; returns after a clean stop.
+
+    Raises:
+        SupervisorFailed: the tree could not be kept up.
+    """
+    grace_s = app.settings.shutdown_grace_s
+    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+        async with trio.open_nursery() as nursery:
+            await nursery.start(_run_tree, app, nursery.cancel_scope)
+            gc.collect()
+            gc.freeze()
+            gc.set_threshold(*GC_THRESHOLDS)
+            on_started()
+            await anext(signals)
+            log.info("draining", grace_s=grace_s)
+            nursery.start_soon(_abort_on, signals)
+            nursery.start_soon(_abort_after, grace_s + ABORT_S)
+            with trio.move_on_after(grace_s):
+                await app.drain(grace_s * SOCKETS_SHARE)
+            app.root.stop()
+
+
+async def _run_tree(
+    app: App, scope: trio.CancelScope, *, task_status: trio.TaskStatus[None]
+) -> None:
+    """Run the tree; when it has ended in good order there is nothing left to wait for."""
+    await app.root.run(task_status=task_status)
+    scope.cancel()
+
+
+async def _abort_on(signals: AsyncIterator[int]) -> None:
+    """End the process at the next signal, whatever is still going on."""
+    await anext(signals)
+    log.warning("second signal: stopping at once")
+    _abort()
+
+
+async def _abort_after(seconds: float) -> None:
+    await trio.sleep(seconds)
+    log.error("the grace time is over: stopping at once")
+    _abort()
+
+
+def _abort() -> None:
+    # What was acknowledged is durable; nothing else is owed to anybody.
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(EXIT_ABORTED)

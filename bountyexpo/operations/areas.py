@@ -1,0 +1,22 @@
+"""The areas of the catalogue: importing an area declares its operations."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+AREAS = (
+    "auth",
+    "bounties",
+    "requests",
+    "completions",
+    "conversations",
+    "messages",
+    "payments",
+    "wallet",
+)
+
+
+def declare() -> None:
+    """Declare every operation of the service; repeating it changes nothing."""
+    for area in AREAS:
+        import_module(f"bountyexpo.operations.{area}")
