@@ -165,13 +165,13 @@ class Transaction:
     @asynccontextmanager
     async def savepoint(self) -> AsyncIterator[None]:
         """Undo only this block when it fails; needed around what a constraint may refuse."""
-        await self._command(b"savepoint inner")
+        await self._command(b"savepoint step")
         try:
             yield
         except Exception:
-            await self._command(b"rollback to savepoint inner")
+            await self._command(b"rollback to savepoint step")
             raise
-        await self._command(b"release savepoint inner")
+        await self._command(b"release savepoint step")
 
     async def event(
         self,

@@ -19,21 +19,31 @@ import fcntl
 import os
 import shlex
 import subprocess
+import time
 import warnings
 from pathlib import Path
-from typing import IO, Any
+from types import MappingProxyType
+from typing import IO, TYPE_CHECKING, Any
 
+import psutil
 import psycopg
 import trio
 
 from bountyexpo.errors import DatabaseUnavailable
 from bountyexpo.observability.logs import get_logger
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 # How long a start may take, with the recovery of a server that was killed.
 START_TIMEOUT_S = 60
 
 # How long the server may take to finish when it is stopped.
 STOP_TIMEOUT_S = 30
+
+# A killed server leaves sessions behind that take a moment to notice.
+START_ATTEMPTS = 20
+START_PAUSE_S = 0.25
 
 # How often a running server is looked at.
 WATCH_INTERVAL_S = 1.0
@@ -61,8 +71,14 @@ _log = get_logger(__name__)
 class EmbeddedPostgres:
     """One server in one folder: a supervised child, or ``start`` and ``stop`` for tests."""
 
-    def __init__(self, folder: Path | str = ".data/postgres") -> None:
+    def __init__(
+        self,
+        folder: Path | str = ".data/postgres",
+        *,
+        settings: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
         self.folder = Path(folder).expanduser().resolve()
+        self._settings = {**SETTINGS, **settings}
         self._address: str | None = None
         self._use: IO[str] | None = None
 
@@ -108,8 +124,9 @@ class EmbeddedPostgres:
             address = f"postgresql://{server.postgres_user}@/postgres?host={sockets}"
             if not _answers(address):
                 self._start_server(server, sockets)
-            self._use = self._lock_file("use")
-            fcntl.flock(self._use, fcntl.LOCK_SH)
+            if self._use is None:
+                self._use = self._lock_file("use")
+                fcntl.flock(self._use, fcntl.LOCK_SH)
         self._address = address
         _log.info("embedded database runs", folder=str(self.folder))
         return address
@@ -138,26 +155,42 @@ class EmbeddedPostgres:
     def is_running(self) -> bool:
         """Tell whether the server's process is there."""
         pid = self._pid()
-        if pid is None:
-            return False
         try:
-            os.kill(pid, 0)
-        except ProcessLookupError:
+            return pid is not None and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+        except psutil.NoSuchProcess:
             return False
-        except PermissionError:
-            return True  # it belongs to the user that the library made
-        return True
 
     def _start_server(self, server: Any, sockets: Path) -> None:
         server.ensure_pgdata_inited()
-        settings = {**SETTINGS, "unix_socket_directories": str(sockets)}
+        settings = {**self._settings, "unix_socket_directories": str(sockets)}
         options = " ".join(f"-c {name}={shlex.quote(value)}" for name, value in settings.items())
         log = self.folder / "log"
-        try:
-            self._control("start", "-t", str(START_TIMEOUT_S), "-o", options, "-l", str(log))
-        except subprocess.SubprocessError as error:
-            tail = log.read_text(errors="replace")[-2000:] if log.exists() else "no log"
-            raise OSError(f"the embedded PostgreSQL server does not start: {tail}") from error
+        for attempt in range(START_ATTEMPTS):
+            self._forget_the_dead()
+            try:
+                self._control("start", "-t", str(START_TIMEOUT_S), "-o", options, "-l", str(log))
+            except subprocess.SubprocessError as error:
+                if attempt == START_ATTEMPTS - 1:
+                    tail = log.read_text(errors="replace")[-2000:] if log.exists() else "no log"
+                    text = f"the embedded PostgreSQL server does not start: {tail}"
+                    raise OSError(text) from error
+                # The last sessions of a killed server are still on their way out.
+                time.sleep(START_PAUSE_S)
+            else:
+                return
+
+    def _forget_the_dead(self) -> None:
+        """Remove the mark of a killed server that nobody has reaped, as happens in containers.
+
+        PostgreSQL takes a zombie for a living server. It is one only while its sessions live.
+        """
+        if self._pid() is None or self.is_running():
+            return
+        for process in psutil.process_iter(["name", "status", "cwd"]):
+            found = process.info
+            if found["cwd"] == str(self.folder) and found["status"] != psutil.STATUS_ZOMBIE:
+                return
+        (self.folder / "postmaster.pid").unlink(missing_ok=True)
 
     def _control(self, verb: str, *arguments: str) -> None:
         server = _library_server(self.folder)

@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
 
+# A test does not survive a loss of power anyway; of the crash of a process it still does.
+QUICK = {"fsync": "off", "full_page_writes": "off"}
+
+
 @pytest.fixture(scope="session")
 def server_dsn() -> Iterator[str]:
     """The address of a server on which databases may be made."""
@@ -34,7 +38,7 @@ def server_dsn() -> Iterator[str]:
         return
     # Not pytest's own folder: that one is closed to the user under which the server runs.
     folder = Path(tempfile.mkdtemp(prefix="bountyexpo-test-"))
-    server = EmbeddedPostgres(folder / "data")
+    server = EmbeddedPostgres(folder / "data", settings=QUICK)
     try:
         yield server.start()
     finally:

@@ -1,11 +1,64 @@
-"""The pool against a real server."""
+"""The pool against a real server: values, bounds, cancellation, and loss of the server."""
 
 from __future__ import annotations
 
+import shutil
+import tempfile
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
+import psycopg
+import pytest
+import trio
+import trio.testing
 from bountyexpo.domain.ids import new_id
+from bountyexpo.errors import DatabaseUnavailable, StaleVersion
 from bountyexpo.persistence.pool import Json, Pool
+from bountyexpo.sandbox.postgres import EmbeddedPostgres
+
+
+@asynccontextmanager
+async def running(pool: Pool, *, ready: bool = True):
+    async with trio.open_nursery() as nursery:
+        await nursery.start(pool.run)
+        with trio.fail_after(20):
+            if ready:
+                await pool.wait_ready()
+        yield pool
+        nursery.cancel_scope.cancel()
+
+
+@pytest.fixture
+def own_server():
+    folder = Path(tempfile.mkdtemp(prefix="bountyexpo-test-"))
+    server = EmbeddedPostgres(folder / "data", settings={"fsync": "off"})
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+async def attempt(call, *arguments) -> Exception | None:
+    try:
+        await call(*arguments)
+    except DatabaseUnavailable as error:
+        return error
+    return None
+
+
+async def in_use(pool: Pool, count: int) -> None:
+    with trio.fail_after(5):
+        while pool.statistics()["in_use"] != count:  # noqa: ASYNC110 - the pool has no event for it
+            await trio.sleep(0.005)
+
+
+async def not_ready(pool: Pool) -> None:
+    with trio.fail_after(10):
+        while pool.is_ready:  # noqa: ASYNC110 - the pool has an event only for the opposite
+            await trio.sleep(0.005)
 
 
 async def test_rows_come_back_as_plain_values(database: Pool):
@@ -36,3 +89,188 @@ async def test_named_parameters_may_repeat(database: Pool):
     )
 
     assert row == {"sum": 12}
+
+
+async def test_a_statement_is_prepared_on_its_second_use(database: Pool):
+    for _ in range(3):
+        await database.fetch("select %s::int as prepared_probe", (1,))
+
+    rows = await database.fetch("select name from pg_prepared_statements")
+
+    assert len(rows) == 1
+
+
+async def test_execute_counts_changed_rows(database: Pool):
+    await database.execute("insert into leases values ('a', 'x', 1, now()), ('b', 'x', 1, now())")
+
+    assert await database.execute("delete from leases where owner = %s", ("x",)) == 2
+
+
+async def test_a_refused_constraint_stays_itself(database: Pool):
+    await database.execute("insert into leases values ('a', 'x', 1, now())")
+
+    with pytest.raises(psycopg.errors.UniqueViolation):
+        await database.execute("insert into leases values ('a', 'x', 1, now())")
+
+    assert await database.fetch_one("select 1 as one") == {"one": 1}
+
+
+async def test_waiting_callers_are_refused_after_their_time(dsn: str):
+    async with running(Pool(dsn, size_min=1, size_max=1, acquire_timeout_s=0.2)) as pool:
+        async with pool.transaction():
+            refused = await attempt(pool.fetch, "select 1")
+        assert isinstance(refused, DatabaseUnavailable)
+
+        assert await pool.fetch_one("select 1 as one") == {"one": 1}
+
+
+async def test_waiting_callers_are_served_in_order(dsn: str):
+    served: list[int] = []
+
+    async def caller(number: int) -> None:
+        await pool.fetch("select 1")
+        served.append(number)
+
+    pool = Pool(dsn, size_min=1, size_max=1)
+    async with running(pool), trio.open_nursery() as nursery, pool.transaction():
+        for number in range(20):
+            nursery.start_soon(caller, number)
+            await trio.testing.wait_all_tasks_blocked()
+
+    assert served == list(range(20))
+
+
+async def test_the_pool_never_grows_over_its_bound(dsn: str):
+    async with running(Pool(dsn, size_min=1, size_max=3)) as pool:
+        async with trio.open_nursery() as nursery:
+            for _ in range(30):
+                nursery.start_soon(pool.fetch, "select pg_sleep(0.01)")
+
+        assert pool.statistics()["size"] == 3
+
+
+async def test_a_cancelled_statement_stops_on_the_server(dsn: str):
+    async with running(Pool(dsn, size_min=2, size_max=2)) as pool:
+        with trio.move_on_after(0.05):
+            await pool.fetch("select pg_sleep(30)")
+        await in_use(pool, 0)
+
+        rows = await pool.fetch(
+            "select 1 from pg_stat_activity where query like '%%pg_sleep(30)%%'"
+            " and state = 'active' and pid <> pg_backend_pid()"
+        )
+
+        assert rows == []
+        assert pool.statistics()["size"] == 2
+
+
+async def test_a_cancelled_waiter_takes_no_session(dsn: str):
+    async with running(Pool(dsn, size_min=1, size_max=1)) as pool:
+        async with pool.transaction():
+            with trio.move_on_after(0.02):
+                await pool.fetch("select 1")
+
+        assert pool.statistics()["waiting"] == 0
+        assert await pool.fetch_one("select 1 as one") == {"one": 1}
+
+
+async def test_the_statement_timeout_ends_a_statement(dsn: str):
+    async with running(Pool(dsn, size_min=1, statement_timeout_s=0.1)) as pool:
+        with pytest.raises(DatabaseUnavailable):
+            await pool.fetch("select pg_sleep(30)")
+
+        assert await pool.fetch_one("select 1 as one") == {"one": 1}
+
+
+async def test_a_session_that_does_not_answer_is_hung_up_on(dsn: str, monkeypatch):
+    monkeypatch.setattr("bountyexpo.persistence.pool.HANG_UP_GRACE_S", -0.9)
+    async with running(Pool(dsn, size_min=1, statement_timeout_s=1)) as pool:
+        with trio.fail_after(0.9), pytest.raises(DatabaseUnavailable):
+            await pool.fetch("select pg_sleep(30)")
+
+
+async def test_a_lost_session_ends_only_its_own_work(database: Pool):
+    async def decide() -> None:
+        async with database.transaction() as tx:
+            await tx.execute("insert into leases values ('lost', 'x', 1, now())")
+            row = await tx.fetch_one("select pg_backend_pid() as pid")
+            await database.fetch("select pg_terminate_backend(%s, 1000)", (row["pid"],))
+            await tx.fetch("select 1")
+
+    assert await attempt(decide) is not None
+    assert await database.fetch("select 1 from leases") == []
+
+
+async def test_a_deadlock_is_a_stale_version(database: Pool):
+    await database.execute("insert into leases values ('a', 'x', 1, now()), ('b', 'x', 1, now())")
+    refused: list[Exception] = []
+    both_hold = [trio.Event(), trio.Event()]
+
+    async def crossing(first: str, second: str, number: int) -> None:
+        try:
+            async with database.transaction() as tx:
+                await tx.fetch("select 1 from leases where name = %s for update", (first,))
+                both_hold[number].set()
+                await both_hold[1 - number].wait()
+                await tx.fetch("select 1 from leases where name = %s for update", (second,))
+        except StaleVersion as error:
+            refused.append(error)
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(crossing, "a", "b", 0)
+        nursery.start_soon(crossing, "b", "a", 1)
+
+    assert len(refused) == 1
+
+
+async def test_without_a_database_every_call_is_refused_at_once():
+    pool = Pool("postgresql:///nothing?host=/nonexistent")
+    async with running(pool, ready=False):
+        with trio.fail_after(1), pytest.raises(DatabaseUnavailable):
+            await pool.fetch("select 1")
+
+        assert not pool.is_ready
+
+
+async def test_the_pool_survives_a_stop_and_start_of_the_server(own_server: EmbeddedPostgres):
+    async with running(Pool(own_server.dsn, size_min=2)) as pool:
+        await trio.to_thread.run_sync(own_server.stop)
+        await not_ready(pool)
+        with trio.fail_after(1), pytest.raises(DatabaseUnavailable):
+            await pool.fetch("select 1")
+
+        await trio.to_thread.run_sync(own_server.start)
+        with trio.fail_after(10):
+            await pool.wait_ready()
+
+        assert await pool.fetch_one("select 1 as one") == {"one": 1}
+
+
+async def test_the_pool_survives_a_killed_server(own_server: EmbeddedPostgres):
+    async with running(Pool(own_server.dsn, size_min=2)) as pool:
+        await pool.execute("create table kept as select 1 as one")
+        own_server.kill()
+        await not_ready(pool)
+
+        await trio.to_thread.run_sync(own_server.start)
+        with trio.fail_after(10):
+            await pool.wait_ready()
+
+        assert await pool.fetch_one("select one from kept") == {"one": 1}
+
+
+async def test_a_stopping_pool_tells_its_users(dsn: str):
+    pool = Pool(dsn)
+    outcomes: list[str] = []
+
+    async def user() -> None:
+        try:
+            await pool.fetch("select pg_sleep(30)")
+        except DatabaseUnavailable:
+            outcomes.append("refused")
+
+    async with trio.open_nursery() as users, running(pool):
+        users.start_soon(user)
+        await in_use(pool, 1)
+
+    assert outcomes == ["refused"]

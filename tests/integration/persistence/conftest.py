@@ -1,0 +1,40 @@
+"""People and conversations for the tests of the database layer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pytest
+from bountyexpo.domain.ids import new_id
+
+if TYPE_CHECKING:
+    from bountyexpo.persistence.pool import Pool
+
+
+@dataclass(frozen=True)
+class Thread:
+    """A conversation of two people."""
+
+    id: str
+    sender: str
+    other: str
+
+
+async def make_thread(pool: Pool) -> Thread:
+    """Store two people and a conversation between them."""
+    sender, other, conversation = new_id(), new_id(), new_id()
+    for user in (sender, other):
+        await pool.execute(
+            "insert into users (id, username) values (%s, %s)", (user, f"user-{user[:13]}")
+        )
+    await pool.execute(
+        "insert into conversations (id, kind, created_by) values (%s, 'group', %s)",
+        (conversation, sender),
+    )
+    return Thread(conversation, sender, other)
+
+
+@pytest.fixture
+async def thread(database: Pool) -> Thread:
+    return await make_thread(database)

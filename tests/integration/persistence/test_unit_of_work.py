@@ -1,0 +1,189 @@
+"""Decisions: all or nothing, numbered without a hole, published after the commit."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import psycopg
+import pytest
+import trio
+import trio.testing
+from bountyexpo.domain.ids import new_id
+from bountyexpo.errors import InternalError
+from bountyexpo.persistence.streams import heads, read_after
+
+if TYPE_CHECKING:
+    from bountyexpo.persistence.pool import Pool
+
+
+class RefusedError(Exception):
+    pass
+
+
+async def test_events_are_numbered_per_stream_in_their_order(database: Pool):
+    one, two = f"user:{new_id()}", f"bounty:{new_id()}"
+    user = new_id()
+
+    async with database.transaction() as tx:
+        await tx.event(two, "bounty.status", {"n": 1}, users=(user,), private=True)
+        await tx.event(one, "wallet.balance", {"n": 2})
+        await tx.event(two, "bounty.status", {"n": 3})
+
+    assert [(e.stream, e.seq, e.payload) for e in tx.committed_events] == [
+        (two, 1, {"n": 1}),
+        (two, 2, {"n": 3}),
+        (one, 1, {"n": 2}),
+    ]
+    assert await heads(database, [one, two, "user:none"]) == {
+        one: (1, "e1"),
+        two: (2, "e1"),
+        "user:none": (0, "e1"),
+    }
+    assert await read_after(database, two, 0, 10) == tx.committed_events[:2]
+    assert [event.seq for event in await read_after(database, two, 1, 10)] == [2]
+
+
+async def test_fifty_writers_leave_no_hole_and_times_never_go_back(database: Pool):
+    stream = f"user:{new_id()}"
+
+    async def writer(number: int) -> None:
+        for turn in range(10):
+            try:
+                async with database.transaction() as tx:
+                    await tx.event(stream, "n", {"writer": number, "turn": turn})
+                    if turn % 3 == 0:
+                        raise RefusedError
+            except RefusedError:
+                pass
+
+    async with trio.open_nursery() as nursery:
+        for number in range(50):
+            nursery.start_soon(writer, number)
+
+    events = await read_after(database, stream, 0, 1000)
+    assert [event.seq for event in events] == list(range(1, 301))
+    times = [event.created_at for event in events]
+    assert times == sorted(times)
+    for number in range(50):
+        turns = [e.payload["turn"] for e in events if e.payload["writer"] == number]
+        assert turns == [1, 2, 4, 5, 7, 8]
+
+
+async def test_the_hook_gets_events_only_after_the_commit(database: Pool):
+    seen = []
+    database.on_commit = seen.extend
+    stream = f"user:{new_id()}"
+
+    with pytest.raises(RefusedError):  # noqa: PT012
+        async with database.transaction() as tx:
+            await tx.event(stream, "never", {})
+            raise RefusedError
+    async with database.transaction() as tx:
+        await tx.event(stream, "once", {})
+        assert seen == []
+
+    assert [(event.type, event.seq) for event in seen] == [("once", 1)]
+
+
+async def test_events_of_a_conversation_take_its_own_numbers(database: Pool, thread):
+    async with database.transaction() as tx:
+        await tx.event(f"conv:{thread.id}", "message.edited", {"x": 1})
+
+    assert await heads(database, [f"conv:{thread.id}"]) == {f"conv:{thread.id}": (1, "e1")}
+    [event] = await read_after(database, f"conv:{thread.id}", 0, 10)
+    assert (event.seq, event.type) == (1, "message.edited")
+
+
+async def test_an_event_of_a_missing_conversation_undoes_the_decision(database: Pool):
+    with pytest.raises(InternalError):  # noqa: PT012
+        async with database.transaction() as tx:
+            await tx.execute("insert into leases values ('a', 'x', 1, now())")
+            await tx.event(f"conv:{new_id()}", "message.edited", {})
+
+    assert await database.fetch("select 1 from leases") == []
+
+
+async def test_a_doomed_transaction_is_never_taken_for_committed(database: Pool):
+    with pytest.raises(InternalError):  # noqa: PT012
+        async with database.transaction() as tx:
+            await tx.execute("insert into leases values ('a', 'x', 1, now())")
+            with pytest.raises(psycopg.errors.UniqueViolation):
+                await tx.execute("insert into leases values ('a', 'x', 1, now())")
+
+    assert await database.fetch("select 1 from leases") == []
+
+
+async def test_a_savepoint_keeps_the_rest(database: Pool):
+    async with database.transaction() as tx:
+        await tx.execute("insert into leases values ('a', 'x', 1, now())")
+        with pytest.raises(psycopg.errors.UniqueViolation):
+            async with tx.savepoint():
+                await tx.execute("insert into leases values ('a', 'x', 1, now())")
+
+    assert len(await database.fetch("select 1 from leases")) == 1
+
+
+async def test_a_cancelled_decision_is_undone_and_its_session_is_kept(database: Pool):
+    with trio.move_on_after(0.05):
+        async with database.transaction() as tx:
+            await tx.execute("insert into leases values ('a', 'x', 1, now())")
+            await trio.sleep_forever()
+    with trio.fail_after(5):
+        while database.statistics()["in_use"]:  # noqa: ASYNC110 - the pool has no event for it
+            await trio.sleep(0.005)
+
+    assert await database.fetch("select 1 from leases") == []
+    assert await database.fetch("select 1 from pg_stat_activity where state like 'idle in%%'") == []
+
+
+async def test_a_deferred_refusal_at_the_commit_is_the_callers(database: Pool):
+    await database.execute(
+        "create table late (id int constraint late_once unique deferrable initially deferred)"
+    )
+
+    with pytest.raises(psycopg.errors.UniqueViolation):
+        async with database.transaction() as tx:
+            await tx.execute("insert into late values (1), (1)")
+
+    assert await database.fetch_one("select count(*) as rows from late") == {"rows": 0}
+
+
+async def test_the_audit_row_is_part_of_the_decision(database: Pool):
+    actor = new_id()
+
+    async with database.transaction() as tx:
+        await tx.audit(
+            category="payment",
+            action="deposit",
+            actor_id=actor,
+            target=("payment", "p1"),
+            amount_cents=500,
+            provider="stripe",
+        )
+
+    [row] = await database.fetch("select * from audit_log")
+    assert row["actor_id"] == actor
+    assert row["amount_cents"] == 500
+    assert row["metadata"] == {"provider": "stripe"}
+    assert (row["outcome"], row["severity"]) == ("success", "info")
+
+
+async def test_names_are_locked_until_the_end(database: Pool):
+    order: list[str] = []
+    inside = trio.Event()
+
+    async def second() -> None:
+        await inside.wait()
+        async with database.transaction() as tx:
+            await tx.lock("name")
+            order.append("second")
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(second)
+        async with database.transaction() as tx:
+            await tx.lock("name")
+            inside.set()
+            await trio.testing.wait_all_tasks_blocked(0.02)
+            order.append("first")
+
+    assert order == ["first", "second"]
