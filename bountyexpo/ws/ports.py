@@ -1,0 +1,100 @@
+"""What the session layer needs from parts that it may not import, named as protocols.
+
+Persistence gives stream events and implements the ``Reader``; the hub speaks to sessions as
+``Listener`` only, so that either can be tested without the other.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from datetime import datetime
+
+    from bountyexpo.ws.codec import Codec
+
+    NewId = Callable[[], str]
+    ReadAfter = Callable[[str, int, int], Awaitable[Sequence["StreamEvent"]]]
+
+
+class StreamEvent(Protocol):
+    """One committed event of a numbered stream."""
+
+    @property
+    def stream(self) -> str:
+        """``user:<id>``, ``bounty:<id>`` or ``conv:<id>``."""
+
+    @property
+    def seq(self) -> int:
+        """Its number; gapless within the stream and epoch."""
+
+    @property
+    def epoch(self) -> Any:
+        """Changes only when the stream is numbered anew."""
+
+    @property
+    def type(self) -> str:
+        """The frame type."""
+
+    @property
+    def payload(self) -> Mapping[str, Any]:
+        """The fields of the frame beyond the envelope."""
+
+    @property
+    def users(self) -> Sequence[str]:
+        """Who gets it live, wherever they are."""
+
+    @property
+    def private(self) -> bool:
+        """True when nobody but ``users`` may see the payload."""
+
+    @property
+    def created_at(self) -> datetime:
+        """The time of the commit."""
+
+
+class Listener(Protocol):
+    """Who hears events: a session, as the hub sees it. Nothing here blocks."""
+
+    @property
+    def user_id(self) -> str:
+        """Whose session it is."""
+
+    @property
+    def codec(self) -> Codec:
+        """How its frames are written."""
+
+    def deliver(self, stream: str, seq: int, frame: bytes) -> None:
+        """Take a numbered event."""
+
+    def deliver_ephemeral(self, stream: str, frame: bytes) -> None:
+        """Take a frame that may be lost."""
+
+    def miss(self, stream: str) -> None:
+        """Learn that events of ``stream`` were lost on the way."""
+
+    def disconnect(self, code: int, reason: str) -> None:
+        """Close the socket."""
+
+
+class Reader(Protocol):
+    """The committed state that sessions read; each may raise ``DatabaseUnavailable``."""
+
+    async def conversation_ids(self, user_id: str) -> list[str]:
+        """The conversations that the user takes part in, newest first."""
+
+    async def heads(self, streams: Sequence[str]) -> Mapping[str, tuple[int, Any]]:
+        """The last number and the epoch of each stream that exists."""
+
+    async def read_after(self, stream: str, seq: int, limit: int) -> Sequence[StreamEvent]:
+        """The next ``limit`` events after ``seq``, in order."""
+
+    async def may_read(self, user_id: str, stream: str) -> bool:
+        """Tell whether the user may follow the stream."""
+
+    async def unread_messages(self, user_id: str) -> int:
+        """How many messages the user has not read."""
+
+    async def account_status(self, user_id: str) -> str:
+        """The state of the account, such as ``active``, ``suspended`` or ``banned``."""

@@ -1,0 +1,249 @@
+"""Stand-ins for what surrounds a session: a socket, a database, tokens, a clock."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from types import SimpleNamespace
+
+import msgspec
+import trio
+from bountyexpo.domain.identity import Identity
+from bountyexpo.errors import NotAuthenticated, TokenExpired
+from bountyexpo.operations.catalogue import Catalogue
+from bountyexpo.operations.rate_limits import RateLimiter
+from bountyexpo.ws import codec
+from bountyexpo.ws.gateway import SessionGateway
+from bountyexpo.ws.hub import Hub
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+EPOCH = "e1"
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True):
+    stream: str
+    seq: int
+    type: str = "message.new"
+    payload: dict = {}
+    users: tuple[str, ...] = ()
+    private: bool = False
+    epoch: str = EPOCH
+    created_at: datetime = START
+
+
+class Clock:
+    """The wall clock of the tests; it goes with trio's mock clock."""
+
+    def now(self):
+        return START + timedelta(seconds=trio.current_time())
+
+    def monotonic(self):
+        return trio.current_time()
+
+
+class Connection:
+    """A socket that keeps what it was sent; ``room`` is how many frames still fit."""
+
+    def __init__(self, used_codec=codec.JSON):
+        self.codec = used_codec
+        self.peer = "192.0.2.1"
+        self.raw = []
+        self.closed_with = None
+        self.room = None
+        self.handler = None
+        self.changed = trio.Event()
+
+    @property
+    def is_open(self):
+        return self.closed_with is None
+
+    def send(self, frame, *, ephemeral=False):
+        if not self.is_open or self.room == 0:
+            return False
+        if self.room is not None:
+            self.room -= 1
+        self.raw.append(frame)
+        self._change()
+        return True
+
+    def close(self, code, reason=""):
+        if self.is_open:
+            self.closed_with = code
+            self._change()
+            self.handler.on_closed(code)
+
+    def drain(self, room=None):
+        self.room = room
+        self.handler.on_drained()
+
+    @property
+    def frames(self):
+        return [self.codec.decode(payload_of(frame)) for frame in self.raw]
+
+    def types(self):
+        return [frame["type"] for frame in self.frames]
+
+    def seqs(self, stream):
+        return [frame["seq"] for frame in self.frames if frame.get("stream") == stream]
+
+    def say(self, **frame):
+        payload = self.codec.encode(frame)
+        self.handler.on_message(payload, is_text=self.codec.is_text)
+
+    async def until(self, condition):
+        with trio.fail_after(1000):
+            while not condition():
+                await self.changed.wait()
+
+    async def reply_to(self, frame_id):
+        def found():
+            return [frame for frame in self.frames if frame.get("re") == frame_id]
+
+        await self.until(found)
+        return found()[-1]
+
+    async def closed(self):
+        await self.until(lambda: not self.is_open)
+        return self.closed_with
+
+    def _change(self):
+        self.changed.set()
+        self.changed = trio.Event()
+
+
+def payload_of(frame):
+    length = frame[1] & 127
+    return frame[{126: 4, 127: 10}.get(length, 2) :]
+
+
+class Database:
+    """The streams as they are committed, and the ``Reader`` of them."""
+
+    def __init__(self):
+        self.log = defaultdict(list)
+        self.members = defaultdict(set)
+        self.status = {}
+        self.epochs = {}
+        self.hidden = set()
+        self.fails_with = None
+        self.reads = []
+        self.pause = trio.lowlevel.checkpoint
+
+    def commit(self, stream, **fields):
+        event = Event(stream=stream, seq=len(self.log[stream]) + 1, **fields)
+        self.log[stream].append(event)
+        return event
+
+    async def _read(self, name):
+        self.reads.append(name)
+        await self.pause()
+        if self.fails_with is not None:
+            raise self.fails_with
+
+    async def conversation_ids(self, user_id):
+        await self._read("conversation_ids")
+        return sorted(name for name, users in self.members.items() if user_id in users)
+
+    async def heads(self, streams):
+        await self._read("heads")
+        result = {
+            stream: (len(self.log[stream]), self.epochs.get(stream, EPOCH))
+            for stream in streams
+            if self.log.get(stream)
+        }
+        await self.pause()
+        return result
+
+    async def read_after(self, stream, seq, limit):
+        await self._read("read_after")
+        result = [event for event in self.log[stream] if event.seq > seq][:limit]
+        await self.pause()
+        return result
+
+    async def may_read(self, user_id, stream):
+        await self._read("may_read")
+        kind, _, name = stream.partition(":")
+        return stream not in self.hidden if kind == "bounty" else user_id in self.members[name]
+
+    async def unread_messages(self, user_id):
+        await self._read("unread_messages")
+        return 3
+
+    async def account_status(self, user_id):
+        await self._read("account_status")
+        return self.status.get(user_id, "active")
+
+
+class Verifier:
+    """Believes ``<user>`` and ``<user>@<seconds to live>``."""
+
+    async def verify(self, token):
+        await trio.lowlevel.checkpoint()
+        user_id, _, left = token.partition("@")
+        if user_id == "bad":
+            raise NotAuthenticated("No such key.", code="INVALID_TOKEN")
+        if user_id == "expired":
+            raise TokenExpired
+        expires_at = int(START.timestamp() + trio.current_time() + int(left or 3600))
+        return Identity(user_id=user_id, expires_at=expires_at)
+
+
+class World:
+    """A gateway with everything around it; ``async with`` runs it."""
+
+    def __init__(self, *, limits=None, timings=None):
+        self.database = Database()
+        self.catalogue = Catalogue()
+        self.hub = Hub(self.database.read_after)
+        ids = count(1)
+        self.gateway = SessionGateway(
+            SimpleNamespace(
+                verifier=Verifier(),
+                clock=Clock(),
+                rate_limiter=RateLimiter(trio.current_time, enabled=False),
+            ),
+            self.database,
+            self.hub,
+            new_id=lambda: f"s{next(ids)}",
+            limits=limits,
+            timings=timings,
+            catalogue=self.catalogue,
+        )
+
+    async def __aenter__(self):
+        self._manager = trio.open_nursery()
+        self.nursery = await self._manager.__aenter__()
+        await self.nursery.start(self.hub.run)
+        await self.nursery.start(self.gateway.run)
+        return self
+
+    async def __aexit__(self, *failure):
+        self.nursery.cancel_scope.cancel()
+        return await self._manager.__aexit__(*failure)
+
+    def connect(self, *, bearer=None, used_codec=codec.JSON):
+        connection = Connection(used_codec)
+        upgrade = SimpleNamespace(bearer=bearer, headers={}, peer=connection.peer)
+        connection.handler = self.gateway.handler_factory(connection, upgrade)
+        return connection
+
+    async def open(self, user_id, *, used_codec=codec.JSON, **hello):
+        connection = self.connect(used_codec=used_codec)
+        connection.say(type="hello", v=1, token=user_id, **hello)
+        await connection.until(lambda: "welcome" in connection.types())
+        session = connection.handler
+        await connection.until(lambda: session._held is None) if hello.get("streams") else None
+        return connection
+
+    def publish(self, stream, **fields):
+        event = self.database.commit(stream, **fields)
+        self.hub.publish([event])
+        return event
+
+    async def tick(self, connection, seconds):
+        """Let time go by as the transport tells it: once a second."""
+        for _ in range(seconds):
+            await trio.sleep(1)
+            if connection.is_open:
+                connection.handler.on_tick(trio.current_time())
