@@ -1,0 +1,213 @@
+"""What a pool does when an actor crashes, its rows change, or the database is away."""
+
+from __future__ import annotations
+
+import pytest
+import trio
+from bountyexpo.errors import (
+    DatabaseUnavailable,
+    InternalError,
+    NotFound,
+    StaleVersion,
+    Unavailable,
+)
+from trio.testing import wait_all_tasks_blocked
+
+from tests.unit.supervisors.pool_actors import Add, Block, Crash, Later, Raise, World
+
+
+async def crash(pool, times: int = 1, actor_id: str = "a") -> None:
+    for _ in range(times):
+        with pytest.raises(InternalError):
+            await pool.ref(actor_id).ask(Crash(), timeout_s=50)
+
+
+async def test_crash_is_an_internal_error_with_its_cause() -> None:
+    async with World().running() as pool:
+        with pytest.raises(InternalError) as caught:
+            await pool.ref("a").ask(Crash())
+        assert isinstance(caught.value.__cause__, ZeroDivisionError)
+
+
+async def test_crash_drops_the_state_and_keeps_the_mail(autojump_clock) -> None:
+    world = World()
+    async with world.running() as pool:
+        pool.ref("a").tell(Add(number=100))
+        pool.ref("a").tell(Crash())
+        pool.ref("a").tell(Add(number=1))
+
+        assert await pool.ref("a").ask(Add(number=1)) == 2
+
+    assert world.events[:2] == ["load a", "load a"]
+
+
+async def test_crashed_actor_is_loaded_again_after_a_growing_backoff(autojump_clock) -> None:
+    async with World().running() as pool:
+        await crash(pool)
+        started_at = trio.current_time()
+        await crash(pool)
+        assert 1 <= trio.current_time() - started_at <= 1.02
+        assert pool.statistics().waiting == ("a",)
+        await pool.ref("a").ask(Add())
+        assert 3 <= trio.current_time() - started_at <= 3.04
+
+
+async def test_crash_leaves_other_actors_alone() -> None:
+    async with World().running() as pool:
+        await pool.ref("b").ask(Add())
+        await crash(pool)
+        assert await pool.ref("b").ask(Add()) == 2
+
+
+async def test_too_many_crashes_park_the_actor(autojump_clock) -> None:
+    async with World().running() as pool:
+        await crash(pool, 3)
+
+        assert pool.statistics().parked == ("a",)
+        with pytest.raises(Unavailable):
+            await pool.ref("a").ask(Add())
+        node = pool.tree().children[0]
+        assert (node.name, node.state) == ("summer:a", "parked")
+        assert node.last_error == "ZeroDivisionError"
+        assert await pool.ref("b").ask(Add()) == 1
+
+
+async def test_park_refuses_all_who_wait_at_once(autojump_clock) -> None:
+    refused: list[float] = []
+    world = World()
+    async with world.running() as pool, trio.open_nursery() as nursery:
+
+        async def ask(message) -> None:
+            with pytest.raises(Unavailable):
+                await pool.ref("a").ask(message, timeout_s=90)
+            refused.append(trio.current_time())
+
+        nursery.start_soon(ask, Later())
+        await wait_all_tasks_blocked()
+        for _ in range(3):
+            pool.ref("a").tell(Crash())
+        nursery.start_soon(ask, Add())
+        await trio.sleep(10)
+
+        assert len(refused) == 2
+        assert max(refused) < 4
+
+
+async def test_parked_actor_keeps_what_it_was_told_and_is_tried_again(autojump_clock) -> None:
+    async with World().running() as pool:
+        await crash(pool, 3)
+        pool.ref("a").tell(Add(number=7))
+        await trio.sleep(101)
+
+        assert pool.statistics().parked == ()
+        assert await pool.ref("a").ask(Add(number=0)) == 7
+
+
+async def test_crash_while_loading_keeps_the_asked_message(autojump_clock) -> None:
+    world = World()
+    world.load_errors = [ZeroDivisionError()]
+    async with world.running() as pool:
+        assert await pool.ref("a").ask(Add()) == 1
+        assert pool.crashes == 1
+
+
+async def test_stale_actor_reloads_and_tries_once_more() -> None:
+    world = World()
+    async with world.running() as pool:
+        await pool.ref("a").ask(Add())
+        world.stale_versions = 1
+
+        assert await pool.ref("a").ask(Add()) == 1
+        assert world.events == ["load a", "load a"]
+
+
+async def test_version_that_stays_stale_is_told_to_the_asker() -> None:
+    world = World()
+    async with world.running() as pool:
+        with pytest.raises(StaleVersion):
+            await pool.ref("a").ask(Raise(error=StaleVersion()))
+        assert world.events == ["load a", "raise", "load a", "raise"]
+        assert pool.crashes == 0
+        assert await pool.ref("a").ask(Add()) == 1
+
+
+async def test_each_message_has_its_own_second_try() -> None:
+    world = World()
+    async with world.running() as pool, trio.open_nursery() as nursery:
+
+        async def ask() -> None:
+            with pytest.raises(StaleVersion):
+                await pool.ref("a").ask(Raise(error=StaleVersion()))
+
+        nursery.start_soon(ask)
+        nursery.start_soon(ask)
+
+    assert world.events.count("raise") == 4
+
+
+async def test_unavailable_database_is_not_a_crash() -> None:
+    world = World()
+    async with world.running() as pool:
+        await pool.ref("a").ask(Add())
+        with pytest.raises(DatabaseUnavailable):
+            await pool.ref("a").ask(Raise(error=DatabaseUnavailable()))
+
+        assert pool.crashes == 0
+        assert await pool.ref("a").ask(Add()) == 1, "the state was dropped"
+
+
+async def test_refused_load_refuses_every_asker_with_an_error_of_its_own() -> None:
+    errors: list[NotFound] = []
+    world = World()
+    world.load_errors = [NotFound("no such bounty")]
+    async with world.running() as pool, trio.open_nursery() as nursery:
+
+        async def ask() -> None:
+            with pytest.raises(NotFound, match="no such bounty") as caught:
+                await pool.ref("a").ask(Add())
+            errors.append(caught.value)
+
+        nursery.start_soon(ask)
+        nursery.start_soon(ask)
+        await wait_all_tasks_blocked()
+
+        assert len(errors) == 2
+        assert errors[0] is not errors[1]
+        assert pool.statistics().live == 0, "what does not exist takes no room"
+
+
+async def test_told_message_waits_until_loading_is_possible_again(autojump_clock) -> None:
+    world = World()
+    world.load_errors = [DatabaseUnavailable(), DatabaseUnavailable()]
+    async with world.running() as pool:
+        pool.ref("a").tell(Add(number=5))
+        with pytest.raises(DatabaseUnavailable):
+            await pool.ref("a").ask(Add(number=100))
+        await trio.sleep(3)
+
+        assert await pool.ref("a").ask(Add(number=0)) == 5
+        assert pool.crashes == 0
+
+
+async def test_told_message_to_what_does_not_exist_is_dropped() -> None:
+    world = World()
+    world.load_errors = [NotFound()]
+    async with world.running() as pool:
+        pool.ref("a").tell(Add(number=5))
+        await wait_all_tasks_blocked()
+        assert await pool.ref("a").ask(Add()) == 1
+
+
+async def test_timer_of_a_busy_actor_does_not_put_it_away(autojump_clock) -> None:
+    gate = trio.Event()
+    world = World(idle_after_s=10)
+    async with world.running() as pool:
+        await pool.ref("a").ask(Add())
+        pool.ref("a").tell(Block(until=gate))
+        await trio.sleep(30)
+        gate.set()
+        assert await pool.ref("a").ask(Add()) == 2
+        await trio.sleep(9)
+        assert world.events == ["load a"]
+        await trio.sleep(2)
+        assert world.events == ["load a", "stop a"]
