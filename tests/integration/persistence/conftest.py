@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
 from bountyexpo.domain.ids import new_id
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from bountyexpo.persistence.pool import Pool
 
 
@@ -21,7 +24,7 @@ class Thread:
     other: str
 
 
-async def make_thread(pool: Pool) -> Thread:
+async def _make_thread(pool: Pool) -> Thread:
     """Store two people and a conversation between them."""
     sender, other, conversation = new_id(), new_id(), new_id()
     for user in (sender, other):
@@ -36,5 +39,10 @@ async def make_thread(pool: Pool) -> Thread:
 
 
 @pytest.fixture
-async def thread(database: Pool) -> Thread:
-    return await make_thread(database)
+def make_thread(database: Pool) -> Callable[[], Awaitable[Thread]]:
+    return partial(_make_thread, database)
+
+
+@pytest.fixture
+async def thread(make_thread: Callable[[], Awaitable[Thread]]) -> Thread:
+    return await make_thread()
