@@ -101,7 +101,7 @@ class WebhookRelay:
     async def _deliver_due(self, http: httpx.AsyncClient) -> float:
         """Send one batch and return how long nothing will be due."""
         rows = await self._pool.fetch(
-            """SELECT id, body, attempts FROM sandbox.stripe_events
+            """SELECT id, body, attempts, next_attempt_at FROM sandbox.stripe_events
                WHERE next_attempt_at <= %s ORDER BY number LIMIT %s""",
             (self._clock.now(), BATCH_MAX),
         )
@@ -127,11 +127,19 @@ class WebhookRelay:
         wait_s = min(RETRY_MAX_S, RETRY_FIRST_S * 2 ** min(row["attempts"], 10))
         next_attempt_at = None if is_delivered else self._clock.now() + timedelta(seconds=wait_s)
         try:
+            # A resend that was asked for in the meantime stays due.
             await self._pool.execute(
                 """UPDATE sandbox.stripe_events SET attempts = attempts + 1,
-                       next_attempt_at = %s, delivered_at = coalesce(%s, delivered_at)
-                   WHERE id = %s""",
-                (next_attempt_at, now if is_delivered else None, row["id"]),
+                       delivered_at = coalesce(%(delivered)s, delivered_at),
+                       next_attempt_at = CASE WHEN next_attempt_at = %(seen)s
+                           THEN %(next)s ELSE next_attempt_at END
+                   WHERE id = %(id)s""",
+                {
+                    "delivered": now if is_delivered else None,
+                    "seen": row["next_attempt_at"],
+                    "next": next_attempt_at,
+                    "id": row["id"],
+                },
             )
         except BountyExpoError:
             # It stays due and is sent once more: at least once, never "maybe".

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -46,18 +46,25 @@ class Receiver:
     async def _serve(self, stream):
         connection = h11.Connection(h11.SERVER)
         body, signature = b"", ""
-        while True:
-            event = connection.next_event()
-            if event is h11.NEED_DATA:
-                connection.receive_data(await stream.receive_some())
-            elif isinstance(event, h11.Request):
-                signature = dict(event.headers).get(b"stripe-signature", b"").decode()
-            elif isinstance(event, h11.Data):
-                body += bytes(event.data)
-            else:
-                break
+        # A relay that is being stopped hangs up in the middle.
+        with suppress(trio.BrokenResourceError, h11.RemoteProtocolError):
+            while (event := await self._next_event(connection, stream)) != h11.ConnectionClosed():
+                if isinstance(event, h11.Request):
+                    signature = dict(event.headers).get(b"stripe-signature", b"").decode()
+                elif isinstance(event, h11.Data):
+                    body += bytes(event.data)
+                elif isinstance(event, h11.EndOfMessage):
+                    self._sender.send_nowait((body, signature))
+                    await self._answer(connection, stream)
+                    return
+
+    async def _next_event(self, connection, stream):
+        while (event := connection.next_event()) is h11.NEED_DATA:
+            connection.receive_data(await stream.receive_some())
+        return event
+
+    async def _answer(self, connection, stream):
         status = self.answers.pop(0) if self.answers else 200
-        self._sender.send_nowait((body, signature))
         head = h11.Response(
             status_code=status, headers=[("content-length", "0"), ("connection", "close")]
         )

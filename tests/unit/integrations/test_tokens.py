@@ -244,7 +244,7 @@ async def test_a_remembered_token_costs_little(verifier):
                 coroutine.send(None)
         return (time.perf_counter() - started) / 200
 
-    # The bound is generous, for a busy machine; the usual figure is 1–2 µs.
+    # The bound is generous, for a busy machine; the usual figure is 2.5 µs.
     assert best() < 50e-6
 
 
