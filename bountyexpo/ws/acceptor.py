@@ -146,16 +146,20 @@ class Acceptor:
             except trio.ClosedResourceError:
                 break
             for _ in range(ACCEPT_BATCH):
-                try:
-                    sock, address = listener.accept()
-                except BlockingIOError:
+                if not await self._accept_one(listener, nursery):
                     break
-                except OSError as error:
-                    if await self._survive(error, listener):
-                        continue
-                    break
-                self._arrive(sock, address[0], nursery)
         await trio.sleep_forever()
+
+    async def _accept_one(self, listener: socket.socket, nursery: trio.Nursery) -> bool:
+        """Accept one connection; return whether to try the next at once."""
+        try:
+            sock, address = listener.accept()
+        except BlockingIOError:
+            return False
+        except OSError as error:
+            return await self._survive(error, listener)
+        self._arrive(sock, address[0], nursery)
+        return True
 
     async def _survive(self, error: OSError, listener: socket.socket) -> bool:
         """Answer a failed accept; return whether to try the next at once."""

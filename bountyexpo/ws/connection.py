@@ -35,6 +35,8 @@ from bountyexpo.ws.frames import (
 from bountyexpo.ws.send_queue import SendQueue
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from bountyexpo.ws.codec import Codec
     from bountyexpo.ws.connection_ports import Driver, SocketHandler
 
@@ -42,6 +44,9 @@ _log = logs.get_logger("ws.connection")
 
 # The server's ping carries nothing; any answer proves that the path is open in both directions.
 PING_FRAME = encode_frame(PING, b"")
+
+# Frames of one connection handled before others have their turn; a read may hold thousands.
+FRAMES_PER_TURN = 32
 
 
 class State(IntEnum):
@@ -70,6 +75,7 @@ class Connection:
         "_parser",
         "_queue",
         "_state",
+        "_unread",
         "codec",
         "fd",
         "handler",
@@ -94,6 +100,7 @@ class Connection:
         self._deadline: float | None = None
         self._parser: FrameParser | None = None
         self._queue: SendQueue | None = None
+        self._unread: Iterator[tuple[int, bytes]] | None = None
 
     # What a session uses.
 
@@ -149,16 +156,20 @@ class Connection:
         if not data:
             self.lose()
             return
-        parser = self._parser or FrameParser(self._driver.limits.message_bytes_max)
-        try:
-            for opcode, payload in parser.feed(data):
-                self._on_frame(opcode, payload)
-                if self._state > State.CLOSING:
-                    return
-        except FrameError as error:
-            self.fail(error.close_code, error.reason)
-            return
-        self._parser = None if parser.is_idle else parser
+        if self._parser is None:
+            self._parser = FrameParser(self._driver.limits.message_bytes_max)
+        self._take(self._parser.feed(data))
+
+    @property
+    def has_unread(self) -> bool:
+        """True while frames wait for the next turn; until then nothing more is to be read."""
+        return self._unread is not None
+
+    def resume(self) -> None:
+        """Go on with the frames that the last turn left."""
+        frames, self._unread = self._unread, None
+        if frames is not None:
+            self._take(frames)
 
     def on_writable(self) -> None:
         """Write what waits; the poller calls this when the kernel has room."""
@@ -221,6 +232,22 @@ class Connection:
 
     # Steps.
 
+    def _take(self, frames: Iterator[tuple[int, bytes]]) -> None:
+        try:
+            for count, (opcode, payload) in enumerate(frames, start=1):
+                self._on_frame(opcode, payload)
+                if self._state > State.CLOSING:
+                    return
+                if count == FRAMES_PER_TURN:
+                    self._unread = frames
+                    self._driver.resume_soon(self)
+                    return
+        except FrameError as error:
+            self.fail(error.close_code, error.reason)
+            return
+        if self._parser is not None and self._parser.is_idle:
+            self._parser = None
+
     def _write(self, frame: bytes) -> bool:
         try:
             sent = self.sock.send(frame)
@@ -269,7 +296,8 @@ class Connection:
         self._state = state
         self._close_code = code
         self._deadline = self._driver.current_time() + self._driver.limits.close_timeout_s
-        self._parser = self._parser if state is State.CLOSING else None
+        if state is not State.CLOSING:
+            self._parser = self._unread = None
 
     def _send_last(self, frame: bytes) -> None:
         """Send the close frame behind whatever is queued, full or not."""
@@ -303,7 +331,7 @@ class Connection:
         if self._state is State.CLOSED:
             return
         self._state = State.CLOSED
-        self._parser = self._queue = None
+        self._parser = self._queue = self._unread = None
         self._driver.remove(self)
         self._tell_handler()
 

@@ -57,6 +57,9 @@ class Driver(Protocol):
     def settle_soon(self, connection: Connection) -> None:
         """Call ``connection.settle()`` soon, outside whatever runs now."""
 
+    def resume_soon(self, connection: Connection) -> None:
+        """Call ``connection.resume()`` when others have had their turn."""
+
     def remove(self, connection: Connection) -> None:
         """Forget the connection and close its descriptor."""
 

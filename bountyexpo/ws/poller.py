@@ -41,6 +41,7 @@ class EpollPoller(Poller):
     def __init__(self, limits: Limits | None = None) -> None:
         super().__init__(limits)
         self._epoll = select.epoll()
+        self._unfinished: list[Connection] = []
         self._readable = select.EPOLLIN | select.EPOLLHUP | select.EPOLLERR
 
     async def _serve(self, task_status: trio.TaskStatus[None]) -> None:
@@ -56,6 +57,7 @@ class EpollPoller(Poller):
             events = self._epoll.poll(0, EVENTS_MAX)
             if events:
                 self._handle(events)
+            self._resume()
             now = trio.current_time()
             is_due = now >= next_step
             if is_due:
@@ -63,7 +65,7 @@ class EpollPoller(Poller):
                 self._turn_wheel()
                 # After a stall the wheel catches up by one turn, not by all that were missed.
                 next_step = max(next_step + self._step_s, now - self.limits.tick_interval_s)
-            if events or is_due:
+            if events or is_due or self._unfinished:
                 await trio.lowlevel.checkpoint()
                 continue
             with trio.CancelScope(deadline=next_step):
@@ -85,6 +87,15 @@ class EpollPoller(Poller):
                 self._fail(connection)
         if self._unsettled:
             self._settle()
+
+    def resume_soon(self, connection: Connection) -> None:
+        """Call ``connection.resume()`` when others have had their turn."""
+        self._unfinished.append(connection)
+
+    def _resume(self) -> None:
+        waiting, self._unfinished = self._unfinished, []
+        for connection in waiting:
+            self._guard(connection, connection.resume)
 
     def _watch(self, connection: Connection) -> None:
         self._epoll.register(connection.fd, select.EPOLLIN)

@@ -157,6 +157,10 @@ class Poller(ABC):
         """Report events and turn the wheel until cancelled."""
 
     @abstractmethod
+    def resume_soon(self, connection: Connection) -> None:
+        """Call ``connection.resume()`` when others have had their turn."""
+
+    @abstractmethod
     def _watch(self, connection: Connection) -> None:
         """Begin to report the connection's events."""
 
@@ -168,6 +172,8 @@ class Poller(ABC):
 
     def _read(self, connection: Connection) -> None:
         """Read once, at most ``read_bytes_max``: a loud client waits for its next turn."""
+        if connection.has_unread:
+            return
         try:
             size = connection.sock.recv_into(self._read_buffer)
         except BlockingIOError:

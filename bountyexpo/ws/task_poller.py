@@ -55,7 +55,13 @@ class TaskPoller(Poller):
                 return
             self.now = trio.current_time()
             self._guard(connection, self._read, connection)
+            while connection.has_unread:
+                await trio.lowlevel.checkpoint()
+                self._guard(connection, connection.resume)
             self._settle()
+
+    def resume_soon(self, connection: Connection) -> None:
+        """Nothing to do: the connection's own task goes on by itself."""
 
     async def _flush(self, connection: Connection) -> None:
         try:
