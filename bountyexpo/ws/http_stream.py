@@ -56,6 +56,7 @@ class HttpStream:
         self._times = times
         self._requests = 0  # in flight
         self._bodies = 0  # not read to their end
+        self._is_at_end = False
         self._is_closed = False
         self._lingers = False
         self._stop_at = math.inf
@@ -73,8 +74,8 @@ class HttpStream:
         if not data:
             # A request that has just been read counts itself only when its task has run.
             await trio.lowlevel.checkpoint()
-            if not self._requests:
-                self.scope.cancel()
+            self._is_at_end = True
+            self._count(requests=0, bodies=0)
         return data
 
     async def send_all(self, data: bytes) -> None:
@@ -185,6 +186,9 @@ class HttpStream:
         self._requests += requests
         self._bodies += bodies
         self._set_read_deadline()
+        if self._is_at_end and not self._requests:
+            # Hypercorn would hold the connection for the rest of the keep-alive time.
+            self.scope.cancel()
 
     def _set_read_deadline(self) -> None:
         """Limit the wait for a body; between requests Hypercorn's keep-alive limit counts."""

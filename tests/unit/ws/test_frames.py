@@ -43,26 +43,13 @@ def masked(opcode, payload=b"", *, final=True, rsv=0, form=None, mask=True):
 
 def parse(*chunks, limit=LIMIT):
     """Feed the chunks; return the messages, and the close code of a refusal or None."""
-    parser = FrameParser(limit)
-    messages = []
-    for chunk in chunks:
-        try:
-            messages.extend(parser.feed(chunk))
-        except FrameError as error:
-            return messages, int(error.close_code)
-    return messages, None
-
-
-def collect(*chunks, limit=LIMIT):
-    """As ``parse``, but keeps what came before the fault within the same chunk."""
-    parser = FrameParser(limit)
-    messages = []
-    for chunk in chunks:
-        try:
-            for message in parser.feed(chunk):
-                messages.append(message)  # noqa: PERF402 - a fault must not lose what came before
-        except FrameError as error:
-            return messages, int(error.close_code)
+    parser, messages = FrameParser(limit), []
+    frames = (message for chunk in chunks for message in parser.feed(chunk))
+    try:
+        for message in frames:
+            messages.append(message)  # noqa: PERF402 - a fault must not lose what came before
+    except FrameError as error:
+        return messages, int(error.close_code)
     return messages, None
 
 
@@ -145,7 +132,7 @@ def test_the_parser_is_idle_only_between_messages():
 )
 def test_a_broken_rule_is_refused_with_its_code(data, code):
     before = masked(BINARY, b"before")
-    assert collect(before + data) == ([(BINARY, b"before")], code)
+    assert parse(before + data) == ([(BINARY, b"before")], code)
 
 
 @pytest.mark.parametrize(
@@ -237,6 +224,21 @@ def is_text(data, *, whole_message):
     return True
 
 
+def judge(chunks, oracle):
+    """Feed both parsers until ours refuses or sees a close."""
+    parser, messages = FrameParser(LIMIT), []
+    try:
+        for chunk in chunks:
+            oracle.feed(chunk)
+            for message in parser.feed(chunk):
+                messages.append(message)
+                if message[0] == CLOSE:
+                    return messages, None, ""
+    except FrameError as error:
+        return messages, int(error.close_code), error.reason
+    return messages, None, ""
+
+
 @settings(deadline=None)
 @given(
     st.one_of(st.lists(FRAMES, max_size=8).map(b"".join), st.binary(max_size=200)),
@@ -245,20 +247,8 @@ def is_text(data, *, whole_message):
 def test_any_bytes_cut_anywhere_are_judged_as_by_the_library(data, cuts):
     bounds = sorted({0, len(data), *(cut for cut in cuts if cut < len(data))})
     chunks = [data[a:b] for a, b in itertools.pairwise(bounds)]
-    parser, oracle = FrameParser(LIMIT), Oracle()
-    messages, ours, reason = [], None, ""
-    for chunk in chunks:
-        oracle.feed(chunk)
-        try:
-            for message in parser.feed(chunk):
-                messages.append(message)
-                if message[0] == CLOSE:
-                    break
-        except FrameError as error:
-            ours, reason = int(error.close_code), error.reason
-            break
-        if messages and messages[-1][0] == CLOSE:
-            break
+    oracle = Oracle()
+    messages, ours, reason = judge(chunks, oracle)
 
     if ours is not None and oracle.code is None and oracle.protocol.state is OPEN:
         oracle.feed(bytes(LIMIT + 200))  # the library judges a frame only when it is whole

@@ -1,0 +1,117 @@
+"""A server on a free port with recording handlers, and raw clients for it."""
+
+from __future__ import annotations
+
+import socket
+from contextlib import asynccontextmanager
+
+import pytest
+import trio
+from bountyexpo.ws.acceptor import Acceptor, AcceptorSettings
+from bountyexpo.ws.connection_ports import Limits
+from bountyexpo.ws.poller import EpollPoller
+from bountyexpo.ws.socket_door import SocketDoor
+from bountyexpo.ws.task_poller import TaskPoller
+
+from tests.conformance.raw_client import RawClient
+
+
+class Recorder:
+    """A handler that notes what it is told, and echoes."""
+
+    def __init__(self, server, connection, request):
+        self.server = server
+        self.connection = connection
+        self.request = request
+        self.messages = []
+        self.ticks = 0
+        self.drained = 0
+        self.closed = trio.Event()
+        self.code = None
+
+    def on_message(self, payload, *, is_text):
+        self.messages.append(payload)
+        self.server.on_message(self, payload)
+
+    def on_closed(self, code):
+        assert self.code is None
+        self.code = code
+        self.closed.set()
+
+    def on_drained(self):
+        self.drained += 1
+
+    def on_tick(self, now):
+        self.ticks += 1
+        self.server.on_tick(self)
+
+
+class Server:
+    """Poller and acceptor as the edge runs them."""
+
+    def __init__(self, poller, acceptor_settings, doors, **options):
+        self.poller = poller
+        self.handlers = []
+        self.door = SocketDoor(poller, self.create, **options)
+        self.acceptor = Acceptor((self.door, *doors), acceptor_settings)
+        self.arrived = trio.Event()
+        self.on_message = self.echo
+        self.on_tick = lambda handler: None
+
+    @property
+    def port(self):
+        return self.acceptor.port
+
+    def create(self, connection, request):
+        handler = Recorder(self, connection, request)
+        self.handlers.append(handler)
+        self.arrived.set()
+        return handler
+
+    @staticmethod
+    def echo(handler, payload):
+        codec = handler.connection.codec
+        handler.connection.send(codec.frame({"echo": len(payload)}))
+
+    def connect(self, **options):
+        return RawClient.connect(self.port, **options)
+
+
+@asynccontextmanager
+async def serve(*, poller=EpollPoller, limits=None, settings=None, doors=(), before=(), **options):
+    """Run a server; ``before`` are children that must be up before the acceptor."""
+    settings = settings or AcceptorSettings(host="127.0.0.1", port=0)
+    server = Server(poller(limits or Limits()), settings, doors, **options)
+    async with trio.open_nursery() as nursery:
+        await nursery.start(server.poller.run)
+        for child in before:
+            await nursery.start(child)
+        await nursery.start(server.acceptor.run)
+        with trio.fail_after(20):
+            yield server
+        nursery.cancel_scope.cancel()
+    assert len(server.poller) == 0
+
+
+@pytest.fixture(params=[EpollPoller, TaskPoller], ids=["epoll", "tasks"])
+def poller(request):
+    """Each test runs with both ways of driving sockets."""
+    return request.param
+
+
+@pytest.fixture
+async def raw():
+    """Open a plain TCP connection to a port; closed at the end of the test."""
+    opened = []
+
+    async def connect(port, *, receive_buffer=None):
+        sock = trio.socket.socket()
+        opened.append(sock)
+        if receive_buffer is not None:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+        await sock.connect(("127.0.0.1", port))
+        return trio.SocketStream(sock)
+
+    yield connect
+    for sock in opened:
+        sock.close()
