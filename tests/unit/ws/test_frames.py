@@ -224,16 +224,20 @@ def is_text(data, *, whole_message):
     return True
 
 
+def feed_both(parser, oracle, chunks):
+    for chunk in chunks:
+        oracle.feed(chunk)
+        yield from parser.feed(chunk)
+
+
 def judge(chunks, oracle):
     """Feed both parsers until ours refuses or sees a close."""
-    parser, messages = FrameParser(LIMIT), []
+    messages = []
     try:
-        for chunk in chunks:
-            oracle.feed(chunk)
-            for message in parser.feed(chunk):
-                messages.append(message)
-                if message[0] == CLOSE:
-                    return messages, None, ""
+        for message in feed_both(FrameParser(LIMIT), oracle, chunks):
+            messages.append(message)
+            if message[0] == CLOSE:
+                break
     except FrameError as error:
         return messages, int(error.close_code), error.reason
     return messages, None, ""
