@@ -88,17 +88,17 @@ async def due(db: Queries, limit: int = 20, *, lease_s: int = LEASE_S) -> list[I
     return [InboxEvent(**row) for row in await db.fetch(_DUE, (limit, lease_s))]
 
 
-async def mark(db: Queries, id: int, status: Status, *, error: str | None = None) -> bool:  # noqa: A002
+async def mark(db: Queries, inbox_id: int, status: Status, *, error: str | None = None) -> bool:
     """Finish an event that is being processed; False when somebody else has finished it."""
-    return await db.execute(_MARK, (status, error, id)) > 0
+    return await db.execute(_MARK, (status, error, inbox_id)) > 0
 
 
-async def mark_processed(db: Queries, id: int) -> bool:  # noqa: A002
+async def mark_processed(db: Queries, inbox_id: int) -> bool:
     """Finish an event well; in the transaction of what it changed."""
-    return await mark(db, id, "processed")
+    return await mark(db, inbox_id, "processed")
 
 
-async def retry_later(db: Queries, id: int, error: str, delay_s: float) -> str | None:  # noqa: A002
+async def retry_later(db: Queries, inbox_id: int, error: str, delay_s: float) -> str | None:
     """Give an event back for another attempt; return its status, ``dead`` after the last one."""
-    row = await db.fetch_one(_RETRY, (error[:500], ATTEMPTS_MAX, delay_s, id))
+    row = await db.fetch_one(_RETRY, (error[:500], ATTEMPTS_MAX, delay_s, inbox_id))
     return str(row["status"]) if row else None

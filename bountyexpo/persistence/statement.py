@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import psycopg
 from psycopg.adapt import AdaptersMap, PyFormat, Transformer
-from psycopg.types.json import Jsonb, JsonbDumper, set_json_dumps, set_json_loads
+from psycopg.types.json import Jsonb, JsonbDumper, set_json_loads
 from psycopg.types.string import TextLoader
 
 from bountyexpo.observability import metrics
@@ -37,11 +37,21 @@ _VERB = re.compile(r"\s*(?:--[^\n]*\n\s*)*(\w+)")
 _VERBS = frozenset({"select", "insert", "update", "delete", "with"})
 
 
+def _encode(value: Any) -> bytes:
+    return msgspec.json.encode(value)
+
+
+class _JsonDumper(JsonbDumper):
+    """Writes jsonb by msgspec, which also knows structs and times."""
+
+    _dumps = staticmethod(_encode)
+
+
 def _adapters() -> AdaptersMap:
     adapters = AdaptersMap(psycopg.adapters)
     adapters.register_loader("uuid", TextLoader)
-    adapters.register_dumper(dict, JsonbDumper)
-    set_json_dumps(msgspec.json.encode, adapters)
+    adapters.register_dumper(dict, _JsonDumper)
+    adapters.register_dumper(Jsonb, _JsonDumper)
     set_json_loads(msgspec.json.decode, adapters)
     return adapters
 
@@ -74,10 +84,12 @@ class Statement:
         self, params: Parameters
     ) -> tuple[Sequence[Buffer | None], tuple[int, ...], Sequence[int]]:
         """Return the values as PostgreSQL wants them, their type ids, and their formats."""
-        if not self._names:
-            return (), (), ()
         if not isinstance(params, (tuple, list)):
             params = [params[name] for name in self._names]  # type: ignore[call-overload]
+        elif len(params) != len(self._names):
+            raise TypeError(f"{len(params)} values for {len(self._names)} placeholders")
+        if not params:
+            return (), (), ()
         transformer = self._transformer
         values = transformer.dump_sequence(params, self._formats)
         return values, transformer.types or (), transformer.formats or ()

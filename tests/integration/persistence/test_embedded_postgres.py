@@ -1,0 +1,123 @@
+"""The embedded server: found again after a crash, started again, stopped by the last to leave."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import psycopg
+import pytest
+import trio
+from bountyexpo.errors import DatabaseUnavailable
+from bountyexpo.sandbox.postgres import EmbeddedPostgres
+
+# Starts the server, says so, and then waits to be killed.
+USER = """
+import sys, time
+from bountyexpo.sandbox.postgres import EmbeddedPostgres
+EmbeddedPostgres(sys.argv[1], settings={"fsync": "off"}).start()
+sys.stdout.write("started\\n"); sys.stdout.flush()
+time.sleep(600)
+"""
+
+
+@pytest.fixture
+def folder():
+    made = Path(tempfile.mkdtemp(prefix="bountyexpo-test-"))
+    yield made / "data"
+    shutil.rmtree(made, ignore_errors=True)
+
+
+def server(folder: Path) -> EmbeddedPostgres:
+    return EmbeddedPostgres(folder, settings={"fsync": "off"})
+
+
+def run(dsn: str, sql: str) -> list[tuple]:
+    with psycopg.connect(dsn, autocommit=True) as session:
+        found = session.execute(sql)
+        return found.fetchall() if found.description else []
+
+
+def test_a_killed_service_finds_its_server_again(folder: Path):
+    user = subprocess.Popen(
+        [sys.executable, "-c", USER, str(folder)], stdout=subprocess.PIPE, text=True
+    )
+    while user.stdout.readline() != "started\n":
+        assert user.poll() is None
+    user.send_signal(signal.SIGKILL)
+    user.wait()
+    user.stdout.close()
+    pid = (folder / "postmaster.pid").read_text().split("\n", 1)[0]
+
+    following = server(folder)
+    dsn = following.start()
+
+    assert (folder / "postmaster.pid").read_text().split("\n", 1)[0] == pid
+    assert run(dsn, "select 1") == [(1,)]
+    following.stop()
+    assert not following.is_running()
+
+
+def test_the_last_to_leave_stops_it_and_the_data_stay(folder: Path):
+    one, two = server(folder), server(folder)
+    dsn = one.start()
+    assert two.start() == dsn
+    run(dsn, "create table kept as select 7 as n")
+
+    one.stop()
+    assert two.is_running()
+    two.stop()
+    assert not two.is_running()
+
+    assert run(one.start(), "select n from kept") == [(7,)]
+    one.stop()
+
+
+def test_a_killed_server_is_started_again_at_once(folder: Path):
+    own = server(folder)
+    dsn = own.start()
+    run(dsn, "create table kept as select 7 as n")
+
+    own.kill()
+
+    assert run(own.start(), "select n from kept") == [(7,)]
+    own.stop()
+
+
+def test_the_mark_of_another_process_does_not_confuse_it(folder: Path):
+    own = server(folder)
+    own.start()
+    own.kill()
+    lines = (folder / "postmaster.pid").read_text().split("\n")
+    (folder / "postmaster.pid").write_text("\n".join([str(os.getpid()), *lines[1:]]))
+
+    assert run(own.start(), "select 1") == [(1,)]
+    own.stop()
+
+
+async def test_as_a_child_it_serves_until_cancelled(folder: Path):
+    own = server(folder)
+    with pytest.raises(DatabaseUnavailable):
+        own.dsn()
+    async with trio.open_nursery() as nursery:
+        await nursery.start(own.run)
+
+        assert own.is_running()
+        nursery.cancel_scope.cancel()
+
+    assert not own.is_running()
+
+
+async def test_as_a_child_it_ends_with_its_server(folder: Path, monkeypatch):
+    monkeypatch.setattr("bountyexpo.sandbox.postgres.WATCH_INTERVAL_S", 0.05)
+    own = server(folder)
+
+    with pytest.RaisesGroup(OSError):
+        async with trio.open_nursery() as nursery:
+            await nursery.start(own.run)
+            own.kill()
