@@ -34,12 +34,15 @@ class Entry(Protocol):
 class TimerWheel:
     """Deadlines of one pool; ``run`` is the one task that serves them."""
 
-    __slots__ = ("_order", "_slots", "_woken")
+    __slots__ = ("_fired", "_order", "_slots", "_woken")
 
     def __init__(self) -> None:
         self._slots: dict[int, dict[Entry, None]] = {}
         self._order: list[int] = []
         self._woken = trio.Event()
+        # The tick last served. What is due no later goes into the next one, so that an entry
+        # which puts itself back at once cannot hold the loop.
+        self._fired = -1
 
     def __len__(self) -> int:
         return sum(map(len, self._slots.values()))
@@ -54,6 +57,8 @@ class TimerWheel:
     def add(self, entry: Entry, after_s: float) -> None:
         """Let ``entry`` fire in ``after_s`` seconds. It must not be waiting already."""
         tick = math.ceil((trio.current_time() + after_s) * TICKS_PER_S)
+        if tick <= self._fired:
+            tick = self._fired + 1
         slot = self._slots.get(tick)
         if slot is None:
             slot = self._open_slot(tick)
@@ -90,12 +95,17 @@ class TimerWheel:
         return slot
 
     def _fire_due(self) -> None:
-        now = trio.current_time() * TICKS_PER_S
-        while self._order and self._order[0] <= now:
-            slot = self._slots.pop(heapq.heappop(self._order))
+        now = trio.current_time()
+        # The same division as in ``run``: compared in ticks, a rounded product could stay below
+        # the tick for ever while the clock of a test stands still.
+        while self._order and self._order[0] / TICKS_PER_S <= now:
+            tick = self._fired = self._order[0]
+            slot = self._slots[tick]
             while slot:
-                # One by one: an entry that fires may take another one off the wheel.
+                # One by one, and in place: an entry that fires may take another one off.
                 entry = next(iter(slot))
                 del slot[entry]
                 entry.due = 0
                 entry.fire()
+            heapq.heappop(self._order)
+            del self._slots[tick]

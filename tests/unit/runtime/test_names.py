@@ -1,0 +1,94 @@
+"""Refs and the registry name actors; messages and actors are plain things."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+from bountyexpo.runtime import Actor, Message, Outcome, Ref, Registry
+
+
+class Place:
+    """Somewhere to send to; remembers what came."""
+
+    def __init__(self, kind: str) -> None:
+        self.kind = kind
+        self.told: list[tuple[str, Message]] = []
+
+    def tell(self, actor_id, message) -> None:
+        self.told.append((actor_id, message))
+
+    async def ask(self, actor_id, message, timeout_s=5.0) -> tuple[str, float]:
+        return actor_id, timeout_s
+
+
+class Rename(Message[str], frozen=True, kw_only=True, tag="user.rename"):
+    """Take another name."""
+
+    name: str
+
+
+def test_refs_of_one_actor_are_equal() -> None:
+    users, bounties = Place("user"), Place("bounty")
+
+    assert Ref(users, "a") == Ref(users, "a")
+    assert len({Ref(users, "a"), Ref(users, "a"), Ref(users, "b"), Ref(bounties, "a")}) == 3
+    assert Ref(users, "a") != "user:a"
+    assert repr(Ref(users, "a")) == "<Ref user:a>"
+
+
+async def test_ref_speaks_to_its_actor() -> None:
+    users = Place("user")
+    ref = Ref(users, "a")
+    ref.tell(Rename(name="Ann"))
+
+    assert users.told == [("a", Rename(name="Ann"))]
+    assert await ref.ask(Rename(name="Ann"), timeout_s=2) == ("a", 2)
+
+
+def test_registry_finds_each_kind_in_its_place() -> None:
+    users, bounties = Place("user"), Place("bounty")
+    registry = Registry(users)
+    registry.add(bounties)
+
+    assert registry.pool("bounty") is bounties
+    assert registry.ref("user", "a") == Ref(users, "a")
+    assert list(registry) == [users, bounties]
+    assert repr(registry) == "<Registry user bounty>"
+    assert repr(Registry()) == "<Registry empty>"
+
+
+def test_kind_is_registered_once() -> None:
+    with pytest.raises(ValueError, match="already"):
+        Registry(Place("user"), Place("user"))
+
+
+def test_unknown_kind_is_refused() -> None:
+    with pytest.raises(LookupError, match="no actors of kind 'x'"):
+        Registry().ref("x", "a")
+
+
+def test_message_travels_under_its_tag() -> None:
+    wire = msgspec.json.encode(Rename(name="Ann"))
+
+    assert wire == b'{"type":"user.rename","name":"Ann"}'
+    assert msgspec.json.decode(wire, type=Rename) == Rename(name="Ann")
+
+
+def test_message_does_not_change() -> None:
+    with pytest.raises(AttributeError):
+        Rename(name="Ann").name = "Bob"
+
+
+def test_outcome_without_an_error_is_ok() -> None:
+    assert Outcome(value=1).is_ok
+    assert not Outcome(error=OSError()).is_ok
+
+
+async def test_plain_actor_accepts_nothing() -> None:
+    actor = Actor("a", context=None)
+    await actor.load()
+    await actor.stopped()
+
+    assert repr(actor) == "<Actor a>"
+    with pytest.raises(TypeError, match="Actor does not accept Rename"):
+        await actor.handle(Rename(name="Ann"))
