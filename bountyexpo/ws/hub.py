@@ -96,10 +96,10 @@ class Hub:
             if not listeners:
                 del self.topics[topic]
 
-    def observe(self, heads: Mapping[str, tuple[int, Any]]) -> None:
-        """Learn from the heads that a session read which number comes next."""
-        for stream, (seq, epoch) in heads.items():
-            self._order.observe(stream, seq, epoch)
+    def observe(self, streams: Iterable[str], heads: Mapping[str, tuple[int, Any]]) -> None:
+        """Learn from the heads that a session read which number comes next in ``streams``."""
+        for stream in streams:
+            self._order.observe(stream, *heads.get(stream, (0, None)))
 
     def expect_origin(self, listener: Listener, client_id: str) -> None:
         """Note that ``listener`` is sending this message, so its ack is its copy."""
@@ -156,8 +156,11 @@ class Hub:
     def _publish(self, event: StreamEvent) -> None:
         self._counts["published"] += 1
         stream = event.stream
-        for ready in self._order.admit(event):
-            self._deliver(ready)
+        ready = self._order.admit(event)
+        for each in ready:
+            self._deliver(each)
+        if not ready and self._order.is_lost(event):
+            self._fan_out.submit(stream, self._audience(event), Missed(stream))
         if self._order.has_hole(stream):
             if stream not in self._holes:
                 self._holes[stream] = trio.current_time() + HOLE_S
@@ -169,7 +172,7 @@ class Hub:
         listeners = self._audience(event)
         if listeners:
             self._fan_out.submit(event.stream, listeners, EventBroadcast(event))
-        elif not self._is_followed(event):
+        elif not any(self.users.get(user_id) for user_id in event.users):
             self._order.forget(event.stream)
 
     def _audience(self, event: StreamEvent) -> Sequence[Listener]:
@@ -186,9 +189,10 @@ class Hub:
                 return [each for each in listeners if each is not origin]
         return listeners
 
-    def _is_followed(self, event: StreamEvent) -> bool:
-        """Tell whether somebody follows the stream though this event is for nobody live."""
-        return event.stream in self.topics or any(user in self.users for user in event.users)
+    def _is_followed(self, stream: str) -> bool:
+        """Tell whether the hub itself knows somebody who follows ``stream``."""
+        kind, _, entity_id = stream.partition(":")
+        return stream in self.topics or (kind == "user" and entity_id in self.users)
 
     async def _repair_holes(self) -> None:
         while True:
@@ -243,4 +247,4 @@ class Hub:
     async def _rotate(self) -> None:
         while True:
             await trio.sleep(ROTATE_INTERVAL_S)
-            self._order.rotate()
+            self._order.rotate(self._is_followed)

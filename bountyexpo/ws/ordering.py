@@ -6,7 +6,9 @@ released number is kept; an early event waits until the hole before it is filled
 
 A stream is known from its first event or from a head that a session read. A head that was only
 read is a lower bound for holes and never a reason to drop: an event up to it may be committed,
-counted by that read, and still on its way to a session that came earlier.
+counted by that read, and still on its way to a session that came earlier. Of a stream that is not
+known the first event goes out at once; should an earlier one follow, it is too late for it, and
+``is_lost`` says that its audience must be told.
 """
 
 from __future__ import annotations
@@ -14,6 +16,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from bountyexpo.ws.ports import StreamEvent
 
 # Early events kept per stream while its hole is open. The repair reads on to the end of the
@@ -22,22 +26,25 @@ HELD_MAX: Final = 1_000
 
 
 class Track:
-    """What is known of one stream; ``held`` exists only while a hole is open."""
+    """What is known of one stream.
 
-    __slots__ = ("epoch", "head", "held", "is_published")
+    ``first`` is the first number released, None while the head was only read. ``held`` exists
+    only while a hole is open.
+    """
 
-    def __init__(self, head: int, epoch: Any, *, is_published: bool) -> None:
+    __slots__ = ("epoch", "first", "head", "held")
+
+    def __init__(self, head: int, epoch: Any, *, first: int | None = None) -> None:
         self.head = head
         self.epoch = epoch
-        self.is_published = is_published
+        self.first = first
         self.held: dict[int, StreamEvent] | None = None
 
 
 class StreamOrder:
     """Lets events pass in the order of their numbers, each once.
 
-    Keeps a stream for one to two turns of ``rotate`` after its last event; a stream that was
-    forgotten starts anew with whatever event comes first.
+    Keeps a stream for one to two turns of ``rotate`` after its last event.
     """
 
     def __init__(self) -> None:
@@ -47,21 +54,30 @@ class StreamOrder:
     def admit(self, event: StreamEvent) -> tuple[StreamEvent, ...]:
         """Return the events that may go out now: none, this one, or this and those it freed."""
         track = self._find(event.stream)
-        if track is None or track.epoch != event.epoch:
-            self._tracks[event.stream] = Track(event.seq, event.epoch, is_published=True)
+        if track is None or track.epoch not in (event.epoch, None):
+            self._tracks[event.stream] = Track(event.seq, event.epoch, first=event.seq)
             return (event,)
-        if event.seq == track.head + 1 or (event.seq <= track.head and not track.is_published):
+        if event.seq == track.head + 1 or (event.seq <= track.head and track.first is None):
             track.head = event.seq
-            track.is_published = True
+            if track.first is None:
+                track.first, track.epoch = event.seq, event.epoch
             return (event,) if track.held is None else (event, *_freed(track))
         if event.seq > track.head:
             _hold(track, event)
         return ()
 
+    def is_lost(self, event: StreamEvent) -> bool:
+        """Tell whether ``event`` came too late to go out, before the first of its stream here."""
+        track = self._find(event.stream)
+        return track is not None and track.first is not None and event.seq < track.first
+
     def observe(self, stream: str, seq: int, epoch: Any) -> None:
-        """Note the head that somebody read, unless the stream is known better."""
+        """Note the head that somebody read, unless the stream is known better.
+
+        A stream that does not exist yet has the head 0 and no epoch.
+        """
         if self._find(stream) is None:
-            self._tracks[stream] = Track(seq, epoch, is_published=False)
+            self._tracks[stream] = Track(seq, epoch)
 
     def head(self, stream: str) -> int:
         """Return the last number released, or 0 for an unknown stream."""
@@ -79,6 +95,8 @@ class StreamOrder:
         if track is None or track.held is None:
             return ()
         track.head = min(track.held) - 1
+        if track.first is None:
+            track.first = track.head + 1
         return tuple(_freed(track))
 
     def forget(self, stream: str) -> None:
@@ -86,9 +104,10 @@ class StreamOrder:
         self._tracks.pop(stream, None)
         self._older.pop(stream, None)
 
-    def rotate(self) -> None:
-        """Forget the streams that were quiet since the last turn."""
-        self._older, self._tracks = self._tracks, {}
+    def rotate(self, is_followed: Callable[[str], bool]) -> None:
+        """Forget the streams that were quiet since the last turn, but those that are followed."""
+        kept = {stream: track for stream, track in self._older.items() if is_followed(stream)}
+        self._older, self._tracks = {**kept, **self._tracks}, {}
 
     def __len__(self) -> int:
         return len(self._tracks) + len(self._older)

@@ -191,7 +191,7 @@ async def test_a_hole_that_cannot_be_filled_is_announced(autojump_clock, hub, da
 async def test_a_head_that_was_read_tells_a_hole_but_drops_nothing(autojump_clock, hub, database):
     anna = Ear(hub, "anna")
     batch = events(database, "user:anna", 5, users=("anna",))
-    hub.observe({"user:anna": (3, "e1")})
+    hub.observe(["user:anna"], {"user:anna": (3, "e1")})
 
     hub.publish([batch[4]])
     assert anna.heard == []
@@ -199,6 +199,28 @@ async def test_a_head_that_was_read_tells_a_hole_but_drops_nothing(autojump_cloc
     hub.publish([batch[3]])
 
     assert anna.heard == [3, 4, 5]
+
+
+async def test_a_stream_that_was_empty_begins_with_its_first_event(autojump_clock, hub, database):
+    anna = Ear(hub, "anna")
+    one, two = events(database, "user:anna", 2, users=("anna",))
+    hub.observe(["user:anna"], {})
+
+    hub.publish([two])
+    assert anna.heard == []
+    hub.publish([one])
+
+    assert anna.heard == [1, 2]
+
+
+async def test_an_event_too_late_for_an_unknown_stream_is_announced(autojump_clock, hub, database):
+    anna = Ear(hub, "anna")
+    batch = events(database, "conv:c", 3, users=("anna",))
+
+    hub.publish([batch[1], batch[0], batch[2]])
+
+    assert anna.heard == [2, 3]
+    assert anna.missed == ["conv:c"]
 
 
 async def test_a_new_epoch_starts_the_numbers_anew(autojump_clock, hub, database):
@@ -325,14 +347,16 @@ async def test_nothing_is_kept_of_those_who_left(autojump_clock, hub, database):
 
 
 async def test_a_quiet_stream_is_forgotten_in_time(autojump_clock, hub, database):
-    Ear(hub, "anna")
-    hub.publish(events(database, "conv:c", 1, users=("anna",)))
+    anna = Ear(hub, "anna")
+    hub.subscribe(anna, "bounty:b")
+    for stream in ("conv:c", "user:anna", "bounty:b"):
+        hub.publish(events(database, stream, 1, users=("anna",)))
 
     await trio.sleep(601)
-    assert hub.statistics()["streams"] == 1
+    assert hub.statistics()["streams"] == 3
     await trio.sleep(600)
 
-    assert hub.statistics()["streams"] == 0
+    assert hub.statistics()["streams"] == 2
 
 
 async def test_a_user_can_be_disconnected_everywhere(autojump_clock, hub):
