@@ -1,0 +1,113 @@
+"""Stream recovery: replay what a client missed, stream by stream, within bounds (realtime §4.4).
+
+The session is registered with the hub, and holds live events, before anything is read here. So
+every event is either committed before the read, and replayed, or published to the session, and
+held behind the replay; ``floors`` says up to which number a stream was replayed, and a held event
+at or below it is a duplicate. A stream that cannot be replayed whole is listed as ``limited``: its
+live events go on after the head that was read, and the client fetches the rest from the cursor.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from bountyexpo.ws import protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    from bountyexpo.ws.ports import Reader, StreamEvent
+    from bountyexpo.ws.protocol import Position
+    from bountyexpo.ws.receiver import Receiver
+
+
+class Recovery:
+    """One replay for one session; ``floors`` and ``limited`` hold also when it is cut short."""
+
+    def __init__(self, receiver: Receiver, reader: Reader) -> None:
+        limits = receiver.gateway.limits
+        self.floors: dict[str, int] = {}
+        self.limited: list[dict[str, Any]] = []
+        self._receiver = receiver
+        self._reader = reader
+        self._stream_events_max = limits.replay_stream_events_max
+        self._events_left = limits.replay_events_max
+        self._bytes_left = limits.replay_bytes_max
+
+    async def run(
+        self, positions: Mapping[str, Position], conversation_ids: Collection[str] = ()
+    ) -> None:
+        """Replay every listed stream that the user may read.
+
+        Raises:
+            DatabaseUnavailable: what was sent until then is in ``floors``.
+            SocketGone: nobody listens any more.
+        """
+        members = frozenset(conversation_ids)
+        if not members and any(stream.startswith("conv:") for stream in positions):
+            members = frozenset(await self._reader.conversation_ids(self._receiver.user_id))
+        readable = [stream for stream in positions if await self._may_read(stream, members)]
+        heads = await self._reader.heads(readable) if readable else {}
+        for stream, position in positions.items():
+            if stream in readable:
+                await self._recover(stream, position, heads.get(stream, (0, None)))
+            else:
+                self.limited.append({"stream": stream, "code": "FORBIDDEN"})
+
+    async def _may_read(self, stream: str, conversation_ids: Collection[str]) -> bool:
+        kind, _, entity_id = stream.partition(":")
+        if kind == "user":
+            return entity_id == self._receiver.user_id
+        # Whoever is signed in may look at any bounty; its private events are redacted.
+        if kind == "bounty" or (kind == "conv" and entity_id in conversation_ids):
+            return True
+        return kind == "conv" and await self._reader.may_read(self._receiver.user_id, stream)
+
+    async def _recover(self, stream: str, position: Position, head: tuple[int, Any]) -> None:
+        head_seq, epoch = head
+        is_stale = position.epoch is not None and str(position.epoch) != str(epoch)
+        if position.seq > head_seq or (is_stale and head_seq):
+            self._limit(stream, 0, head, code="STALE_EPOCH")
+            return
+        self.floors[stream] = position.seq
+        if position.seq < head_seq:
+            await self._replay(stream, position.seq)
+        if self.floors[stream] < head_seq:
+            self._limit(stream, self.floors[stream], head)
+
+    async def _replay(self, stream: str, after: int) -> None:
+        limit = min(self._stream_events_max, self._events_left)
+        if limit < 1 or self._bytes_left < 1:
+            return
+        for event in await self._reader.read_after(stream, after, limit):
+            # A hole means that old events were pruned: replaying the rest would hide it.
+            if event.seq != self.floors[stream] + 1:
+                return
+            frame = self._receiver.codec.frame(self._message(event))
+            self._bytes_left -= len(frame)
+            if self._bytes_left < 0:
+                return
+            await self._receiver.send_patiently(frame)
+            self._events_left -= 1
+            self.floors[stream] = event.seq
+
+    def _message(self, event: StreamEvent) -> dict[str, Any]:
+        if event.private and self._receiver.user_id not in event.users:
+            return protocol.redacted_event(event, is_replay=True)
+        return protocol.event(event, is_replay=True)
+
+    def _limit(
+        self, stream: str, last: int, head: tuple[int, Any], *, code: str | None = None
+    ) -> None:
+        head_seq, epoch = head
+        entry: dict[str, Any] = {
+            "stream": stream,
+            "fromSeq": last + 1,
+            "headSeq": head_seq,
+            "epoch": epoch,
+            "cursor": str(last),
+        }
+        if code is not None:
+            entry["code"] = code
+        self.limited.append(entry)
+        self.floors[stream] = head_seq
