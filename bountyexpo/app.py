@@ -24,6 +24,7 @@ from bountyexpo.actors.provider_events import ProviderEvents
 from bountyexpo.actors.system import Actors
 from bountyexpo.domain.ids import new_id
 from bountyexpo.domain.policy import Policy
+from bountyexpo.errors import Unavailable
 from bountyexpo.http.app import create_app
 from bountyexpo.integrations.stripe import StripePayments
 from bountyexpo.integrations.supabase import SupabaseAuth
@@ -58,6 +59,7 @@ if TYPE_CHECKING:
     from bountyexpo.operations.call import ClockLike, Verifier
     from bountyexpo.settings import Settings
     from bountyexpo.supervisors import Node
+    from bountyexpo.ws.connection_ports import UpgradeRequest
 
 # Stored webhooks are looked for this often when nothing wakes the job.
 WEBHOOKS_EVERY_S = 2.0
@@ -189,12 +191,18 @@ class App:
         sockets = SocketDoor(
             self._poller,
             self.gateway.handler_factory,
-            admit=self.gateway.admit,
+            admit=self._admit,
             origins=settings.allowed_origins,
         )
         return Acceptor(
             (sockets, self._quart), AcceptorSettings(host=settings.host, port=settings.port)
         )
+
+    def _admit(self, upgrade: UpgradeRequest) -> None:
+        """Refuse an upgrade whose hello could not be answered; open sockets stay as they are."""
+        if self.readiness() is not None:
+            raise Unavailable
+        self.gateway.admit(upgrade)
 
     def _tree(self) -> Supervisor:
         branches = [

@@ -27,6 +27,9 @@ DEVELOPMENT_ORIGINS = (
 # A server is meant to be reached.
 HOST_DEFAULT = "0.0.0.0"  # noqa: S104
 
+# On a developer's machine everything comes from one address, and the demo is played often.
+DEVELOPMENT_MULTIPLIER = 20
+
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 
 SWITCH = {"on": True, "true": True, "1": True, "off": False, "false": False, "0": False}
@@ -258,7 +261,9 @@ def _read(reader: _Reader) -> Settings:
         ),
         metrics_token=reader.text("METRICS_TOKEN"),
         rate_limits=reader.choice("RATE_LIMITS", default=True, choices=SWITCH),
-        rate_limit_multiplier=reader.decimal("RATE_LIMIT_MULTIPLIER", 1, 0.01, 1_000_000),
+        rate_limit_multiplier=reader.decimal(
+            "RATE_LIMIT_MULTIPLIER", DEVELOPMENT_MULTIPLIER if local else 1, 0.01, 1_000_000
+        ),
         shutdown_grace_s=reader.decimal("SHUTDOWN_GRACE_S", 25, 0, 600),
     )
 

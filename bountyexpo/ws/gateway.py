@@ -52,6 +52,7 @@ class SessionGateway:
         self.catalogue = catalogue
         self.sessions: set[Session] = set()
         self.drained = trio.Event()
+        self._departure = trio.Event()
         self._nursery: trio.Nursery | None = None
         self._is_draining = False
 
@@ -83,9 +84,9 @@ class SessionGateway:
                 self._nursery = None
 
     def start_draining(self, grace_s: float, reason: str = "deploy") -> None:
-        """Ask every client to come back elsewhere; after ``grace_s`` close with 1012.
+        """Ask every client to come back elsewhere; close with 1012 after ``grace_s``.
 
-        ``drained`` is set when all are closed. New sockets are refused from now on.
+        ``drained`` is set when all have gone, which may be sooner. New sockets are refused from now on.
         """
         if self._is_draining:
             return
@@ -113,6 +114,7 @@ class SessionGateway:
     def forget(self, session: Session) -> None:
         """Drop a session that left."""
         self.sessions.discard(session)
+        self._departure.set()
 
     def now(self) -> str:
         """The present moment as frames carry it."""
@@ -133,7 +135,10 @@ class SessionGateway:
             session.send_now(protocol.reconnect(self.now(), after_ms, grace_ms, reason))
             if index % CHUNK == CHUNK - 1:
                 await trio.lowlevel.checkpoint()
-        await trio.sleep_until(deadline)
+        with trio.move_on_at(deadline):
+            while self.sessions:
+                self._departure = trio.Event()
+                await self._departure.wait()
         for index, session in enumerate(list(self.sessions)):
             session.disconnect(CloseCode.RESTART, "restart")
             if index % CHUNK == CHUNK - 1:

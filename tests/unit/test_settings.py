@@ -29,7 +29,7 @@ def problems(environ):
 def test_nothing_set_runs_on_stand_ins():
     settings = Settings.load({})
 
-    assert settings == Settings()
+    assert settings == Settings(rate_limit_multiplier=20)
     assert settings.uses_embedded_database
     assert settings.uses_sandbox_auth
     assert settings.uses_sandbox_stripe

@@ -1,0 +1,95 @@
+"""``kill -9`` at every point of the story: nothing acknowledged is lost, doubled or unbalanced."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import psycopg
+import pytest
+import trio
+import trio.testing
+from bountyexpo.load.story import STEPS
+from bountyexpo.load.telling import State, telling
+from bountyexpo.sandbox.postgres import EmbeddedPostgres
+
+from tests.server_process import ServerProcess, running
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+STORY_S = 60.0
+
+BOOKS = """
+    select (select coalesce(sum(balance_cents), 0) from app.ledger_accounts) as accounts,
+           (select count(*) from (select 1 from app.ledger_entries group by transfer_id
+                                  having sum(amount_cents) <> 0) as t) as unbalanced,
+           (select count(*) from app.ledger_accounts a join app.bounties b on b.id = a.bounty_id
+            where b.status = 'completed' and a.balance_cents <> 0) as unsettled,
+           (select count(*) from app.ledger_accounts a
+            where a.balance_cents <> (select coalesce(sum(e.amount_cents), 0)
+                                      from app.ledger_entries e where e.account_id = a.id)) as drift
+"""
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[ServerProcess]:
+    """One data folder for all cuts: each restart finds what the earlier stories left behind."""
+    folder = Path(tempfile.mkdtemp(prefix="bountyexpo-kill-"))
+    yield ServerProcess(folder)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def books(server: ServerProcess) -> tuple[int, ...]:
+    database = EmbeddedPostgres(server.folder / "postgres")
+    try:
+        with psycopg.connect(database.start()) as session:
+            row = session.execute(BOOKS).fetchone()
+    finally:
+        database.stop()
+    assert row is not None
+    return tuple(int(value) for value in row)
+
+
+async def play(server: ServerProcess, state: State, first: int, last: int, codec: str) -> None:
+    async with telling(server.url, state, codec=codec) as story:
+        for step in STEPS[first:last]:
+            await step.run(story)
+
+
+@pytest.mark.parametrize("cut", range(1, len(STEPS)), ids=lambda cut: STEPS[cut - 1].name)
+async def test_the_story_goes_on_after_a_kill_behind(server: ServerProcess, cut: int) -> None:
+    codec = ("json", "msgpack")[cut % 2]
+    state = State.new()
+    with trio.fail_after(STORY_S):
+        async with running(server) as nursery:
+            await play(server, state, 0, cut, codec)
+            written = state.dump()
+
+            await server.kill()
+            await server.start(nursery)
+            await play(server, State.load(written), cut, len(STEPS), codec)
+
+            assert await trio.to_thread.run_sync(books, server) == (0, 0, 0, 0)
+
+
+@pytest.mark.parametrize("index", range(len(STEPS)), ids=lambda index: STEPS[index].name)
+async def test_the_story_goes_on_after_a_kill_in_the_middle_of(
+    server: ServerProcess, index: int
+) -> None:
+    state, codec = State.new(), ("json", "msgpack")[index % 2]
+    with trio.fail_after(STORY_S):
+        async with running(server) as nursery:
+            await play(server, state, 0, index, codec)
+            async with telling(server.url, state, codec=codec) as story:
+                async with trio.open_nursery() as step:
+                    step.start_soon(STEPS[index].run, story)
+                    # Everybody waits: the step's first request is on its way.
+                    await trio.testing.wait_all_tasks_blocked()
+                    await server.kill()
+                    await server.start(nursery)
+            await play(server, state, index + 1, len(STEPS), codec)
+
+            assert await trio.to_thread.run_sync(books, server) == (0, 0, 0, 0)

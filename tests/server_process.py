@@ -1,0 +1,106 @@
+"""A real server in a process of its own, that a test may kill as it likes."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+import trio
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+START_S = 60.0
+STOP_S = 30.0
+
+
+class ServerProcess:
+    """``bountyexpo serve`` on fixed ports over one data folder."""
+
+    def __init__(self, folder: Path, **environ: str) -> None:
+        self.folder = folder
+        self.port, sandbox_port = free_port(), free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.sandbox_url = f"http://127.0.0.1:{sandbox_port}"
+        self.output: list[str] = []
+        self._environ = {
+            "PATH": os.environ["PATH"],
+            "PORT": str(self.port),
+            "HOST": "127.0.0.1",
+            "SANDBOX_PORT": str(sandbox_port),
+            "BOUNTYEXPO_ENV": "test",
+            "BOUNTYEXPO_DATA": str(folder),
+            "RATE_LIMITS": "off",
+        } | environ
+        self._process: trio.Process | None = None
+
+    @property
+    def process(self) -> trio.Process:
+        assert self._process is not None
+        return self._process
+
+    async def start(self, nursery: trio.Nursery, *, ready: bool = True) -> None:
+        """Start it and wait until it serves, and with ``ready`` until it has its database."""
+        self._process = await trio.lowlevel.open_process(
+            [sys.executable, "-m", "bountyexpo", "serve"],
+            env=self._environ,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
+        expected = {"serves on"} | ({"database ready"} if ready else set())
+        with trio.fail_after(START_S):
+            await nursery.start(self._read, self._process, expected)
+
+    async def kill(self) -> None:
+        """Kill it as the power cut does: nothing in it gets to run any more."""
+        self.process.kill()
+        await self.process.wait()
+
+    async def stop(self) -> int:
+        """Ask it to stop, and return its exit code."""
+        self.process.send_signal(signal.SIGTERM)
+        with trio.fail_after(STOP_S):
+            return await self.process.wait()
+
+    async def _read(
+        self, process: trio.Process, expected: set[str], *, task_status: trio.TaskStatus[None]
+    ) -> None:
+        """Follow the output to its end; report back when everything ``expected`` was said."""
+        waiting, rest = set(expected), b""
+        assert process.stdout is not None
+        async for chunk in process.stdout:
+            *lines, rest = (rest + chunk).split(b"\n")
+            for line in lines:
+                text = line.decode(errors="replace")
+                self.output.append(text)
+                said = {words for words in waiting if words in text}
+                if said and said == waiting:
+                    task_status.started()
+                waiting -= said
+        if waiting:
+            raise AssertionError("the server ended:\n" + "\n".join(self.output[-20:]))
+
+
+@asynccontextmanager
+async def running(server: ServerProcess) -> AsyncIterator[trio.Nursery]:
+    """Start ``server`` and stop whatever runs of it at the end."""
+    async with trio.open_nursery() as nursery:
+        await server.start(nursery)
+        try:
+            yield nursery
+        finally:
+            with trio.CancelScope(shield=True):
+                if server.process.poll() is None:
+                    await server.stop()
+
+
+def free_port() -> int:
+    """Return a port that nobody listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return probe.getsockname()[1]
