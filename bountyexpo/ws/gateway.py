@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import trio
@@ -16,6 +15,8 @@ from bountyexpo.ws.limits import SessionLimits, Timings
 from bountyexpo.ws.session import Session
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from bountyexpo.operations.call import Services
     from bountyexpo.ws.connection import Connection
     from bountyexpo.ws.handshake import UpgradeRequest
@@ -56,7 +57,7 @@ class SessionGateway:
         self._nursery: trio.Nursery | None = None
         self._is_draining = False
 
-    def admit(self, upgrade: UpgradeRequest) -> None:  # noqa: ARG002 - the acceptor's hook; load decides
+    def admit(self, upgrade: UpgradeRequest) -> None:  # noqa: ARG002 - load decides
         """Refuse an upgrade that cannot be served.
 
         Raises:
@@ -86,7 +87,8 @@ class SessionGateway:
     def start_draining(self, grace_s: float, reason: str = "deploy") -> None:
         """Ask every client to come back elsewhere; close with 1012 after ``grace_s``.
 
-        ``drained`` is set when all have gone, which may be sooner. New sockets are refused from now on.
+        ``drained`` is set when all have gone, which may be sooner. From now on new sockets are
+        refused.
         """
         if self._is_draining:
             return
@@ -116,13 +118,9 @@ class SessionGateway:
         self.sessions.discard(session)
         self._departure.set()
 
-    def now(self) -> str:
-        """The present moment as frames carry it."""
-        return protocol.iso(self.services.clock.now())
-
-    def moment(self, epoch_s: float) -> str:
-        """A moment given in epoch seconds, as frames carry it."""
-        return protocol.iso(datetime.fromtimestamp(epoch_s, UTC))
+    def now(self) -> datetime:
+        """The present moment."""
+        return self.services.clock.now()
 
     # -- private parts
 

@@ -7,6 +7,7 @@ operations. A handler raises what the client is told: ``BountyExpoError`` for a 
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -203,7 +204,7 @@ async def _refresh(session: Session, envelope: Envelope, frame: dict[str, Any]) 
         raise NotAllowed("The token belongs to somebody else.")
     session.check_open()
     session.sign_in(identity)
-    session.reply(envelope, {"expiresAt": session.gateway.moment(identity.expires_at)})
+    session.reply(envelope, {"expiresAt": datetime.fromtimestamp(identity.expires_at, UTC)})
 
 
 async def _subscribe(session: Session, envelope: Envelope, frame: dict[str, Any]) -> None:

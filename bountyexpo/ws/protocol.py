@@ -2,7 +2,8 @@
 
 Inbound frames that are not catalogue operations are structs, checked by msgspec. Outbound
 frames are plain maps in the flat shape that legacy readers know: ``type``, camelCase fields,
-``timestamp``. A reply carries ``re``; an event carries ``stream``, ``seq`` and ``epoch``.
+``timestamp``. A reply carries ``re``; an event carries ``stream``, ``seq`` and ``epoch``. Times
+stay objects here: both codecs write them as ISO text.
 """
 
 from __future__ import annotations
@@ -103,11 +104,6 @@ class CallFrame(msgspec.Struct, frozen=True):
     args: dict[str, Any] = {}
 
 
-def iso(moment: datetime) -> str:
-    """Write an aware UTC time as the clients read it."""
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
 def event(source: StreamEvent, *, is_replay: bool = False) -> dict[str, Any]:
     """The frame of a committed event; the envelope wins over a payload key of the same name."""
     return {**source.payload, **_event_envelope(source, source.type, is_replay=is_replay)}
@@ -120,12 +116,12 @@ def redacted_event(source: StreamEvent, *, is_replay: bool = False) -> dict[str,
     return {"bountyId": entity_id, **envelope}
 
 
-def ack(now: str, re: str, fields: Mapping[str, Any]) -> dict[str, Any]:
+def ack(now: datetime, re: str, fields: Mapping[str, Any]) -> dict[str, Any]:
     """The good reply to the frame with the id ``re``."""
     return {**fields, "type": "ack", "re": re, "ok": True, "timestamp": now}
 
 
-def error(now: str, cause: BountyExpoError, re: str | None = None) -> dict[str, Any]:
+def error(now: datetime, cause: BountyExpoError, re: str | None = None) -> dict[str, Any]:
     """The refusal of a frame; ``message`` is always text for people."""
     frame = {
         **cause.fields,
@@ -142,32 +138,32 @@ def error(now: str, cause: BountyExpoError, re: str | None = None) -> dict[str, 
     return frame
 
 
-def pong(now: str, echoed: Any) -> dict[str, Any]:
+def pong(now: datetime, echoed: Any) -> dict[str, Any]:
     """The answer to a ``ping``; ``t`` is given back untouched."""
     return {"type": "pong", "t": echoed, "timestamp": now}
 
 
-def auth_expiring(now: str, expires_at: str) -> dict[str, Any]:
+def auth_expiring(now: datetime, expires_at: datetime) -> dict[str, Any]:
     """The request to send ``auth.refresh`` soon."""
     return {"type": "auth.expiring", "expiresAt": expires_at, "timestamp": now}
 
 
-def session_revoked(now: str, reason: str) -> dict[str, Any]:
+def session_revoked(now: datetime, reason: str) -> dict[str, Any]:
     """The last words to a socket whose user or device lost access."""
     return {"type": "session.revoked", "reason": reason, "timestamp": now}
 
 
-def invalid_session(now: str) -> dict[str, Any]:
+def invalid_session(now: datetime) -> dict[str, Any]:
     """The answer to ``hello.resume``: recovery goes stream by stream."""
     return {"type": "invalid_session", "resumable": False, "timestamp": now}
 
 
-def gap(now: str, streams: Iterable[str]) -> dict[str, Any]:
+def gap(now: datetime, streams: Iterable[str]) -> dict[str, Any]:
     """The notice that events of ``streams`` were dropped; the client answers with ``sync``."""
     return {"type": "gap", "streams": sorted(streams), "timestamp": now}
 
 
-def synced(now: str, limited: list[dict[str, Any]], re: str | None = None) -> dict[str, Any]:
+def synced(now: datetime, limited: list[dict[str, Any]], re: str | None = None) -> dict[str, Any]:
     """The end of a replay."""
     frame: dict[str, Any] = {"type": "synced", "limited": limited, "timestamp": now}
     if re is not None:
@@ -175,7 +171,7 @@ def synced(now: str, limited: list[dict[str, Any]], re: str | None = None) -> di
     return frame
 
 
-def reconnect(now: str, after_ms: int, grace_ms: int, reason: str) -> dict[str, Any]:
+def reconnect(now: datetime, after_ms: int, grace_ms: int, reason: str) -> dict[str, Any]:
     """The request to come back to another process."""
     return {
         "type": "reconnect",
@@ -198,7 +194,7 @@ def _event_envelope(source: StreamEvent, kind: str, *, is_replay: bool) -> dict[
         "stream": source.stream,
         "seq": source.seq,
         "epoch": source.epoch,
-        "timestamp": iso(source.created_at),
+        "timestamp": source.created_at,
     }
     if is_replay:
         envelope["replay"] = True

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
+from datetime import UTC, datetime
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any
 
@@ -87,7 +88,7 @@ class Session(Receiver):
 
     # -- what the transport calls
 
-    def on_message(self, payload: bytes, *, is_text: bool) -> None:  # noqa: ARG002 - the codec knows
+    def on_message(self, payload: bytes, *, is_text: bool) -> None:  # noqa: ARG002 - codec knows
         """Decode a frame; answer a ping, queue anything else."""
         if self.phase is Phase.CLOSED:
             return
@@ -123,7 +124,7 @@ class Session(Receiver):
         elif self._due_at < self._expires_at:
             self._due_at = self._expires_at + timings.expiry_grace_s
             if self.identity is not None:
-                expires_at = self.gateway.moment(self.identity.expires_at)
+                expires_at = datetime.fromtimestamp(self.identity.expires_at, UTC)
                 self.send_now(protocol.auth_expiring(self.gateway.now(), expires_at))
         else:
             self.fail(TokenExpired())

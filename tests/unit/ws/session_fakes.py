@@ -11,7 +11,8 @@ import msgspec
 import trio
 from bountyexpo.domain.identity import Identity
 from bountyexpo.errors import NotAuthenticated, TokenExpired
-from bountyexpo.operations.catalogue import Catalogue
+from bountyexpo.operations.call import Call, RawReply
+from bountyexpo.operations.catalogue import READ, USER, WRITE, Catalogue
 from bountyexpo.operations.rate_limits import RateLimiter
 from bountyexpo.ws import codec
 from bountyexpo.ws.gateway import SessionGateway
@@ -247,3 +248,50 @@ class World:
             await trio.sleep(1)
             if connection.is_open:
                 connection.handler.on_tick(trio.current_time())
+
+
+class Send(msgspec.Struct, rename="camel"):
+    conversation_id: str
+    client_msg_id: str
+    text: str = ""
+
+
+class Sent(msgspec.Struct, rename="camel"):
+    message_id: str
+    seq: int
+
+
+def declare_operations(world):
+    operation = world.catalogue.operation
+    world.calls = []
+
+    @operation("message.send", access=USER, rate=WRITE, frame="message.send")
+    async def send(call: Call, request: Send) -> Sent:
+        """Send a message."""
+        world.calls.append(call)
+        await trio.sleep(0.1)
+        payload = {"senderId": call.user_id, "clientMsgId": request.client_msg_id}
+        users = tuple(world.database.members[request.conversation_id])
+        event = world.publish(f"conv:{request.conversation_id}", payload=payload, users=users)
+        return Sent(message_id=f"m{event.seq}", seq=event.seq)
+
+    @operation("clock.now", access=USER, rate=READ)
+    async def now(call: Call) -> dict:
+        """Tell the time."""
+        world.calls.append(call)
+        return {"now": START, "user": call.user_id}
+
+    @operation("fault.raise", access=USER, rate=READ)
+    async def fault(call: Call) -> None:
+        """Fail as the test wishes."""
+        raise world.failure
+
+    @operation("blob.get", access=USER, rate=READ)
+    async def blob(call: Call) -> RawReply:
+        """Reply with something that is not a map."""
+        return RawReply()
+
+    @operation("large.get", access=USER, rate=READ)
+    async def large(call: Call) -> str:
+        """Reply with too much."""
+        return "x" * 300_000

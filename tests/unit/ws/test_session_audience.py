@@ -1,0 +1,196 @@
+"""What a session follows, what a slow one misses, and how sessions end."""
+
+from __future__ import annotations
+
+import pytest
+import trio
+
+from tests.unit.ws.session_fakes import World, declare_operations
+
+
+@pytest.fixture
+async def world():
+    async with World() as world:
+        declare_operations(world)
+        yield world
+
+
+async def test_subscriptions_are_checked_one_by_one(autojump_clock, world):
+    world.database.members["mine"] = {"anna"}
+    world.database.hidden.add("bounty:hidden")
+    for stream in ("bounty:b", "conv:mine", "user:anna"):
+        world.database.commit(stream)
+    anna = await world.open("anna")
+    wanted = ["bounty:b", "bounty:hidden", "feed:open", "conv:mine", "conv:theirs", "wallet"]
+
+    anna.say(type="subscribe", id="s", topics=[*wanted, "user:ben", "nonsense"])
+    ack = await anna.reply_to("s")
+
+    assert ack["accepted"] == ["bounty:b", "feed:open", "conv:mine", "wallet"]
+    assert ack["rejected"] == [
+        {"topic": "bounty:hidden", "code": "NOT_FOUND"},
+        {"topic": "conv:theirs", "code": "NOT_PARTICIPANT"},
+        {"topic": "user:ben", "code": "UNKNOWN_TOPIC"},
+        {"topic": "nonsense", "code": "UNKNOWN_TOPIC"},
+    ]
+    assert set(ack["heads"]) == {"bounty:b", "conv:mine", "user:anna"}
+    assert set(world.hub.topics) == {"bounty:b", "feed:open"}
+
+
+async def test_a_subscriber_hears_until_he_leaves(autojump_clock, world):
+    anna = await world.open("anna", subscribe=["bounty:b"])
+
+    world.publish("bounty:b", type="bounty.status")
+    anna.say(type="unsubscribe", id="u", topics=["bounty:b", "bounty:other"])
+    await anna.reply_to("u")
+    world.publish("bounty:b", type="bounty.status")
+
+    assert anna.seqs("bounty:b") == [1]
+    assert not world.hub.topics
+
+
+async def test_no_more_than_200_subscriptions(autojump_clock, world):
+    anna = await world.open("anna")
+
+    anna.say(type="subscribe", id="s", topics=[f"bounty:{n}" for n in range(201)])
+    ack = await anna.reply_to("s")
+
+    assert len(ack["accepted"]) == 200
+    assert ack["rejected"] == [{"topic": "bounty:200", "code": "TOO_MANY_SUBSCRIPTIONS"}]
+
+
+async def test_a_closed_socket_leaves_its_topics(autojump_clock, world):
+    anna = await world.open("anna", subscribe=["bounty:b", "feed:open"])
+    assert len(world.hub.topics) == 2
+
+    anna.close(1000)
+
+    assert not world.hub.topics
+    assert not world.hub.users
+
+
+async def test_leaving_a_conversation_mutes_what_is_ephemeral(autojump_clock, world):
+    world.database.members["c"] = {"anna"}
+    anna = await world.open("anna")
+    typing = {"type": "typing.start", "conversationId": "c"}
+
+    anna.say(type="leave", id="l", conversationId="c")
+    await anna.reply_to("l")
+    world.hub.publish_ephemeral("conv:c", ["anna"], typing)
+    world.publish("conv:c", users=("anna",))
+    assert "typing.start" not in anna.types()
+    assert anna.seqs("conv:c") == [1]
+    anna.say(type="join", id="j", conversationId="c")
+    await anna.reply_to("j")
+    world.hub.publish_ephemeral("conv:c", ["anna"], typing)
+
+    assert anna.types().count("typing.start") == 1
+
+
+async def test_a_foreign_conversation_cannot_be_joined(autojump_clock, world):
+    world.database.members["c"] = {"ben"}
+    anna = await world.open("anna")
+
+    anna.say(type="join", id="j", conversationId="c")
+    error = await anna.reply_to("j")
+
+    assert (error["code"], error["conversationId"]) == ("NOT_PARTICIPANT", "c")
+
+
+# -- slow readers
+
+
+async def test_what_a_slow_reader_misses_is_announced_when_there_is_room(autojump_clock, world):
+    anna = await world.open("anna")
+    anna.room = 2
+    for _ in range(5):
+        world.publish("conv:c", users=("anna",))
+    world.publish("conv:d", users=("anna",))
+    assert anna.seqs("conv:c") == [1, 2]
+
+    # A little room must not let a later event of the stream through.
+    anna.room = 1
+    world.publish("conv:c", users=("anna",))
+    assert anna.seqs("conv:c") == [1, 2]
+    anna.drain()
+    world.publish("conv:c", users=("anna",))
+
+    assert anna.frames[-2]["type"] == "gap"
+    assert anna.frames[-2]["streams"] == ["conv:c", "conv:d"]
+    assert anna.seqs("conv:c") == [1, 2, 7]
+
+
+async def test_ephemeral_frames_of_a_slow_reader_vanish(autojump_clock, world):
+    anna = await world.open("anna")
+    anna.room = 0
+
+    world.hub.publish_ephemeral("conv:c", ["anna"], {"type": "typing.start"})
+    anna.drain()
+
+    assert anna.types() == ["welcome"]
+
+
+async def test_a_reply_that_does_not_fit_ends_the_socket(autojump_clock, world):
+    anna = await world.open("anna")
+    anna.room = 0
+
+    anna.say(type="call", id="c", op="clock.now")
+
+    assert await anna.closed() == 4430
+
+
+# -- the end
+
+
+async def test_a_revoked_user_is_told_and_closed(autojump_clock, world):
+    anna = await world.open("anna")
+
+    world.hub.disconnect_user("anna", reason="logout")
+
+    assert anna.frames[-1]["type"] == "session.revoked"
+    assert anna.frames[-1]["reason"] == "logout"
+    assert anna.closed_with == 4410
+
+
+async def test_draining_spreads_the_return_and_closes_at_the_end(autojump_clock, world):
+    sockets = [await world.open(f"u{n}") for n in range(10)]
+
+    world.gateway.start_draining(10)
+    await trio.sleep(9.9)
+    asked = sorted((each.frames[-1] for each in sockets), key=lambda frame: frame["afterMs"])
+    assert [frame["afterMs"] for frame in asked] == [n * 800 for n in range(10)]
+    assert asked[0] == {
+        "type": "reconnect",
+        "afterMs": 0,
+        "graceMs": 10000,
+        "reason": "deploy",
+        "resumable": True,
+        "timestamp": "2026-01-01T00:00:00Z",
+    }
+    assert all(each.is_open for each in sockets)
+    await world.gateway.drained.wait()
+
+    assert {each.closed_with for each in sockets} == {1012}
+
+
+async def test_a_draining_gateway_still_serves_but_admits_nobody(autojump_clock, world):
+    anna = await world.open("anna")
+    world.gateway.admit(None)
+
+    world.gateway.start_draining(10)
+    anna.say(type="call", id="c", op="clock.now")
+
+    assert (await anna.reply_to("c"))["ok"] is True
+    with pytest.raises(Exception, match="not available"):
+        world.gateway.admit(None)
+
+
+async def test_a_stopped_gateway_closes_what_is_half_done(autojump_clock):
+    async with World() as world:
+        declare_operations(world)
+        world.database.members["c"] = {"anna"}
+        anna = await world.open("anna")
+        anna.say(type="message.send", id="r", conversationId="c", clientMsgId="k")
+        await trio.sleep(0.05)
+
+    assert anna.closed_with == 1012
