@@ -59,6 +59,10 @@ class State(IntEnum):
     CLOSED = 4
 
 
+# Named once more, because looking a member up in its enum costs more than the comparison.
+_OPEN, _CLOSING, _FINISHING, _DISCARDING, _CLOSED = State
+
+
 class Connection:
     """One socket.
 
@@ -94,7 +98,7 @@ class Connection:
         self.last_inbound_at = driver.current_time()
         self.slot = 0  # of the poller's timer wheel
         self._driver = driver
-        self._state = State.OPEN
+        self._state = _OPEN
         self._handler_knows = False
         self._close_code: int = CloseCode.ABNORMAL
         self._deadline: float | None = None
@@ -107,7 +111,7 @@ class Connection:
     @property
     def is_open(self) -> bool:
         """True until a close begins, on either side."""
-        return self._state is State.OPEN
+        return self._state is _OPEN
 
     @property
     def state(self) -> State:
@@ -126,7 +130,7 @@ class Connection:
 
     def send(self, frame: bytes, *, ephemeral: bool = False) -> bool:
         """Write one complete frame, or queue it; return False when it was dropped."""
-        if self._state is not State.OPEN:
+        if self._state is not _OPEN:
             return False
         queue = self._queue
         if queue is not None:
@@ -139,9 +143,9 @@ class Connection:
 
     def close(self, code: int, reason: str = "") -> None:
         """Begin the close handshake; it ends by their answer or by the deadline."""
-        if self._state is not State.OPEN:
+        if self._state is not _OPEN:
             return
-        self._leave(State.CLOSING, code)
+        self._leave(_CLOSING, code)
         self._send_last(close_frame(code, reason))
         self._driver.settle_soon(self)
 
@@ -149,7 +153,7 @@ class Connection:
 
     def on_readable(self, data: bytes) -> None:
         """Take what arrived; no bytes mean that the peer has closed its side."""
-        if self._state in (State.DISCARDING, State.FINISHING):
+        if self._state > _CLOSING:
             if not data:
                 self._end()
             return
@@ -185,14 +189,14 @@ class Connection:
             return
         self._queue = None
         self._driver.watch_writable(self, wanted=False)
-        if self._state is not State.OPEN:
+        if self._state is not _OPEN:
             self._after_last_byte()
         elif queue.was_over_half and self.handler is not None:
             self.handler.on_drained()
 
     def on_tick(self, now: float, ping: bool) -> None:
         """Enforce the deadlines, send the ping that is due, and pass the time on."""
-        if self._state is not State.OPEN:
+        if self._state is not _OPEN:
             if self._deadline is not None and now >= self._deadline:
                 self._end()
             return
@@ -211,11 +215,11 @@ class Connection:
     def fail(self, code: int, reason: str = "") -> None:
         """Close because a rule was broken: say why, then read no more."""
         self._driver.faults += 1
-        if self._state is State.OPEN:
-            self._leave(State.DISCARDING, code)
+        if self._state is _OPEN:
+            self._leave(_DISCARDING, code)
             self._send_last(close_frame(code, reason))
-        elif self._state is State.CLOSING:
-            self._state = State.DISCARDING
+        elif self._state is _CLOSING:
+            self._state = _DISCARDING
             self._after_last_byte()
         self._tell_handler()
 
@@ -225,9 +229,9 @@ class Connection:
 
     def settle(self) -> None:
         """Do what ``send`` and ``close`` may not do inside their caller."""
-        if self._state is State.DISCARDING and self._deadline is None:
+        if self._state is _DISCARDING and self._deadline is None:
             self._end()
-        elif self._state is not State.OPEN:
+        elif self._state is not _OPEN:
             self._tell_handler()
 
     # Steps.
@@ -236,7 +240,7 @@ class Connection:
         try:
             for count, (opcode, payload) in enumerate(frames, start=1):
                 self._on_frame(opcode, payload)
-                if self._state > State.CLOSING:
+                if self._state > _CLOSING:
                     return
                 if count == FRAMES_PER_TURN:
                     self._unread = frames
@@ -255,7 +259,7 @@ class Connection:
             sent = 0
         except OSError:
             # The handler may be inside a loop over its peers: it is told later, by ``settle``.
-            self._state = State.DISCARDING
+            self._state = _DISCARDING
             self._deadline = None
             self._driver.settle_soon(self)
             return False
@@ -272,9 +276,9 @@ class Connection:
         driver.frames_received += 1
         if opcode == CLOSE:
             self._on_close_frame(parse_close(payload))
-        elif self._state is not State.OPEN or self.handler is None:
+        elif self._state is not _OPEN or self.handler is None:
             return
-        elif opcode in (TEXT, BINARY):
+        elif opcode <= BINARY:
             is_text = opcode == TEXT
             if is_text is not self.codec.is_text:
                 self.fail(CloseCode.WRONG_OPCODE, f"this socket speaks {self.codec.name}")
@@ -284,11 +288,11 @@ class Connection:
             self.send(encode_frame(PONG, payload), ephemeral=True)
 
     def _on_close_frame(self, code: int) -> None:
-        if self._state is State.CLOSING:
-            self._state = State.FINISHING
+        if self._state is _CLOSING:
+            self._state = _FINISHING
             self._after_last_byte()
             return
-        self._leave(State.FINISHING, code)
+        self._leave(_FINISHING, code)
         self._send_last(close_frame(code))
         self._tell_handler()
 
@@ -296,7 +300,7 @@ class Connection:
         self._state = state
         self._close_code = code
         self._deadline = self._driver.current_time() + self._driver.limits.close_timeout_s
-        if state is not State.CLOSING:
+        if state is not _CLOSING:
             self._parser = self._unread = None
 
     def _send_last(self, frame: bytes) -> None:
@@ -312,9 +316,9 @@ class Connection:
         """Everything we had to say is with the kernel."""
         if self._queue is not None:
             return
-        if self._state is State.FINISHING:
+        if self._state is _FINISHING:
             self._end()
-        elif self._state is State.DISCARDING:
+        elif self._state is _DISCARDING:
             try:
                 self.sock.shutdown(socket.SHUT_WR)
             except OSError:
@@ -328,9 +332,9 @@ class Connection:
         self.fail(CloseCode.SLOW_CONSUMER, "reading too slowly")
 
     def _end(self) -> None:
-        if self._state is State.CLOSED:
+        if self._state is _CLOSED:
             return
-        self._state = State.CLOSED
+        self._state = _CLOSED
         self._parser = self._queue = self._unread = None
         self._driver.remove(self)
         self._tell_handler()
