@@ -101,8 +101,8 @@ async def _welcome(session: Session, request: protocol.Hello) -> list[str]:
     if oldest is not None:
         oldest.disconnect(4409, "replaced")
     conversation_ids = await gateway.reader.conversation_ids(identity.user_id)
-    await topics.subscribe_all(session, request.subscribe)
-    heads = await _heads(session, request, conversation_ids)
+    accepted, _rejected = await topics.subscribe_all(session, request.subscribe)
+    heads = await _heads(session, accepted, conversation_ids)
     unread = await gateway.reader.unread_messages(identity.user_id)
     session.open()
     if request.resume is not None:
@@ -112,12 +112,12 @@ async def _welcome(session: Session, request: protocol.Hello) -> list[str]:
 
 
 async def _heads(
-    session: Session, request: protocol.Hello, conversation_ids: list[str]
+    session: Session, accepted: list[str], conversation_ids: list[str]
 ) -> dict[str, Any]:
     """Read the heads of the own stream, the subscribed topics and the newest conversations."""
     gateway = session.gateway
     own = f"user:{session.user_id}"
-    followed = [own, *(topic for topic in request.subscribe if topic.startswith("bounty:"))]
+    followed = [own, *(topic for topic in accepted if topic.startswith("bounty:"))]
     streams = [*followed, *(f"conv:{each}" for each in conversation_ids)]
     heads = await gateway.reader.heads(streams[: gateway.limits.heads_listed_max])
     gateway.hub.observe(followed, heads)

@@ -38,7 +38,8 @@ ENVELOPE: Final = frozenset({"type", "id", "timestamp", "idempotencyKey"})
 Id = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
 Key = Annotated[str, msgspec.Meta(min_length=1, max_length=255)]
 Token = Annotated[str, msgspec.Meta(min_length=1, max_length=16_384)]
-Name = Annotated[str, msgspec.Meta(min_length=1, max_length=128)]
+# Names of types, topics and streams reach the database; printable ASCII is all they ever hold.
+Name = Annotated[str, msgspec.Meta(max_length=128, pattern=r"^[\x20-\x7e]+$")]
 Names = Annotated[list[Name], msgspec.Meta(max_length=LIST_MAX)]
 
 

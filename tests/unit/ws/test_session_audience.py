@@ -37,6 +37,17 @@ async def test_subscriptions_are_checked_one_by_one(autojump_clock, world):
     assert set(world.hub.topics) == {"bounty:b", "feed:open"}
 
 
+async def test_welcome_tells_nothing_of_what_was_refused(autojump_clock, world):
+    world.database.hidden.add("bounty:hidden")
+    for stream in ("bounty:hidden", "bounty:b"):
+        world.database.commit(stream)
+
+    anna = await world.open("anna", subscribe=["bounty:hidden", "bounty:b"])
+
+    assert set(anna.frames[0]["heads"]) == {"bounty:b"}
+    assert set(world.hub.topics) == {"bounty:b"}
+
+
 async def test_a_subscriber_hears_until_he_leaves(autojump_clock, world):
     anna = await world.open("anna", subscribe=["bounty:b"])
 

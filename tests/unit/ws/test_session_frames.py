@@ -48,6 +48,7 @@ async def test_an_unknown_frame_type_is_refused_and_harmless(autojump_clock, wor
         {"type": "subscribe", "topics": "bounty:b"},
         {"type": "sync", "streams": {"user:anna": {"seq": -1}}},
         {"type": "sync"},
+        {"type": "sync", "streams": {"bounty:\x00": {"seq": 0}}},
         {"type": "call", "op": "clock.now", "args": []},
         {"type": "auth.refresh"},
     ],
