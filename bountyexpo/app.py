@@ -12,7 +12,6 @@ Parts in brackets exist only where nothing real is configured in their place.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -54,12 +53,13 @@ from bountyexpo.ws.quart_door import QuartDoor
 from bountyexpo.ws.socket_door import SocketDoor
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Sequence
 
     from bountyexpo.operations.call import ClockLike, Verifier
+    from bountyexpo.operations.parts import AuthProvider
     from bountyexpo.settings import Settings
     from bountyexpo.supervisors import Node
-    from bountyexpo.ws.connection_ports import UpgradeRequest
+    from bountyexpo.ws.handshake import UpgradeRequest
 
 # Stored webhooks are looked for this often when nothing wakes the job.
 WEBHOOKS_EVERY_S = 2.0
@@ -67,22 +67,30 @@ WEBHOOKS_EVERY_S = 2.0
 # How often the sum of all accounts is taken; it must be zero.
 BOOKS_EVERY_S = 60.0
 
+# The public, unnumbered stream of new and changed bounties (contract realtime §4.4).
+FEED_STREAM = "feed:open"
+
 # The auth server's answers are waited for at most this long at the transport.
 AUTH_TIMEOUT_S = 8.0
 
 
-@dataclass(kw_only=True)
 class Services:
-    """What the edge sees of the service; see ``operations.call.Services``."""
+    """What the edge sees of the service; the shape is ``operations.call.Services``."""
 
-    verifier: Verifier
-    clock: ClockLike
-    rate_limiter: RateLimiter
-    settings: Any
-    parts: Parts
-    readiness: Callable[[], str | None]
-    tree: Callable[[], Any]
-    receive_webhook: Callable[[bytes, str], Awaitable[dict[str, Any]]]
+    def __init__(self, app: App, auth: AuthProvider, tokens: Verifier) -> None:
+        settings = app.settings
+        self.clock: ClockLike = app.clock
+        self.verifier: Verifier = AccountVerifier(tokens, app.actors, app.clock)
+        self.rate_limiter = RateLimiter(
+            app.clock.monotonic,
+            enabled=settings.rate_limits,
+            multiplier=settings.rate_limit_multiplier,
+        )
+        self.settings: Any = settings
+        self.parts = Parts(actors=app.actors, db=app.db, auth=auth, policy=app.policy)
+        self.readiness = app.readiness
+        self.tree = app.tree
+        self.receive_webhook = app.events.receive
 
 
 class App:
@@ -93,7 +101,7 @@ class App:
         self.settings = settings
         self.is_draining = False
         self._providers = providers(settings)
-        self._clock = SystemClock()
+        self.clock = SystemClock()
         self._http = httpx.AsyncClient(timeout=AUTH_TIMEOUT_S)
         self._postgres = (
             EmbeddedPostgres(settings.data_dir / "postgres")
@@ -107,16 +115,17 @@ class App:
             migrate=migrate,
         )
         self._journal = Journal(self.db)
+        self.policy = Policy(platform_fee_bps=settings.platform_fee_bps)
         self.hub = Hub(StreamReader(self.db).read_after)
         self._ports = Ports(
             db=self.db,
             journal=self._journal,
             stripe=self._stripe(),
-            policy=Policy(platform_fee_bps=settings.platform_fee_bps),
-            feed=self.hub.publish_feed,
+            policy=self.policy,
+            feed=self._publish_feed,
         )
-        self.actors = Actors(self._ports, self._clock)
-        self._events = ProviderEvents(self._ports, self.actors, self._clock)
+        self.actors = Actors(self._ports, self.clock)
+        self.events = ProviderEvents(self._ports, self.actors, self.clock)
         self.services = self._services()
         self.gateway = SessionGateway(
             self.services,
@@ -161,7 +170,7 @@ class App:
         )
 
     def _services(self) -> Services:
-        settings, found = self.settings, self._providers
+        found = self._providers
         auth = SupabaseAuth(
             found.supabase_url,
             found.supabase_anon_key,
@@ -172,19 +181,10 @@ class App:
             secret=found.jwt_secret,
             jwks_url=f"{found.supabase_url}/auth/v1/.well-known/jwks.json",
             issuer=None,
-            clock=self._clock,
+            clock=self.clock,
             http=self._http,
         )
-        return Services(
-            verifier=AccountVerifier(tokens, self.actors, self._clock),
-            clock=self._clock,
-            rate_limiter=RateLimiter(self._clock.monotonic, enabled=settings.rate_limits),
-            settings=settings,
-            parts=Parts(actors=self.actors, db=self.db, auth=auth, policy=self._ports.policy),
-            readiness=self.readiness,
-            tree=self.tree,
-            receive_webhook=self._events.receive,
-        )
+        return Services(self, auth, tokens)
 
     def _acceptor(self) -> Acceptor:
         settings = self.settings
@@ -197,6 +197,10 @@ class App:
         return Acceptor(
             (sockets, self._quart), AcceptorSettings(host=settings.host, port=settings.port)
         )
+
+    def _publish_feed(self, bounty_id: str, fields: dict[str, Any]) -> None:
+        frame = {"type": "bounty.updated", "stream": FEED_STREAM, **fields}
+        self.hub.publish_feed(bounty_id, frame | {"timestamp": self.clock.now()})
 
     def _admit(self, upgrade: UpgradeRequest) -> None:
         """Refuse an upgrade whose hello could not be answered; open sockets stay as they are."""
@@ -232,14 +236,14 @@ class App:
     def _sandbox(self) -> list[ChildSpec]:
         if self._providers.sandbox is None:
             return []
-        stand_ins = SandboxServer(self.db, self._providers.sandbox, self._clock)
+        stand_ins = SandboxServer(self.db, self._providers.sandbox, self.clock)
         return [ChildSpec(id="sandbox", start=stand_ins.run)]
 
     def _jobs(self) -> ChildSpec:
         relay = Relay(self.db, {RESUME: self._resume_payment})
         self.db.on_effects = relay.wake
         webhooks = Job("webhooks", WEBHOOKS_EVERY_S, self._process_webhooks)
-        self._events.on_received = webhooks.wake
+        self.events.on_received = webhooks.wake
         books = Job("books", BOOKS_EVERY_S, self._check_books)
         children = [
             ChildSpec(id="outbox", start=relay.run),
@@ -269,7 +273,7 @@ class App:
 
     async def _process_webhooks(self) -> None:
         if self.db.is_ready:
-            await self._events.process_due()
+            await self.events.process_due()
 
     async def _check_books(self) -> None:
         if self.db.is_ready:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import trio
 
+from bountyexpo.observability import metrics
 from bountyexpo.observability.logs import get_logger
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ async def serve(app: App, on_started: Callable[[], None]) -> None:
     with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
         async with trio.open_nursery() as nursery:
             await nursery.start(_run_tree, app, nursery.cancel_scope)
+            metrics.install_gc_metric()
             gc.collect()
             gc.freeze()
             gc.set_threshold(*GC_THRESHOLDS)

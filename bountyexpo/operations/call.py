@@ -10,7 +10,7 @@ from bountyexpo.domain.ids import new_id
 from bountyexpo.errors import NotAuthenticated
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Mapping
     from datetime import datetime
 
     from bountyexpo.domain.identity import Identity
@@ -61,12 +61,15 @@ class Services(Protocol):
     clock: ClockLike
     rate_limiter: RateLimiter
     settings: Any
-    # Why the service cannot serve at present, or None when it can; must not wait for anything.
-    readiness: Callable[[], str | None]
-    # The supervisor tree as an encodable value.
-    tree: Callable[[], Any]
-    # Takes the raw webhook body and its signature header; returns the reply.
-    receive_webhook: Callable[[bytes, str], Awaitable[dict[str, Any]]]
+
+    def readiness(self) -> str | None:
+        """Return why the service cannot serve at present, or None; waits for nothing."""
+
+    def tree(self) -> Any:
+        """Return the supervisor tree as an encodable value."""
+
+    async def receive_webhook(self, raw: bytes, signature: str) -> dict[str, Any]:
+        """Take a raw webhook body with its signature header, and return the reply."""
 
 
 class Call:

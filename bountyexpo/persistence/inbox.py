@@ -71,7 +71,7 @@ class InboxEvent(msgspec.Struct, frozen=True, kw_only=True):
 async def receive(
     db: Queries,
     provider: str,
-    event_id: int,
+    event_id: str,
     type: str,  # noqa: A002 - the provider's own name
     payload: Mapping[str, Any],
     *,
