@@ -44,7 +44,9 @@ BATCH_ROWS_MAX = 512
 # The most messages that may wait; at the rates measured this is about a second of work.
 QUEUE_MAX = 20_000
 
-# A head's own clock never goes back, whatever the machine's does.
+# A head's own clock never goes back, whatever the machine's does. The limit in ``known`` makes the
+# planner look each row up by the index: a plan made while the table is small would scan it, and be
+# kept while it grows.
 _APPEND = """
     with input as (
         select * from json_to_recordset(%s::json) as i(
@@ -56,7 +58,9 @@ _APPEND = """
                (m.conversation_id, m.body, m.kind, m.media_url, m.reply_to) is not distinct from
                (i.conversation_id, i.body, i.kind, i.media_url, i.reply_to) as same_content
         from input i
-        join messages m on m.sender_id = i.sender_id and m.client_message_id = i.client_message_id
+        cross join lateral (
+            select * from messages where sender_id = i.sender_id
+                and client_message_id = i.client_message_id limit 1) m
         join conversations c on c.id = m.conversation_id
     ), fresh as (
         select i.*, row_number() over (partition by conversation_id, expected_version

@@ -131,7 +131,7 @@ class Pool:
             async with trio.open_nursery() as nursery:
                 self._nursery = nursery
                 nursery.start_soon(self._watch)
-                nursery.start_soon(self._keep)
+                nursery.start_soon(self._keep_until_the_end)
                 task_status.started()
         finally:
             self._stop()
@@ -252,6 +252,10 @@ class Pool:
         )
 
     def _add(self, session: Connection) -> None:
+        self._last_error = None
+        if not self._ready.is_set():
+            _log.info("database ready")
+            self._ready.set()
         self._sessions.add(session)
         self._hand_over(session)
 
@@ -284,14 +288,25 @@ class Pool:
         for task in list(self._waiters):
             self._refuse(task)
 
+    async def _keep_until_the_end(self) -> None:
+        try:
+            await self._keep()
+        finally:
+            # Sessions may still come back, but a nursery that ends takes no more tasks.
+            self._nursery = None
+
     async def _keep(self) -> None:
         """Connect, migrate once, then keep the minimum of sessions for ever."""
         backoff_s = BACKOFF_FIRST_S
         while True:
             self._keeper_wake = trio.Event()
             try:
-                while len(self._sessions) < self._size_min or not self.is_ready:
-                    await self._open_kept()
+                while len(self._sessions) + self._opening < self._size_min:
+                    self._opening += 1
+                    try:
+                        await self._open_kept()
+                    finally:
+                        self._opening -= 1
                     backoff_s = BACKOFF_FIRST_S
             except Exception as error:  # noqa: BLE001 - whatever it is, it is tried again
                 self._note_failure(error)
@@ -309,10 +324,6 @@ class Pool:
         except BaseException:
             session.close()
             raise
-        self._last_error = None
-        if not self._ready.is_set():
-            _log.info("database ready")
-            self._ready.set()
         self._add(session)
 
     def _stop(self) -> None:

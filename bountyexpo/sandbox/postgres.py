@@ -61,6 +61,7 @@ SETTINGS = {
     "max_wal_senders": "0",
     "io_method": "sync",
     "jit": "off",
+    "random_page_cost": "1.1",
     "max_parallel_workers_per_gather": "0",
     "log_min_messages": "warning",
 }

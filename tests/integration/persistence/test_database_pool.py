@@ -141,12 +141,17 @@ async def test_waiting_callers_are_served_in_order(dsn: str):
 
 
 async def test_the_pool_never_grows_over_its_bound(dsn: str):
-    async with running(Pool(dsn, size_min=1, size_max=3)) as pool:
-        async with trio.open_nursery() as nursery:
-            for _ in range(30):
-                nursery.start_soon(pool.fetch, "select pg_sleep(0.01)")
+    sizes: set[int] = set()
 
-        assert pool.statistics()["size"] == 3
+    async def caller() -> None:
+        await pool.fetch("select pg_sleep(0.01)")
+        sizes.add(pool.statistics()["size"])
+
+    async with running(Pool(dsn, size_min=3, size_max=3)) as pool, trio.open_nursery() as nursery:
+        for _ in range(30):
+            nursery.start_soon(caller)
+
+    assert max(sizes) == 3
 
 
 async def test_a_cancelled_statement_stops_on_the_server(dsn: str):
@@ -257,6 +262,20 @@ async def test_the_pool_survives_a_killed_server(own_server: EmbeddedPostgres):
             await pool.wait_ready()
 
         assert await pool.fetch_one("select one from kept") == {"one": 1}
+
+
+async def test_a_pool_and_its_users_may_be_cancelled_at_once(dsn: str):
+    pool = Pool(dsn, size_max=2)
+
+    async with trio.open_nursery() as nursery:
+        await nursery.start(pool.run)
+        await pool.wait_ready()
+        for _ in range(5):
+            nursery.start_soon(pool.fetch, "select pg_sleep(30)")
+        await in_use(pool, 2)
+        nursery.cancel_scope.cancel()
+
+    assert pool.statistics()["size"] == 0
 
 
 async def test_a_stopping_pool_tells_its_users(dsn: str):
