@@ -91,7 +91,7 @@ class Transaction:
 
     Owns a session from ``async with`` to its end. Errors are those of ``Pool.fetch``; a statement
     that a constraint refused has doomed the transaction, unless it ran inside ``savepoint()``.
-    ``committed_events`` is filled once the commit has succeeded.
+    ``committed_events`` is filled once the commit has succeeded, in the order they were added.
     """
 
     __slots__ = (
@@ -108,7 +108,7 @@ class Transaction:
         self._pool = pool
         self._session: Connection | None = None
         self._events: list[dict[str, Any]] = []
-        self._numbered: list[StreamEvent] = []
+        self._numbered: list[tuple[int, StreamEvent]] = []
         self._effects: list[dict[str, Any]] = []
         self._records: list[dict[str, Any]] = []
         self.committed_events: list[StreamEvent] = []
@@ -185,6 +185,7 @@ class Transaction:
         """Add an event to a stream; it gets its number at the commit."""
         self._events.append(
             {
+                "place": self._place(),
                 "stream": stream,
                 "type": type,
                 "payload": payload,
@@ -195,7 +196,7 @@ class Transaction:
 
     def message(self, row: Mapping[str, Any], *, epoch: str, users: tuple[str, ...] = ()) -> None:
         """Announce a row of ``messages`` that this transaction has written with its number."""
-        self._numbered.append(message_event(row, epoch, users))
+        self._numbered.append((self._place(), message_event(row, epoch, users)))
 
     async def effect(
         self,
@@ -273,9 +274,16 @@ class Transaction:
             written += await self._write_events(_WRITE_CONVERSATION_EVENTS, in_conversations)
         if in_streams:
             written += await self._write_events(_WRITE_STREAM_EVENTS, in_streams)
-        return written
+        # Published in the order in which the decision told them, so that no event comes before
+        # its cause, whatever its stream.
+        return [event for _, event in sorted(written, key=lambda pair: pair[0])]
 
-    async def _write_events(self, sql: str, events: list[dict[str, Any]]) -> list[StreamEvent]:
+    def _place(self) -> int:
+        return len(self._events) + len(self._numbered)
+
+    async def _write_events(
+        self, sql: str, events: list[dict[str, Any]]
+    ) -> list[tuple[int, StreamEvent]]:
         nth: Counter[str] = Counter()
         for event in events:
             nth[event["stream"]] += 1
@@ -286,16 +294,7 @@ class Transaction:
         in_order = sorted(events, key=lambda event: (event["stream"], event["nth"]))
         by_stream = sorted(rows, key=lambda row: (row["stream"], row["seq"]))
         return [
-            StreamEvent(
-                stream=row["stream"],
-                seq=row["seq"],
-                epoch=row["epoch"],
-                type=event["type"],
-                payload=event["payload"],
-                users=tuple(event["users"]),
-                private=event["private"],
-                created_at=row["created_at"],
-            )
+            (event["place"], _stream_event(event, row))
             for event, row in zip(in_order, by_stream, strict=True)
         ]
 
@@ -323,3 +322,16 @@ class Transaction:
             if meaning is error:
                 raise
             raise meaning from error
+
+
+def _stream_event(event: dict[str, Any], row: Row) -> StreamEvent:
+    return StreamEvent(
+        stream=row["stream"],
+        seq=row["seq"],
+        epoch=row["epoch"],
+        type=event["type"],
+        payload=event["payload"],
+        users=tuple(event["users"]),
+        private=event["private"],
+        created_at=row["created_at"],
+    )

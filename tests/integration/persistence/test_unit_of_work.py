@@ -85,6 +85,17 @@ async def test_the_hook_gets_events_only_after_the_commit(database: Pool):
     assert [(event.type, event.seq) for event in seen] == [("once", 1)]
 
 
+async def test_events_are_published_in_the_order_of_the_decision(database: Pool):
+    heard: list[str] = []
+    database.on_commit = lambda events: heard.extend(event.stream for event in events)
+
+    async with database.transaction() as tx:
+        for stream in ("user:z", "bounty:b", "user:a", "bounty:b"):
+            await tx.event(stream, "bounty.status", {})
+
+    assert heard == ["user:z", "bounty:b", "user:a", "bounty:b"]
+
+
 async def test_events_of_a_conversation_take_its_own_numbers(database: Pool, thread):
     async with database.transaction() as tx:
         await tx.event(f"conv:{thread.id}", "message.edited", {"x": 1})
