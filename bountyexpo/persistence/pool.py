@@ -302,11 +302,7 @@ class Pool:
             self._keeper_wake = trio.Event()
             try:
                 while len(self._sessions) + self._opening < self._size_min:
-                    self._opening += 1
-                    try:
-                        await self._open_kept()
-                    finally:
-                        self._opening -= 1
+                    await self._open_kept()
                     backoff_s = BACKOFF_FIRST_S
             except Exception as error:  # noqa: BLE001 - whatever it is, it is tried again
                 self._note_failure(error)
@@ -316,7 +312,11 @@ class Pool:
                 await self._keeper_wake.wait()
 
     async def _open_kept(self) -> None:
-        session = await self._open()
+        self._opening += 1
+        try:
+            session = await self._open()
+        finally:
+            self._opening -= 1
         try:
             if not self._is_migrated and self._migrate is not None:
                 await self._migrate(self._dsn if isinstance(self._dsn, str) else self._dsn())
