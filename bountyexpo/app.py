@@ -4,7 +4,7 @@
     ├─ persistence (one_for_all)   [postgres] · pool · journal
     ├─ [sandbox]                   stand-ins of the auth server and of Stripe
     ├─ actors (one_for_one)        user · conversation · bounty · payment
-    ├─ jobs (one_for_one)          outbox · webhooks · books
+    ├─ jobs (one_for_one)          outbox · webhooks · books · prune
     └─ edge (rest_for_one)         hub · sessions · poller · http · acceptor
 
 Parts in brackets exist only where nothing real is configured in their place.
@@ -34,7 +34,7 @@ from bountyexpo.operations.accounts import AccountVerifier
 from bountyexpo.operations.parts import Parts
 from bountyexpo.operations.rate_limits import RateLimiter
 from bountyexpo.operations.stream_reader import StreamReader
-from bountyexpo.persistence import ledger
+from bountyexpo.persistence import idempotency, ledger, outbox, streams
 from bountyexpo.persistence.journal import Journal
 from bountyexpo.persistence.migrate import migrate
 from bountyexpo.persistence.outbox import Effect, Relay
@@ -66,6 +66,12 @@ WEBHOOKS_EVERY_S = 2.0
 
 # How often the sum of all accounts is taken; it must be zero.
 BOOKS_EVERY_S = 60.0
+
+# What has served its time is deleted once an hour: events of user streams (realtime §4.4), effects
+# that were carried out, idempotency keys.
+PRUNE_EVERY_S = 3_600.0
+STREAM_DAYS = 30
+EFFECT_DAYS = 7
 
 # The public, unnumbered stream of new and changed bounties (contract realtime §4.4).
 FEED_STREAM = "feed:open"
@@ -245,10 +251,12 @@ class App:
         webhooks = Job("webhooks", WEBHOOKS_EVERY_S, self._process_webhooks)
         self.events.on_received = webhooks.wake
         books = Job("books", BOOKS_EVERY_S, self._check_books)
+        prune = Job("prune", PRUNE_EVERY_S, self._prune)
         children = [
             ChildSpec(id="outbox", start=relay.run),
             webhooks.as_child(),
             books.as_child(),
+            prune.as_child(),
         ]
         return self._branch("jobs", children)
 
@@ -278,6 +286,12 @@ class App:
     async def _check_books(self) -> None:
         if self.db.is_ready:
             metrics.LEDGER_IMBALANCE_CENTS.set(await ledger.imbalance_cents(self.db))
+
+    async def _prune(self) -> None:
+        if self.db.is_ready:
+            await streams.prune(self.db, STREAM_DAYS)
+            await outbox.prune(self.db, EFFECT_DAYS)
+            await idempotency.prune(self.db)
 
     async def _resume_payment(self, effect: Effect) -> None:
         await self.actors.payment(effect.aggregate_id).ask(ResumePayment(), timeout_s=20.0)

@@ -35,17 +35,18 @@ AFTER = f"""
 # Takes the next number under the conversation's row lock, like the journal does.
 INSERT_SYSTEM = f"""
     with head as (
-        update conversations set last_seq = last_seq + 1, last_message_at = now(),
-            updated_at = now()
+        update conversations set last_seq = last_seq + 1,
+            last_message_at = greatest(last_message_at, clock_timestamp()),
+            updated_at = clock_timestamp()
         where id = %(conversation_id)s and not exists (
             select 1 from messages where sender_id = %(sender_id)s
                 and client_message_id = %(client_message_id)s)
-        returning id, last_seq
+        returning id, last_seq, last_message_at
     )
     insert into messages (id, conversation_id, seq, sender_id, client_message_id, body, kind,
                           created_at)
     select %(id)s, head.id, head.last_seq, %(sender_id)s, %(client_message_id)s, %(body)s,
-           'system', now()
+           'system', head.last_message_at
     from head returning {COLUMNS}
 """
 

@@ -83,13 +83,15 @@ async def test_the_story_goes_on_after_a_kill_in_the_middle_of(
     with trio.fail_after(STORY_S):
         async with running(server) as nursery:
             await play(server, state, 0, index, codec)
-            async with telling(server.url, state, codec=codec) as story:
-                async with trio.open_nursery() as step:
-                    step.start_soon(STEPS[index].run, story)
-                    # Everybody waits: the step's first request is on its way.
-                    await trio.testing.wait_all_tasks_blocked()
-                    await server.kill()
-                    await server.start(nursery)
+            async with (
+                telling(server.url, state, codec=codec) as story,
+                trio.open_nursery() as step,
+            ):
+                step.start_soon(STEPS[index].run, story)
+                # Everybody waits: the step's first request is on its way.
+                await trio.testing.wait_all_tasks_blocked()
+                await server.kill()
+                await server.start(nursery)
             await play(server, state, index + 1, len(STEPS), codec)
 
             assert await trio.to_thread.run_sync(books, server) == (0, 0, 0, 0)
