@@ -119,14 +119,14 @@ async def test_a_declined_card_can_be_replaced(create, confirm, payments, card, 
 
 
 @pytest.mark.parametrize(
-    ("outcome", "status", "code"),
+    ("outcome", "found"),
     [
-        ("succeed", "succeeded", None),
-        ("fail", "requires_payment_method", "payment_intent_authentication_failure"),
+        ("succeed", ("succeeded", None)),
+        ("fail", ("requires_payment_method", "payment_intent_authentication_failure")),
     ],
 )
 async def test_a_card_may_ask_for_the_payers_presence(
-    create, confirm, payments, sandbox, http, outcome, status, code
+    create, confirm, payments, sandbox, http, outcome, found
 ):
     intent = await create()
     waiting = await confirm(intent, "pm_card_authenticationRequired")
@@ -135,8 +135,8 @@ async def test_a_card_may_ask_for_the_payers_presence(
 
     await http.post(f"{sandbox}/sandbox/payment_intents/{intent.id}/authenticate?outcome={outcome}")
 
-    found = await payments.retrieve_payment_intent(intent.id)
-    assert (found.status, found.error_code) == (status, code)
+    answered = await payments.retrieve_payment_intent(intent.id)
+    assert (answered.status, answered.error_code) == found
 
 
 @pytest.mark.parametrize(
