@@ -63,7 +63,7 @@ class InvalidRequest(BountyExpoError):
 
 
 class InsufficientBalance(InvalidRequest):
-    """Insufficient wallet balance."""
+    """Insufficient balance in your wallet."""
 
     code = "insufficient_balance"
 
