@@ -58,7 +58,7 @@ class ProviderEvents:
         stripe = self._ports.stripe
         event = stripe.verify_event(raw, signature, now=self._clock.now())
         if event.livemode is not stripe.livemode:
-            log.error("a webhook of the other mode", event=event.id, livemode=event.livemode)
+            log.error("a webhook of the other mode", event_id=event.id, livemode=event.livemode)
             return {"received": True, "ignored": True}
         is_new = await inbox.receive(
             self._ports.db,
@@ -102,7 +102,7 @@ class ProviderEvents:
             pause_s = min(2.0**event.attempts, RETRY_MAX_S)
             status = await inbox.retry_later(db, event.id, error.message, pause_s)
             if status == "dead":
-                log.exception("a webhook was given up", event=event.event_id, type=event.type)
+                log.exception("a webhook was given up", event_id=event.event_id, type=event.type)
             return status or "failed"
         except Conflict as error:
             await inbox.mark(db, event.id, "dead", error=error.message)
