@@ -70,6 +70,11 @@ def explain(
     return issues[:ISSUES_MAX] or [_issue(str(error), "")]
 
 
+def sentence(error: msgspec.ValidationError) -> str:
+    """Say in one sentence what the decoder found."""
+    return _issue(str(error), "")["message"]
+
+
 def _issue(fault: str, field: str) -> dict[str, str]:
     match = AT.match(fault)
     assert match is not None

@@ -20,6 +20,7 @@ import trio
 
 from bountyexpo.errors import BountyExpoError, InvalidRequest, RateLimited, TokenExpired, TooLarge
 from bountyexpo.observability.logs import get_logger
+from bountyexpo.operations.invalid import sentence
 from bountyexpo.ws import inbound, protocol
 from bountyexpo.ws.close_codes import CloseCode
 from bountyexpo.ws.limits import FRAME_COSTS
@@ -239,7 +240,7 @@ class Session(Receiver):
             if self.phase is not Phase.CLOSED:
                 self.refuse(error, envelope.id)
         except msgspec.ValidationError as error:
-            self.reject_malformed(str(error), envelope.id)
+            self.reject_malformed(sentence(error), envelope.id)
         except SocketGone:
             self.disconnect(CloseCode.SLOW_CONSUMER, "reading too slowly")
         except Exception:
