@@ -1,0 +1,229 @@
+"""A running product as its tests see it: requests, people, and all that it has stored.
+
+The server is a process; a thread of its own keeps it, because each test has an event loop of its
+own and the server outlives them all.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import jwt
+import msgspec
+import psycopg
+import trio
+from bountyexpo.domain.ids import new_id
+from bountyexpo.sandbox.auth_tokens import api_key
+from bountyexpo.sandbox.stand_ins import SECRETS_FILE, Secrets
+from psycopg.rows import dict_row
+
+from tests.server_process import START_S, STOP_S, ServerProcess, running
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+# What goes on changing by itself: jobs, leases, deliveries and their retries.
+RESTLESS = ("leases", "outbox", "webhook_events", "audit_log")
+
+TABLES = """
+    select relname from pg_class
+    where relnamespace = 'app'::regnamespace and relkind = 'r' and relname <> all (%s)
+"""
+DIGEST = "select count(*), md5(string_agg(t::text, '|' order by t::text)) from app.{} t"
+
+# Accounts must sum to zero, and every transfer, and each account must be the sum of its entries.
+BOOKS = """
+    select (select coalesce(sum(balance_cents), 0) from app.ledger_accounts) as accounts,
+           (select count(*) from (select 1 from app.ledger_entries group by transfer_id
+                                  having sum(amount_cents) <> 0) as t) as unbalanced,
+           (select count(*) from app.ledger_accounts a
+            where a.balance_cents <> (select coalesce(sum(e.amount_cents), 0)
+                                      from app.ledger_entries e where e.account_id = a.id)) as drift
+"""
+
+# Words at which the shipped client hides the text or takes it for something else (rest-core §4.2).
+MASKED = ("network", "timeout", "navigation", "supabase", "jwt", "pgrst", "schema", "constraint")
+
+
+@dataclass(frozen=True)
+class Person:
+    """Somebody with an account and a token."""
+
+    id: str
+    email: str
+    token: str
+
+
+@contextmanager
+def standing(server: ServerProcess) -> Iterator[ServerProcess]:
+    """Keep ``server`` running while the event loops of tests come and go."""
+    started, failure = threading.Event(), []
+    stop: list[tuple[trio.lowlevel.TrioToken, trio.Event]] = []
+
+    async def keep() -> None:
+        async with running(server):
+            done = trio.Event()
+            stop.append((trio.lowlevel.current_trio_token(), done))
+            started.set()
+            await done.wait()
+
+    def run() -> None:
+        try:
+            trio.run(keep)
+        except BaseException as error:  # noqa: BLE001 - told to the test, which is elsewhere
+            failure.append(error)
+        finally:
+            started.set()
+
+    thread = threading.Thread(target=run, name="server")
+    thread.start()
+    assert started.wait(START_S + 5)
+    try:
+        if failure:
+            raise failure[0]
+        yield server
+    finally:
+        for token, done in stop:
+            token.run_sync_soon(done.set)
+        thread.join(STOP_S + 5)
+
+
+class Product:
+    """Requests to a standing server over ``dsn``, and a look at what it has stored."""
+
+    def __init__(self, server: ServerProcess, dsn: str) -> None:
+        self.server = server
+        self.url = server.url
+        self.port = server.port
+        self.dsn = dsn
+        self.http = httpx.Client(base_url=server.url, timeout=15, trust_env=False)
+        self.sandbox = httpx.Client(base_url=server.sandbox_url, timeout=15, trust_env=False)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self.http.close()
+        self.sandbox.close()
+
+    @cached_property
+    def secrets(self) -> Secrets:
+        """What the stand-ins sign with."""
+        return msgspec.json.decode((self.server.folder / SECRETS_FILE).read_bytes(), type=Secrets)
+
+    @cached_property
+    def session(self) -> psycopg.Connection[dict[str, Any]]:
+        """A look into the database."""
+        return psycopg.connect(self.dsn, autocommit=True, row_factory=dict_row)
+
+    def rows(self, sql: str, *params: Any) -> list[dict[str, Any]]:
+        """Read rows."""
+        return self.session.execute(sql, params).fetchall()
+
+    def value(self, sql: str, *params: Any) -> Any:
+        """Read one value."""
+        (row,) = self.rows(sql, *params)
+        return next(iter(row.values()))
+
+    def stored(self) -> dict[str, tuple[Any, ...]]:
+        """A fingerprint of every table: rows, balances, numbers of streams."""
+        names = [row["relname"] for row in self.rows(TABLES, list(RESTLESS))]
+        return {name: tuple(self.rows(DIGEST.format(name))[0].values()) for name in sorted(names)}
+
+    @contextmanager
+    def unchanged(self) -> Iterator[None]:
+        """Check that what happens inside leaves no trace."""
+        before = self.stored()
+        yield
+        after = self.stored()
+        assert after == before
+
+    def books_balance(self) -> bool:
+        """Tell whether all sums of the ledger are right."""
+        return all(value == 0 for value in self.rows(BOOKS)[0].values())
+
+    def person(self, name: str = "somebody") -> Person:
+        """Somebody new; the account is made at the first call."""
+        user_id = new_id()
+        email = f"{name}.{user_id[:8]}@example.com"
+        person = Person(user_id, email, self.token(user_id, email=email))
+        assert self.get("/auth/me", by=person).status_code == 200
+        return person
+
+    def token(self, user_id: str, *, secret: str | None = None, **claims: Any) -> str:
+        """An access token with the claims of the auth server, but for ``claims``."""
+        now = int(time.time())
+        usual = {
+            "sub": user_id,
+            "aud": "authenticated",
+            "role": "authenticated",
+            "iat": now,
+            "exp": now + 3600,
+        }
+        found = {name: value for name, value in (usual | claims).items() if value is not None}
+        return jwt.encode(found, secret or self.secrets.jwt_secret, algorithm="HS256")
+
+    def key(self, role: Any) -> str:
+        """A project key."""
+        return api_key(role, self.secrets.jwt_secret)
+
+    def get(self, path: str, *, by: Person | None = None) -> httpx.Response:
+        """Read something."""
+        return self.send("GET", path, by=by)
+
+    def post(
+        self, path: str, body: Any = None, *, by: Person | None = None, key: str | None = None
+    ) -> httpx.Response:
+        """Do something; ``key`` is its idempotency key."""
+        headers = {"idempotency-key": key} if key else {}
+        return self.send("POST", path, body, by=by, headers=headers)
+
+    def send(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        by: Person | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> httpx.Response:
+        """Send any request; a body of bytes goes as it is."""
+        headers = dict(headers or {})
+        if by is not None:
+            headers["authorization"] = f"Bearer {by.token}"
+        if not isinstance(body, bytes):
+            body = msgspec.json.encode(body) if body is not None else b""
+        if body:
+            headers.setdefault("content-type", "application/json")
+        return self.http.request(method, path, content=body, headers=headers)
+
+    def balance(self, person: Person) -> dict[str, Any]:
+        """Somebody's wallet."""
+        return self.get("/wallet/balance", by=person).json()
+
+
+def refused(response: httpx.Response, status: int, code: str | None = None) -> dict[str, Any]:
+    """Check that a refusal has the shape that every client can read, and return it."""
+    assert response.status_code == status, response.text
+    assert response.headers["content-type"].startswith("application/problem+json")
+    body: dict[str, Any] = response.json()
+    assert body["statusCode"] == status
+    assert body["success"] is False
+    assert body["requestId"] == response.headers["x-request-id"]
+    assert not {"details", "hint"} & body.keys()
+    assert code is None or body["code"] == code, body
+    is_retried = status in {429, 503}
+    assert is_retried == ("retry-after" in response.headers)
+    for text in (body["error"], body["message"]):
+        assert is_sentence(text)
+    return body
+
+
+def is_sentence(text: str) -> bool:
+    """Tell whether a person may be shown this."""
+    is_masked = any(word in text.lower() for word in MASKED)
+    return " " in text and not is_masked and "`" not in text and "Traceback" not in text

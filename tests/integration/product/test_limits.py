@@ -1,0 +1,131 @@
+"""Limits that are on: who asks too often waits, and everybody else does not notice."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import psycopg
+import pytest
+import trio
+from bountyexpo.domain.ids import new_id
+from psycopg.conninfo import make_conninfo
+
+from tests.integration.product.conftest import url
+from tests.integration.product.product import Product, refused, standing
+from tests.integration.product.wire import Wire
+from tests.server_process import ServerProcess
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+LIMIT_S = 15.0
+SIGN_INS_MAX = 5
+FRAMES_BURST = 60
+
+
+@pytest.fixture(scope="module")
+def limited(server_dsn: str) -> Iterator[Product]:
+    """The product with its limits as production has them."""
+    name = f"limits_{new_id().replace('-', '')}"
+    dsn = url(make_conninfo(server_dsn, dbname=name))
+    settings = {"DATABASE_URL": dsn, "RATE_LIMITS": "on", "RATE_LIMIT_MULTIPLIER": "1"}
+    with psycopg.connect(server_dsn, autocommit=True) as session:
+        session.execute(f"create database {name}")
+    with (
+        tempfile.TemporaryDirectory(prefix="bountyexpo-limits-") as folder,
+        standing(ServerProcess(Path(folder), **settings)) as server,
+    ):
+        found = Product(server, dsn)
+        yield found
+        found.session.close()
+        found.close()
+    with psycopg.connect(server_dsn, autocommit=True) as session:
+        session.execute(f"drop database {name} with (force)")
+
+
+def test_guessing_a_password_is_slowed_down(limited: Product) -> None:
+    guess = {"email": f"{new_id()}@example.com", "password": "Guess-number-1"}
+    for _ in range(SIGN_INS_MAX):
+        refused(limited.post("/auth/sign-in", guess), 401)
+
+    with limited.unchanged():
+        response = limited.post("/auth/sign-in", guess)
+
+    body = refused(response, 429, "RATE_LIMIT_EXCEEDED")
+    assert int(response.headers["retry-after"]) == body["retryAfter"] > 0
+    assert response.headers["ratelimit-remaining"] == "0"
+    assert limited.get("/api/bounties").status_code == 200
+
+
+def test_a_limit_is_told_before_it_is_reached(limited: Product) -> None:
+    response = limited.get("/api/bounties")
+
+    left = int(response.headers["ratelimit-remaining"])
+    assert 0 < left < int(response.headers["ratelimit-limit"])
+
+
+def test_probes_are_never_limited(limited: Product) -> None:
+    statuses = {limited.get("/livez").status_code for _ in range(100)}
+
+    assert statuses == {200}
+
+
+async def test_a_flood_of_frames_is_refused_and_then_ends_the_socket(limited: Product) -> None:
+    flooder, neighbour = limited.person("flooder"), limited.person("neighbour")
+    with trio.fail_after(LIMIT_S):
+        async with (
+            Wire.opened(limited, neighbour) as other,
+            Wire.opened(limited, flooder) as wire,
+        ):
+            for _ in range(FRAMES_BURST + 10):
+                await wire.say(type="ping")
+            error = await wire.refusal()
+
+            assert (error["code"], error["retryable"]) == ("RATE_LIMITED", True)
+            assert error["retryAfterMs"] > 0
+            assert await wire.closed() == 4429
+            await other.say(type="ping")
+            await other.hear("pong")
+
+
+async def test_a_flood_of_messages_is_refused_and_the_socket_stays(limited: Product) -> None:
+    talker, friend = limited.person("talker"), limited.person("friend")
+    made = limited.post("/api/conversations", {"participantIds": [friend.id]}, by=talker)
+    sent = {"conversationId": made.json()["id"], "text": "Hello?"}
+    with trio.fail_after(LIMIT_S):
+        async with Wire.opened(limited, talker) as wire:
+            for _ in range(30):
+                await wire.say(type="message.send", clientMsgId=new_id(), id="m", **sent)
+            replies = [await wire.hear("ack", "error") for _ in range(30)]
+            await wire.say(type="ping")
+            await wire.hear("pong")
+
+    acks = [reply["seq"] for reply in replies if reply["type"] == "ack"]
+    refusals = {reply["code"] for reply in replies if reply["type"] == "error"}
+    assert refusals == {"RATE_LIMITED"}
+    assert acks == list(range(1, len(acks) + 1))
+    stored = limited.value("select count(*) from app.messages where sender_id = %s", talker.id)
+    assert stored == len(acks)
+
+
+async def test_a_socket_that_never_says_hello_is_closed(limited: Product) -> None:
+    with trio.fail_after(LIMIT_S):
+        async with Wire.connected(limited) as wire:
+            assert await wire.closed() == 4408
+
+
+async def test_a_token_that_ends_is_asked_for_anew(limited: Product) -> None:
+    person = limited.person("leaving")
+    token = limited.token(person.id, exp=int(time.time()) + 5)
+    with trio.fail_after(LIMIT_S):
+        async with Wire.connected(limited) as wire:
+            await wire.say(type="hello", v=1, token=token)
+            await wire.hear("welcome")
+            await wire.hear("auth.expiring")
+
+            reply = await wire.ask("auth.refresh", token=person.token)
+
+    assert reply["ok"] is True

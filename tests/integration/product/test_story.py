@@ -1,0 +1,62 @@
+"""The story of one bounty, on every codec and over every kind of database."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+import trio
+from bountyexpo.load.story import STEPS
+from bountyexpo.load.telling import State, telling
+from bountyexpo.sandbox.postgres import EmbeddedPostgres
+
+from tests.integration.product.product import Product, standing
+from tests.server_process import ServerProcess
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+STORY_S = 30.0
+
+
+@pytest.fixture(scope="module")
+def embedded() -> Iterator[Product]:
+    """The product over the database that it starts itself."""
+    folder = Path(tempfile.mkdtemp(prefix="bountyexpo-story-"))
+    with standing(ServerProcess(folder)) as server:
+        database = EmbeddedPostgres(folder / "postgres")
+        found = Product(server, database.start())
+        try:
+            yield found
+        finally:
+            found.session.close()
+            found.close()
+            database.stop()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(params=["embedded", "product"], ids=["embedded", "separate"])
+def storyteller(request: pytest.FixtureRequest) -> Product:
+    """The product over the database of its own, and over one that was started separately."""
+    return request.getfixturevalue(request.param)
+
+
+@pytest.mark.parametrize("codec", ["json", "msgpack"])
+async def test_the_story_is_told_to_its_end(storyteller: Product, codec: str) -> None:
+    state = State.new()
+
+    with trio.fail_after(STORY_S):
+        async with telling(storyteller.url, state, codec=codec) as story:
+            for step in STEPS:
+                await step.run(story)
+
+    assert state.done == [step.name for step in STEPS]
+    assert storyteller.books_balance()
+
+
+def test_a_given_database_takes_the_place_of_the_embedded_one(product: Product) -> None:
+    assert not (product.server.folder / "postgres").exists()
+    assert product.value("select count(*) from app.streams") >= 0
