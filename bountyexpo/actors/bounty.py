@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from bountyexpo.actors import bounty_events
+from bountyexpo.actors.bounty_facts import facts_of, outcome_of
 from bountyexpo.actors.bounty_messages import (
     AcceptApplication,
     Accepted,
@@ -16,11 +17,12 @@ from bountyexpo.actors.bounty_messages import (
     SubmitApplication,
     SubmitCompletion,
 )
-from bountyexpo.domain import bounty as rules
-from bountyexpo.domain.bounty import Status, Step
+from bountyexpo.domain.bounty import Effect, Event, Facts, Status
+from bountyexpo.domain.bounty_rules import MACHINE
 from bountyexpo.domain.ids import new_id
 from bountyexpo.domain.ledger import escrow_held, escrow_released
-from bountyexpo.errors import Conflict, NotAllowed, NotFound, RateLimited
+from bountyexpo.domain.machine import Decision, Role
+from bountyexpo.errors import Conflict, NotFound
 from bountyexpo.observability import metrics
 from bountyexpo.persistence import (
     bounties,
@@ -94,9 +96,28 @@ class BountyActor(Actor):
 
     @property
     def _present(self) -> Bounty:
-        if self._bounty is None or self._bounty.status is Status.DELETED:
-            raise NotFound("This bounty does not exist.", code="bounty_not_found")
+        if self._bounty is None:
+            raise MACHINE.absent.raised(None)
         return self._bounty
+
+    def _decide(
+        self,
+        event: Event,
+        caller_id: str,
+        application: Application | None = None,
+        *,
+        has_room: bool = True,
+    ) -> Decision[Status, Facts]:
+        bounty = self._present
+        facts = facts_of(
+            bounty,
+            self._applications,
+            self._submission,
+            now=self.context.now(),
+            application=application,
+            has_room=has_room,
+        )
+        return MACHINE.decide(bounty.status, event, bounty.parties.role_of(caller_id), facts)
 
     async def _create(self, message: CreateBounty) -> Created:
         if self._bounty is not None:
@@ -105,8 +126,8 @@ class BountyActor(Actor):
             await tx.lock(f"post:{message.poster_id}")
             earlier_id = await self._earlier(tx, message)
             if earlier_id is None:
-                await self._check_poster(tx, message.poster_id)
-                await self._insert(tx, message)
+                decision = await self._decide_creation(tx, message)
+                await self._insert(tx, message, decision)
         if earlier_id is not None:
             earlier = await bounties.get(self._ports.db, earlier_id)
             assert earlier is not None
@@ -134,15 +155,21 @@ class BountyActor(Actor):
         )
         return stored.response["bountyId"] if stored else None
 
-    async def _check_poster(self, tx: Transaction, poster_id: str) -> None:
-        poster = await users.get(tx, poster_id)
-        if poster is None or poster.email_verified_at is None:
-            raise NotAllowed("Please verify your email first.", code="EMAIL_NOT_VERIFIED")
-        limit = self._ports.policy.bounties_per_day_max
-        if await bounties.posted_today(tx, poster_id) >= limit:
-            raise RateLimited(f"You can post {limit} bounties a day.", retry_after_s=3600)
+    async def _decide_creation(
+        self, tx: Transaction, message: CreateBounty
+    ) -> Decision[Status, Facts]:
+        poster = await users.get(tx, message.poster_id)
+        posted = await bounties.posted_today(tx, message.poster_id)
+        facts = Facts(
+            is_paid=message.terms.amount_cents > 0,
+            is_verified=poster is not None and poster.email_verified_at is not None,
+            has_posts_left=posted < self._ports.policy.bounties_per_day_max,
+        )
+        return MACHINE.decide(None, Event.CREATE, Role.POSTER, facts)
 
-    async def _insert(self, tx: Transaction, message: CreateBounty) -> None:
+    async def _insert(
+        self, tx: Transaction, message: CreateBounty, decision: Decision[Status, Facts]
+    ) -> None:
         poster_id, terms, policy = message.poster_id, message.terms, self._ports.policy
         await bounties.insert(
             tx,
@@ -153,7 +180,7 @@ class BountyActor(Actor):
             policy_version=policy.version,
         )
         await bounty_events.created(tx, self.id, poster_id)
-        if terms.amount_cents:
+        if Effect.HOLD_ESCROW in decision.effects:
             hold = escrow_held(
                 bounty_id=self.id, poster_id=poster_id, amount_cents=terms.amount_cents
             )
@@ -172,16 +199,13 @@ class BountyActor(Actor):
 
     async def _apply(self, message: SubmitApplication) -> Application:
         bounty, hunter_id = self._present, message.hunter_id
-        status = rules.advance(bounty.status, Step.APPLY, bounty.parties.role_of(hunter_id))
         mine = self._application_of(hunter_id)
-        request_id = new_id()
+        request_id = mine.id if mine else new_id()
         async with self._ports.db.transaction() as tx:
             await tx.lock(f"apply:{hunter_id}")
-            rules.check_application(
-                mine.status if mine else None,
-                pending_elsewhere=await requests.pending_of(tx, hunter_id),
-                limit=self._ports.policy.pending_applications_max,
-            )
+            waiting = await requests.pending_of(tx, hunter_id)
+            has_room = waiting < self._ports.policy.pending_applications_max
+            decision = self._decide(Event.APPLY, hunter_id, mine, has_room=has_room)
             await requests.insert(
                 tx,
                 request_id,
@@ -190,7 +214,7 @@ class BountyActor(Actor):
                 message=message.note,
                 proposed_completion_at=message.proposed_completion_at,
             )
-            await bounties.advance(tx, bounty, status, actor_id=hunter_id)
+            await bounties.advance(tx, bounty, decision.state, actor_id=hunter_id)
             await bounty_events.request_changed(
                 tx, "request.new", bounty, request_id, hunter_id, "pending", note=message.note
             )
@@ -205,17 +229,15 @@ class BountyActor(Actor):
         chosen = next((row for row in self._applications if row.id == message.request_id), None)
         if chosen is None:
             raise NotFound("This application does not exist.")
-        if bounty.accepted_request_id == chosen.id and caller_id == bounty.poster_id:
+        decision = self._decide(Event.ACCEPT, caller_id, chosen)
+        if not decision.is_move:
             return await self._accepted(chosen)
-        status = rules.advance(bounty.status, Step.ACCEPT, bounty.parties.role_of(caller_id))
-        if chosen.status != "pending":
-            raise Conflict("This application is no longer waiting.", currentStatus=chosen.status)
         async with self._ports.db.transaction() as tx:
             await requests.accept(tx, self.id, chosen.id)
             await bounties.advance(
                 tx,
                 bounty,
-                status,
+                decision.state,
                 actor_id=caller_id,
                 hunter_id=chosen.hunter_id,
                 accepted_request_id=chosen.id,
@@ -230,13 +252,14 @@ class BountyActor(Actor):
     async def _announce_acceptance(
         self, tx: Transaction, bounty: Bounty, chosen: Application
     ) -> None:
-        waiting = [row for row in self._applications if row.status == "pending"]
-        everyone = (bounty.poster_id, *(row.hunter_id for row in waiting))
-        for row in waiting:
-            outcome = "accepted" if row is chosen else "rejected"
-            await bounty_events.request_changed(
-                tx, "request.updated", bounty, row.id, row.hunter_id, outcome
-            )
+        everyone = [bounty.poster_id]
+        for row in self._applications:
+            outcome = outcome_of(row, is_chosen=row is chosen)
+            if outcome.is_move:
+                everyone.append(row.hunter_id)
+                await bounty_events.request_changed(
+                    tx, "request.updated", bounty, row.id, row.hunter_id, outcome.state.value
+                )
         await bounty_events.status_changed(tx, bounty, Status.IN_PROGRESS, users=everyone)
         conversation, created = await conversations.open_between(
             tx,
@@ -266,9 +289,9 @@ class BountyActor(Actor):
 
     async def _submit(self, message: SubmitCompletion) -> Recorded:
         bounty, caller_id = self._present, message.caller_id
-        status = rules.advance(bounty.status, Step.SUBMIT, bounty.parties.role_of(caller_id))
-        last = self._submission
-        if last is not None and last.status == "pending":
+        decision, last = self._decide(Event.SUBMIT, caller_id), self._submission
+        if not decision.is_move:
+            assert last is not None
             return Recorded(submission=last, created=False)
         submission_id = new_id()
         async with self._ports.db.transaction() as tx:
@@ -281,9 +304,9 @@ class BountyActor(Actor):
                 message=message.text,
                 proof=message.proof,
             )
-            await bounties.advance(tx, bounty, status, actor_id=caller_id)
+            await bounties.advance(tx, bounty, decision.state, actor_id=caller_id)
             await bounty_events.completion(
-                tx, "completion.submitted", bounty, submission_id, "pending"
+                tx, "completion.submitted", bounty, submission_id, decision.facts.work.value
             )
             await self._audit(tx, "submit", caller_id, submission_id=submission_id)
         await self.load()
@@ -294,19 +317,17 @@ class BountyActor(Actor):
         bounty, caller_id, submission = self._present, message.caller_id, self._submission
         if submission is None or submission.id != message.submission_id:
             raise Conflict("A newer submission has replaced this one.")
-        if submission.status == "approved" and caller_id == bounty.poster_id:
+        decision = self._decide(Event.APPROVE, caller_id)
+        if not decision.is_move:
             return submission
-        status = rules.advance(bounty.status, Step.APPROVE, bounty.parties.role_of(caller_id))
-        if submission.status != "pending":
-            raise Conflict("This work is not waiting.", currentStatus=submission.status)
         async with self._ports.db.transaction() as tx:
             await submissions.approve(tx, submission.id)
-            await bounties.advance(tx, bounty, status, actor_id=caller_id)
+            await bounties.advance(tx, bounty, decision.state, actor_id=caller_id)
             await bounty_events.completion(
-                tx, "completion.reviewed", bounty, submission.id, "approved"
+                tx, "completion.reviewed", bounty, submission.id, decision.facts.work.value
             )
-            await bounty_events.status_changed(tx, bounty, status)
-            await self._settle(tx, bounty, caller_id)
+            await bounty_events.status_changed(tx, bounty, decision.state)
+            await self._settle(tx, bounty, caller_id, decision)
             if message.stars is not None:
                 await submissions.rate(
                     tx,
@@ -322,9 +343,15 @@ class BountyActor(Actor):
         assert self._submission is not None
         return self._submission
 
-    async def _settle(self, tx: Transaction, bounty: Bounty, caller_id: str) -> None:
+    async def _settle(
+        self,
+        tx: Transaction,
+        bounty: Bounty,
+        caller_id: str,
+        decision: Decision[Status, Facts],
+    ) -> None:
         assert bounty.hunter_id is not None
-        if bounty.amount_cents:
+        if Effect.RELEASE_ESCROW in decision.effects:
             release = escrow_released(
                 bounty_id=self.id,
                 hunter_id=bounty.hunter_id,

@@ -8,6 +8,7 @@ happen once (contract money §3.4, §4).
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from bountyexpo.actors.payment_messages import (
@@ -20,14 +21,14 @@ from bountyexpo.actors.payment_messages import (
     ResumePayment,
 )
 from bountyexpo.domain.ledger import deposit_captured
-from bountyexpo.domain.payment import PaymentStatus, next_status
+from bountyexpo.domain.machine import Decision, Outcome, Role
+from bountyexpo.domain.payment import MACHINE, Effect, Event, Facts, PaymentStatus, event_of
 from bountyexpo.errors import (
     BountyExpoError,
     CardRefused,
     Conflict,
     IdempotencyConflict,
     InternalError,
-    NotAllowed,
     NotFound,
     ProviderFailed,
     StaleVersion,
@@ -36,7 +37,8 @@ from bountyexpo.observability import metrics
 from bountyexpo.observability.logs import get_logger
 from bountyexpo.persistence import inbox, ledger, payments
 from bountyexpo.persistence.payments import NewPayment, Payment
-from bountyexpo.runtime import DEFERRED, Actor, Context, Outcome
+from bountyexpo.runtime import DEFERRED, Actor, Context
+from bountyexpo.runtime import Outcome as CallOutcome
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -81,7 +83,7 @@ class PaymentActor(Actor):
             case ConfirmIntent():
                 return self._confirm(message)
             case ApplyProviderEvent():
-                return await self._apply(message.intent, inbox_id=message.inbox_id)
+                return await self._told(message)
             case ResumePayment():
                 return self._resume()
             case ProviderAnswered():
@@ -94,8 +96,14 @@ class PaymentActor(Actor):
     @property
     def _present(self) -> Payment:
         if self._payment is None:
-            raise NotFound("This deposit does not exist.")
+            raise MACHINE.absent.raised(None)
         return self._payment
+
+    def _decide(
+        self, event: Event, role: Role, facts: Facts | None = None
+    ) -> Decision[PaymentStatus, Facts]:
+        status = PaymentStatus(self._present.status)
+        return MACHINE.decide(status, event, role, facts or Facts())
 
     async def _create(self, message: CreateIntent) -> Deferred:
         if self._payment is None:
@@ -103,9 +111,21 @@ class PaymentActor(Actor):
         payment = self._present
         if payment.request_hash != message.request_hash:
             raise IdempotencyConflict
-        if payment.stripe_payment_intent_id is None:
-            return self._call(lambda: self._make_intent(payment, message.email))
-        return self._call(self._retrieve(payment))
+        decision = self._decide(Event.CREATE, Role.OWNER)
+        if Effect.MAKE_INTENT not in decision.effects:
+            return self._call(self._retrieve(payment))
+        if payment.status != decision.state:
+            payment = await self._start_again(payment, decision.state)
+        return self._call(lambda: self._make_intent(payment, message.email))
+
+    async def _start_again(self, payment: Payment, status: PaymentStatus) -> Payment:
+        """Forget an intent that came to nothing, so that another can be made."""
+        async with self._ports.db.transaction() as tx:
+            await payments.start_again(tx, payment, status.value)
+            version = payment.version + 1
+            await tx.effect(RESUME, ("payment", self.id), version, {}, due_after_s=STEP_DUE_S)
+        await self.load()
+        return self._present
 
     async def _insert(self, message: CreateIntent) -> None:
         payment = NewPayment(
@@ -147,18 +167,18 @@ class PaymentActor(Actor):
             currency=payment.currency.lower(),
             customer_id=customer_id,
             metadata=metadata,
-            idempotency_key=f"intent_{self.id}",
+            # The version stands still until the answer is kept: a repetition has the same key.
+            idempotency_key=f"intent_{self.id}_{payment.version}",
         )
 
     def _confirm(self, message: ConfirmIntent) -> Deferred:
-        payment = self._present
-        if payment.user_id != message.user_id:
-            raise NotAllowed("This deposit belongs to somebody else.")
+        payment, method = self._present, message.payment_method
+        role = Role.OWNER if payment.user_id == message.user_id else Role.OTHER
+        decision = self._decide(Event.CONFIRM, role)
+        if Effect.CONFIRM_INTENT not in decision.effects or method is None:
+            return self._call(self._retrieve(payment))
         intent_id = payment.stripe_payment_intent_id
         assert intent_id is not None
-        if payment.status != PaymentStatus.INTENT or message.payment_method is None:
-            return self._call(self._retrieve(payment))
-        method = message.payment_method
         # The version changes with every answer, so that another card gets another key, while a
         # repetition after a lost answer keeps the old one.
         key = f"confirm_{self.id}_{payment.version}"
@@ -170,7 +190,7 @@ class PaymentActor(Actor):
 
     def _resume(self) -> Deferred | None:
         payment = self._present
-        if payment.stripe_payment_intent_id is None:
+        if payment.status == PaymentStatus.CREATING:
             return self._call(lambda: self._make_intent(payment, None))
         return None
 
@@ -179,12 +199,16 @@ class PaymentActor(Actor):
         assert intent_id is not None
         return lambda: self._ports.stripe.retrieve_payment_intent(intent_id)
 
-    def _call(self, call: Callable[[], Awaitable[Intent]]) -> Deferred:
+    def _call(
+        self, call: Callable[[], Awaitable[Intent]], *, inbox_id: int | None = None
+    ) -> Deferred:
         """Run a provider call beside the mailbox; its answer settles the asker's reply."""
         reply = self.context.defer()
 
-        def to_message(outcome: Outcome[Intent]) -> ProviderAnswered:
-            return ProviderAnswered(intent=outcome.value, error=outcome.error, reply=reply)
+        def to_message(outcome: CallOutcome[Intent]) -> ProviderAnswered:
+            return ProviderAnswered(
+                intent=outcome.value, error=outcome.error, reply=reply, inbox_id=inbox_id
+            )
 
         self.context.spawn(call, to_message)
         return DEFERRED
@@ -194,7 +218,7 @@ class PaymentActor(Actor):
         try:
             if message.intent is None:
                 raise await self._failed(message.error)
-            answer = await self._apply(message.intent)
+            answer = await self._apply(message.intent, inbox_id=message.inbox_id)
         except StaleVersion:
             # The pool reloads and hands the same message in again; the asker waits on.
             raise
@@ -208,40 +232,77 @@ class PaymentActor(Actor):
         payment = self._present
         if isinstance(error, CardRefused):
             metrics.PAYMENT_FAILURES.labels(type=payment.kind).inc()
-            async with self._ports.db.transaction() as tx:
-                await payments.advance(tx, payment, payment.status, failure_code=error.error_code)
-            await self.load()
+            decision = self._decide(Event.PAYMENT_FAILED, Role.PROVIDER)
+            if decision.is_move:
+                async with self._ports.db.transaction() as tx:
+                    await payments.advance(
+                        tx, payment, decision.state.value, failure_code=error.error_code
+                    )
+                await self.load()
         elif not isinstance(error, ProviderFailed):
             log.warning("the provider refused", payment=self.id, error=type(error).__name__)
         return error or InternalError()
 
+    async def _told(self, message: ApplyProviderEvent) -> IntentAnswer | Deferred:
+        """Apply a webhook; one that has overtaken the answer to our own call asks again."""
+        intent = message.intent
+        event = event_of(intent.status, has_error=intent.error_code is not None)
+        if event is not None:
+            facts = self._facts(self._present, intent)
+            decision = self._decide(event, Role.PROVIDER, facts)
+            if Effect.RETRIEVE_INTENT in decision.effects:
+                retrieve = self._ports.stripe.retrieve_payment_intent
+                return self._call(lambda: retrieve(intent.id), inbox_id=message.inbox_id)
+            if decision.outcome is Outcome.PARK:
+                raise NotFound("This deposit is still being made.")
+        return await self._apply(intent, inbox_id=message.inbox_id)
+
     async def _apply(self, intent: Intent, *, inbox_id: int | None = None) -> IntentAnswer:
         """Bring the payment to what the provider says, in one transaction."""
         payment = self._present
-        self._check_is_ours(payment, intent)
-        before = PaymentStatus(payment.status)
-        after = next_status(before, intent.status)
-        is_news = after is not before or payment.stripe_payment_intent_id is None
+        status, effects = self._outcome(payment, intent)
+        is_news = (
+            status != payment.status
+            or Effect.POST_DEPOSIT in effects
+            or (Effect.KEEP_FAILURE in effects and payment.failure_code != intent.error_code)
+        )
         if is_news or inbox_id is not None:
             async with self._ports.db.transaction() as tx:
                 if is_news:
-                    await self._advance(tx, payment, intent, after)
+                    await self._advance(tx, payment, intent, status)
+                if Effect.POST_DEPOSIT in effects:
+                    await self._credit(tx, payment, intent)
                 if inbox_id is not None:
                     await inbox.mark_processed(tx, inbox_id)
             await self.load()
-        if after is PaymentStatus.CREDITED and before is not after:
+        if Effect.POST_DEPOSIT in effects:
             metrics.PAYMENT_SUCCESS.labels(type=payment.kind).inc()
             metrics.PAYMENT_AMOUNT_CENTS.labels(type=payment.kind).inc(intent.amount_received_cents)
-        return IntentAnswer(intent=intent, status=after.value)
+        return IntentAnswer(intent=intent, status=status.value)
+
+    def _outcome(self, payment: Payment, intent: Intent) -> tuple[PaymentStatus, list[StrEnum]]:
+        """Fold what the intent says into the status; a new intent is kept before it speaks."""
+        status, effects = PaymentStatus(payment.status), list[StrEnum]()
+        facts = self._facts(payment, intent)
+        said = event_of(intent.status, has_error=intent.error_code is not None)
+        for event in (Event.CREATED, said):
+            if event is not None:
+                decision = MACHINE.decide(status, event, Role.PROVIDER, facts)
+                status = decision.state
+                effects += decision.effects
+        return status, effects
 
     async def _advance(
-        self, tx: Transaction, payment: Payment, intent: Intent, after: PaymentStatus
+        self, tx: Transaction, payment: Payment, intent: Intent, status: PaymentStatus
     ) -> None:
+        is_current = payment.stripe_payment_intent_id in {None, intent.id}
         await payments.advance(
-            tx, payment, after.value, intent_id=intent.id, failure_code=intent.error_code
+            tx,
+            payment,
+            status.value,
+            intent_id=intent.id if is_current else None,
+            failure_code=intent.error_code if is_current else payment.failure_code,
         )
-        if after is PaymentStatus.CREDITED and payment.status != after.value:
-            await self._credit(tx, payment, intent)
 
     async def _credit(self, tx: Transaction, payment: Payment, intent: Intent) -> None:
         amount_cents = intent.amount_received_cents
@@ -266,14 +327,13 @@ class PaymentActor(Actor):
             amount_cents=amount_cents,
         )
 
-    def _check_is_ours(self, payment: Payment, intent: Intent) -> None:
-        """Refuse an intent that is not the one this payment made (contract money §3.4)."""
-        known = payment.stripe_payment_intent_id
+    def _facts(self, payment: Payment, intent: Intent) -> Facts:
+        """Return what the rules look at; the owner is ours, never what the intent says."""
         is_ours = (
-            known in (None, intent.id)
-            and intent.metadata.get("user_id") == payment.user_id
+            intent.metadata.get("user_id") == payment.user_id
             and intent.currency.upper() == payment.currency
         )
         if not is_ours:
             log.error("an intent does not match its payment", payment=self.id, intent=intent.id)
-            raise Conflict("This event does not match the deposit it names.", code="invalid_status")
+        known = payment.stripe_payment_intent_id
+        return Facts(is_ours=is_ours, is_current=known in {None, intent.id})

@@ -52,6 +52,7 @@ class ProviderAnswered(Message[None], frozen=True, kw_only=True, tag="payment.an
     intent: Intent | None
     error: Exception | None
     reply: Reply
+    inbox_id: int | None = None
 
 
 PaymentMessage: TypeAlias = (

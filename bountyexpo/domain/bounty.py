@@ -1,18 +1,19 @@
-"""The life of a bounty: who may do what, in which status, and what follows (rest-core §3).
+"""What a bounty is: its statuses, what can happen to it, and the facts its rules look at.
 
-The table is the rule. A step that is not in it is refused with the present status and the
-steps that are allowed, whoever asks. Statuses that no listed step reaches are reached by
-steps that the table does not have yet; rows in the database may carry them.
+The rules themselves are the table in ``bounty_rules`` (rest-core §3). Seven statuses are stored.
+All else that the rules know of a bounty is an overlay on its status, and therefore a fact: an
+open dispute, a hunter who has vanished, where the work stands, the end date that has passed.
 """
 
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Final
 
 import msgspec
 
-from bountyexpo.errors import Conflict, IllegalTransition, NotAllowed
+from bountyexpo.domain.application import Status as ApplicationStatus
+from bountyexpo.domain.completion import State as Work
+from bountyexpo.domain.machine import Role
 
 
 class Status(StrEnum):
@@ -27,47 +28,142 @@ class Status(StrEnum):
     DELETED = "deleted"
 
 
-class Step(StrEnum):
-    """What can be asked of a bounty that exists."""
+class Event(StrEnum):
+    """What can happen to a bounty."""
 
+    CREATE = "create"
+    EDIT_TERMS = "edit_terms"
+    ATTACH = "attach"
     APPLY = "apply"
+    WITHDRAW_APPLICATION = "withdraw_application"
+    REJECT_APPLICATION = "reject_application"
     ACCEPT = "accept"
+    # The old client's way to take a bounty without being accepted.
+    DIRECT_ACCEPT = "direct_accept"
+    READY = "ready"
     SUBMIT = "submit"
+    REQUEST_REVISION = "request_revision"
     APPROVE = "approve"
+    # The old client's way to end a bounty without a review.
+    COMPLETE = "complete"
+    CANCEL = "cancel"
+    CANCEL_ACCEPT = "cancel_accept"
+    CANCEL_REJECT = "cancel_reject"
+    CANCEL_WITHDRAW = "cancel_withdraw"
+    DISPUTE = "dispute"
+    RESOLVE_HUNTER = "resolve_hunter"
+    RESOLVE_POSTER = "resolve_poster"
+    RESOLVE_SPLIT = "resolve_split"
+    CLOSE_DISPUTE = "close_dispute"
+    ESCALATE_DISPUTE = "escalate_dispute"
+    HUNTER_GONE = "hunter_gone"
+    POSTER_GONE = "poster_gone"
+    STALE_CANCEL = "stale_cancel"
+    STALE_REPOST = "stale_repost"
+    EXPIRY_TICK = "expiry_tick"
+    ARCHIVE = "archive"
+    DELETE = "delete"
+    HIDE = "hide"
+    UNHIDE = "unhide"
+    RATE = "rate"
+    ADMIN_SET_STATUS = "admin_set_status"
+    ADMIN_REMOVE = "admin_remove"
 
 
-class Role(StrEnum):
-    """What the caller is to this bounty."""
+class Effect(StrEnum):
+    """What follows from a step; those on the escrow happen only where there is a price."""
 
-    POSTER = "poster"
-    HUNTER = "hunter"
-    OTHER = "other"
+    HOLD_ESCROW = "hold_escrow"
+    ADJUST_ESCROW = "adjust_escrow"
+    RELEASE_ESCROW = "release_escrow"
+    REFUND_ESCROW = "refund_escrow"
+    SPLIT_ESCROW = "split_escrow"
+    FREEZE_ESCROW = "freeze_escrow"
+    THAW_ESCROW = "thaw_escrow"
+    SAVE_TERMS = "save_terms"
+    SAVE_NOTES = "save_notes"
+    ADD_APPLICATION = "add_application"
+    WITHDRAW_APPLICATION = "withdraw_application"
+    REJECT_APPLICATION = "reject_application"
+    ACCEPT_APPLICATION = "accept_application"
+    CLOSE_APPLICATIONS = "close_applications"
+    RELEASE_HUNTER = "release_hunter"
+    OPEN_CONVERSATION = "open_conversation"
+    POST_SYSTEM_MESSAGE = "post_system_message"
+    RECORD_READY = "record_ready"
+    ADD_SUBMISSION = "add_submission"
+    KEEP_FEEDBACK = "keep_feedback"
+    APPROVE_WORK = "approve_work"
+    REJECT_WORK = "reject_work"
+    ADD_CANCELLATION = "add_cancellation"
+    ACCEPT_CANCELLATION = "accept_cancellation"
+    REJECT_CANCELLATION = "reject_cancellation"
+    WITHDRAW_CANCELLATION = "withdraw_cancellation"
+    DISPUTE_CANCELLATION = "dispute_cancellation"
+    REOPEN_CANCELLATION = "reopen_cancellation"
+    COUNT_CANCELLATION = "count_cancellation"
+    OPEN_DISPUTE = "open_dispute"
+    MARK_STALE = "mark_stale"
+    STAMP_EXPIRY = "stamp_expiry"
+    SET_HIDDEN = "set_hidden"
+    ADD_RATING = "add_rating"
+    AUDIT = "audit"
+    NOTIFY_POSTER = "notify_poster"
+    NOTIFY_HUNTER = "notify_hunter"
+    NOTIFY_OTHER_SIDE = "notify_other_side"
+    NOTIFY_APPLICANT = "notify_applicant"
+    NOTIFY_ADMINS = "notify_admins"
+    NOTIFY_NEARBY = "notify_nearby"
+    WARN_POSTER = "warn_poster"
+    PROMPT_RATINGS = "prompt_ratings"
+    MOMENT_POSTED = "moment_post_first_bounty"
+    MOMENT_ACCEPTED = "moment_accept_first_bounty"
+    MOMENT_RATED = "moment_rate_completed_bounty"
 
 
-class Transition(msgspec.Struct, frozen=True):
-    """One row of the table; ``row`` is its number in the contract."""
+class Stage(StrEnum):
+    """Where a dispute begins."""
 
-    row: str
-    source: Status
-    step: Step
-    role: Role
-    target: Status
+    IN_PROGRESS = "in_progress"
+    REVIEW_VERIFY = "review_verify"
+    CANCELLATION = "cancellation"
 
 
-TRANSITIONS: Final = (
-    Transition("T4", Status.OPEN, Step.APPLY, Role.OTHER, Status.OPEN),
-    Transition("T7", Status.OPEN, Step.ACCEPT, Role.POSTER, Status.IN_PROGRESS),
-    Transition("T13", Status.IN_PROGRESS, Step.SUBMIT, Role.HUNTER, Status.IN_PROGRESS),
-    Transition("T16", Status.IN_PROGRESS, Step.APPROVE, Role.POSTER, Status.COMPLETED),
-)
+class Facts(msgspec.Struct, frozen=True, kw_only=True):
+    """What the guards look at: the bounty's overlays, then the caller and the command."""
 
-# What each step says to the people it is not for.
-REFUSALS: Final = {
-    Step.APPLY: "You cannot apply to your own bounty.",
-    Step.ACCEPT: "Only the poster can accept an application.",
-    Step.SUBMIT: "Only the accepted hunter can submit this work.",
-    Step.APPROVE: "Only the poster can approve this work.",
-}
+    is_paid: bool = True
+    # It is for honor, or its price is locked in escrow.
+    is_funded: bool = True
+    has_hunter: bool = False
+    has_waiting_applications: bool = False
+    work: Work = Work.NONE
+    is_disputed: bool = False
+    is_escalated: bool = False
+    is_stale: bool = False
+    # The end date has passed, and the poster has been told.
+    is_expired: bool = False
+    is_expiry_noticed: bool = False
+
+    is_verified: bool = True
+    has_posts_left: bool = True
+    is_blocked: bool = False
+    has_room: bool = True
+    # The caller asked for the cancellation that waits.
+    is_requester: bool = False
+    is_hidden: bool = False
+    has_rated: bool = False
+
+    # The application that is named, or the caller's own; None where there is none.
+    application: ApplicationStatus | None = None
+    # The application that is named is the one that was accepted.
+    is_accepted_one: bool = False
+    changes_amount: bool = False
+    # The text that the step demands: a reason, feedback or an answer.
+    has_text: bool = True
+    stage: Stage = Stage.IN_PROGRESS
+    # The status that an admin asks for.
+    wanted: Status | None = None
 
 
 class Parties(msgspec.Struct, frozen=True, kw_only=True):
@@ -81,43 +177,3 @@ class Parties(msgspec.Struct, frozen=True, kw_only=True):
         if user_id == self.poster_id:
             return Role.POSTER
         return Role.HUNTER if user_id == self.hunter_id else Role.OTHER
-
-
-def advance(status: Status, step: Step, role: Role) -> Status:
-    """Return the status after ``step``.
-
-    Raises:
-        NotAllowed: the step exists, but not for this role.
-        IllegalTransition: the step does not exist in this status.
-    """
-    for_role = [row for row in TRANSITIONS if row.step == step and row.role == role]
-    if not for_role:
-        raise NotAllowed(REFUSALS[step])
-    for row in for_role:
-        if row.source == status:
-            return row.target
-    raise IllegalTransition(
-        f"This is not possible while the bounty is {status.replace('_', ' ')}.",
-        currentStatus=status.value,
-        allowed=allowed(status, role),
-    )
-
-
-def allowed(status: Status, role: Role) -> list[str]:
-    """Return the names of the steps that ``role`` may take in ``status``."""
-    return [row.step.value for row in TRANSITIONS if row.source == status and row.role == role]
-
-
-def check_application(existing_status: str | None, *, pending_elsewhere: int, limit: int) -> None:
-    """Check the guards of T4 that the status alone does not show.
-
-    Raises:
-        Conflict: this hunter has applied before, or has too many open applications.
-    """
-    if existing_status is not None:
-        raise Conflict("You have already applied to this bounty.", code="ALREADY_APPLIED")
-    if pending_elsewhere >= limit:
-        raise Conflict(
-            f"You already have {limit} applications waiting. Withdraw one first.",
-            code="TOO_MANY_PENDING",
-        )

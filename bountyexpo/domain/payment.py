@@ -1,7 +1,7 @@
-"""The life of a deposit: our status, and what the provider's word makes of it (money §3.4).
+"""The life of a deposit, and what the provider's word makes of it (contract money §3.4).
 
-The provider speaks more than once and out of order; the status only moves forward. Money that
-has arrived is credited whatever was said before.
+The provider speaks more than once, late, and out of order; the status moves forward only. Money
+that has arrived is credited whatever was said before, once, because the ledger knows its intent.
 """
 
 from __future__ import annotations
@@ -9,10 +9,19 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Final
 
+import msgspec
+
+from bountyexpo.domain.machine import Guard, Machine, Outcome, Refusal, Role, Rule, Timer
+from bountyexpo.errors import NotFound
+
+# An intent that nobody pays is canceled after a day.
+GIVE_UP_S: Final = 86_400
+
 
 class PaymentStatus(StrEnum):
     """The states of a deposit; ``credited`` is the only one that moved money."""
 
+    # The intention is stored and the provider is being asked; "new" in the contract.
     CREATING = "creating"
     INTENT = "intent"
     ACTION = "action"
@@ -22,27 +31,278 @@ class PaymentStatus(StrEnum):
     FAILED = "failed"
 
 
-# What the provider calls the state of an intent, and what that is to us.
-PROVIDER_STATUSES: Final = {
-    "requires_payment_method": PaymentStatus.INTENT,
-    "requires_confirmation": PaymentStatus.INTENT,
-    "requires_action": PaymentStatus.ACTION,
-    "requires_capture": PaymentStatus.PROCESSING,
-    "processing": PaymentStatus.PROCESSING,
-    "succeeded": PaymentStatus.CREDITED,
-    "canceled": PaymentStatus.CANCELED,
+class Event(StrEnum):
+    """What the payer asks, and what the provider says in its answers and webhooks."""
+
+    CREATE = "create"
+    CONFIRM = "confirm"
+    CREATED = "created"
+    PROCESSING = "processing"
+    REQUIRES_ACTION = "requires_action"
+    SUCCEEDED = "succeeded"
+    PAYMENT_FAILED = "payment_failed"
+    CANCELED = "canceled"
+    REFUNDED = "refunded"
+    CHARGEBACK = "chargeback"
+    GIVE_UP = "give_up"
+
+
+class Effect(StrEnum):
+    """What follows from a step; the numbers are the posting rules of contract money §1.6."""
+
+    MAKE_INTENT = "make_intent"
+    KEEP_INTENT = "keep_intent"
+    CONFIRM_INTENT = "confirm_intent"
+    RETRIEVE_INTENT = "retrieve_intent"
+    CANCEL_INTENT = "cancel_intent"
+    KEEP_FAILURE = "keep_failure"
+    POST_DEPOSIT = "post_deposit"  # 1
+    POST_CARD_REFUND = "post_card_refund"  # 23
+    POST_CHARGEBACK = "post_chargeback"  # 20
+    NOTIFY_PAYER = "notify_payer"
+
+
+class Facts(msgspec.Struct, frozen=True, kw_only=True):
+    """What the guards look at."""
+
+    # The owner, the currency and the mode that the intent names are those of this deposit.
+    is_ours: bool = True
+    # It is the present intent, and not one that a newer has replaced.
+    is_current: bool = True
+    # A bank debit, which is not tried again when it fails.
+    is_bank: bool = False
+    # This refund or chargeback is in the books.
+    is_posted: bool = False
+
+
+# What the provider calls the state of an intent, and what that says to us.
+_WORDS: Final = {
+    "requires_payment_method": Event.CREATED,
+    "requires_confirmation": Event.CREATED,
+    "requires_action": Event.REQUIRES_ACTION,
+    "requires_capture": Event.PROCESSING,
+    "processing": Event.PROCESSING,
+    "succeeded": Event.SUCCEEDED,
+    "canceled": Event.CANCELED,
 }
 
-ENDED: Final = frozenset({PaymentStatus.CANCELED, PaymentStatus.FAILED})
 
+def event_of(provider_status: str, *, has_error: bool) -> Event | None:
+    """Return the event in an intent's status; an unknown word says nothing.
 
-def next_status(status: PaymentStatus, provider_status: str) -> PaymentStatus:
-    """Return the status after the provider has said ``provider_status``.
-
-    An unknown word changes nothing. A credited deposit stays credited; one that has ended is
-    revived by nothing but money.
+    An intent waits for a payment method in the beginning, and again when an attempt has failed.
     """
-    told = PROVIDER_STATUSES.get(provider_status, status)
-    if status is PaymentStatus.CREDITED or told is PaymentStatus.CREDITED:
-        return PaymentStatus.CREDITED
-    return status if status in ENDED else told
+    if provider_status == "requires_payment_method" and has_error:
+        return Event.PAYMENT_FAILED
+    return _WORDS.get(provider_status)
+
+
+NOT_OURS: Final = Guard("it is not ours", "is_ours", (False,))
+REPLACED: Final = Guard("a newer intent has replaced it", "is_current", (False,))
+BANK: Final = Guard("it is a bank debit", "is_bank")
+IN_BOOKS: Final = Guard("it is in the books", "is_posted")
+
+CREATING, INTENT, ACTION = PaymentStatus.CREATING, PaymentStatus.INTENT, PaymentStatus.ACTION
+PROCESSING, CREDITED = PaymentStatus.PROCESSING, PaymentStatus.CREDITED
+CANCELED, FAILED = PaymentStatus.CANCELED, PaymentStatus.FAILED
+ALL: Final = tuple(PaymentStatus)
+OPEN: Final = (INTENT, ACTION, PROCESSING)
+ENDED: Final = (CANCELED, FAILED)
+OWNER, PROVIDER, TIMER = (Role.OWNER,), (Role.PROVIDER,), (Role.TIMER,)
+
+_MISMATCH: Final = Refusal("This event does not match the deposit it names.", "invalid_status")
+_ENDED: Final = Refusal("This deposit has ended. Please start a new one.", "payment_ended")
+_WAIT: Final = Refusal("This request is still being worked on.", "request_in_progress")
+_GIVE_UP: Final = (Timer(Event.GIVE_UP, after_s=GIVE_UP_S),)
+
+ABOUT_ATTEMPT: Final[tuple[Event, ...]] = (
+    Event.CREATED,
+    Event.PROCESSING,
+    Event.REQUIRES_ACTION,
+    Event.PAYMENT_FAILED,
+    Event.CANCELED,
+)
+ABOUT_MONEY: Final = (Event.SUCCEEDED, Event.REFUNDED, Event.CHARGEBACK)
+
+_ASKED: Final[tuple[Rule[PaymentStatus, Event], ...]] = (
+    Rule("create", (None,), Event.CREATE, OWNER, CREATING, effects=(Effect.MAKE_INTENT,)),
+    # The same key asks again: what was cut off goes on with the same call.
+    Rule("create", (CREATING,), Event.CREATE, OWNER, effects=(Effect.MAKE_INTENT,)),
+    Rule("create", (*OPEN, CREDITED), Event.CREATE, OWNER, outcome=Outcome.REPEAT),
+    Rule(
+        "create",
+        ENDED,
+        Event.CREATE,
+        OWNER,
+        CREATING,
+        effects=(Effect.MAKE_INTENT,),
+        sets={"is_current": True},
+    ),
+    Rule("confirm", (CREATING,), Event.CONFIRM, OWNER, refusal=_WAIT),
+    Rule("confirm", (INTENT,), Event.CONFIRM, OWNER, effects=(Effect.CONFIRM_INTENT,)),
+    Rule("confirm", (ACTION,), Event.CONFIRM, OWNER, effects=(Effect.RETRIEVE_INTENT,)),
+    Rule("confirm", (PROCESSING, CREDITED), Event.CONFIRM, OWNER, outcome=Outcome.REPEAT),
+    Rule("confirm", ENDED, Event.CONFIRM, OWNER, refusal=_ENDED),
+    # The provider may have been paid at this very moment; its answer decides.
+    Rule("give up", (INTENT, ACTION), Event.GIVE_UP, TIMER, effects=(Effect.CANCEL_INTENT,)),
+    Rule(
+        "give up",
+        (CREATING, PROCESSING, CREDITED, *ENDED),
+        Event.GIVE_UP,
+        TIMER,
+        outcome=Outcome.IGNORE,
+    ),
+)
+
+_ATTEMPTED: Final[tuple[Rule[PaymentStatus, Event], ...]] = (
+    *(
+        Rule("§3.4", ALL, event, PROVIDER, when=(NOT_OURS,), refusal=_MISMATCH)
+        for event in (*ABOUT_ATTEMPT, *ABOUT_MONEY)
+    ),
+    # What is said of a replaced intent counts only when it brings or takes money.
+    *(
+        Rule("§3.4", ALL, event, PROVIDER, when=(REPLACED,), outcome=Outcome.IGNORE)
+        for event in ABOUT_ATTEMPT
+    ),
+    Rule(
+        "pi.succeeded",
+        ALL,
+        Event.SUCCEEDED,
+        PROVIDER,
+        when=(REPLACED,),
+        effects=(Effect.POST_DEPOSIT, Effect.NOTIFY_PAYER),
+    ),
+    Rule(
+        "created",
+        (CREATING,),
+        Event.CREATED,
+        PROVIDER,
+        INTENT,
+        effects=(Effect.KEEP_INTENT,),
+        timers=_GIVE_UP,
+    ),
+    Rule(
+        "created",
+        (*OPEN, CREDITED, *ENDED),
+        Event.CREATED,
+        PROVIDER,
+        outcome=Outcome.IGNORE,
+    ),
+    Rule("pi.processing", (CREATING,), Event.PROCESSING, PROVIDER, outcome=Outcome.PARK),
+    Rule("pi.processing", (INTENT, ACTION), Event.PROCESSING, PROVIDER, PROCESSING),
+    Rule(
+        "pi.processing",
+        (PROCESSING, CREDITED, *ENDED),
+        Event.PROCESSING,
+        PROVIDER,
+        outcome=Outcome.IGNORE,
+    ),
+    Rule("pi.requires_action", (CREATING,), Event.REQUIRES_ACTION, PROVIDER, outcome=Outcome.PARK),
+    Rule(
+        "pi.requires_action",
+        (INTENT,),
+        Event.REQUIRES_ACTION,
+        PROVIDER,
+        ACTION,
+        effects=(Effect.NOTIFY_PAYER,),
+    ),
+    Rule(
+        "pi.requires_action",
+        (ACTION, PROCESSING, CREDITED, *ENDED),
+        Event.REQUIRES_ACTION,
+        PROVIDER,
+        outcome=Outcome.IGNORE,
+    ),
+    Rule("pi.payment_failed", (CREATING,), Event.PAYMENT_FAILED, PROVIDER, outcome=Outcome.PARK),
+    Rule(
+        "pi.payment_failed",
+        (INTENT,),
+        Event.PAYMENT_FAILED,
+        PROVIDER,
+        effects=(Effect.KEEP_FAILURE,),
+    ),
+    Rule(
+        "pi.payment_failed",
+        (PROCESSING,),
+        Event.PAYMENT_FAILED,
+        PROVIDER,
+        FAILED,
+        when=(BANK,),
+        effects=(Effect.KEEP_FAILURE, Effect.NOTIFY_PAYER),
+    ),
+    Rule(
+        "pi.payment_failed",
+        (ACTION, PROCESSING),
+        Event.PAYMENT_FAILED,
+        PROVIDER,
+        INTENT,
+        effects=(Effect.KEEP_FAILURE,),
+        timers=_GIVE_UP,
+    ),
+    Rule(
+        "pi.payment_failed",
+        (CREDITED, *ENDED),
+        Event.PAYMENT_FAILED,
+        PROVIDER,
+        outcome=Outcome.IGNORE,
+    ),
+    Rule("pi.canceled", (CREATING,), Event.CANCELED, PROVIDER, outcome=Outcome.PARK),
+    Rule("pi.canceled", OPEN, Event.CANCELED, PROVIDER, CANCELED),
+    Rule("pi.canceled", (CREDITED, *ENDED), Event.CANCELED, PROVIDER, outcome=Outcome.IGNORE),
+)
+
+_ARRIVED: Final[tuple[Rule[PaymentStatus, Event], ...]] = (
+    # Park and ask: the answer to our own call, or to a second look, says the same and more.
+    Rule(
+        "pi.succeeded",
+        (CREATING,),
+        Event.SUCCEEDED,
+        PROVIDER,
+        effects=(Effect.RETRIEVE_INTENT,),
+        outcome=Outcome.PARK,
+    ),
+    Rule("pi.succeeded", (CREDITED,), Event.SUCCEEDED, PROVIDER, outcome=Outcome.IGNORE),
+    Rule(
+        "pi.succeeded",
+        (*OPEN, *ENDED),
+        Event.SUCCEEDED,
+        PROVIDER,
+        CREDITED,
+        effects=(Effect.POST_DEPOSIT, Effect.NOTIFY_PAYER),
+    ),
+    *(
+        rule
+        for row, event, effect in (
+            ("charge.refunded", Event.REFUNDED, Effect.POST_CARD_REFUND),
+            ("chargeback", Event.CHARGEBACK, Effect.POST_CHARGEBACK),
+        )
+        for rule in (
+            Rule(row, ALL, event, PROVIDER, when=(IN_BOOKS,), outcome=Outcome.IGNORE),
+            # It speaks of money that we do not know yet.
+            Rule(row, (CREATING, *OPEN), event, PROVIDER, outcome=Outcome.PARK),
+            Rule(
+                row,
+                (CREDITED, *ENDED),
+                event,
+                PROVIDER,
+                effects=(effect, Effect.NOTIFY_PAYER),
+                sets={"is_posted": True},
+            ),
+        )
+    ),
+)
+
+_THEIRS: Final = "This deposit belongs to somebody else."
+
+MACHINE: Final = Machine(
+    name="payment",
+    noun="deposit",
+    states=PaymentStatus,
+    events=Event,
+    roles=(*OWNER, Role.OTHER, *PROVIDER, *TIMER),
+    facts=Facts,
+    rules=(*_ASKED, *_ATTEMPTED, *_ARRIVED),
+    terminal=frozenset({CREDITED, *ENDED}),
+    sentences=dict.fromkeys(Event, _THEIRS),
+    absent=Refusal("This deposit does not exist.", error=NotFound),
+)

@@ -9,7 +9,7 @@ import msgspec
 
 from bountyexpo.actors.bounty_messages import ApproveCompletion, SubmitCompletion
 from bountyexpo.domain import limits
-from bountyexpo.domain.bounty import Role
+from bountyexpo.domain.machine import Role
 from bountyexpo.errors import NotAllowed
 from bountyexpo.operations.catalogue import READ, USER, WRITE, operation
 from bountyexpo.operations.found import checked_id, present

@@ -35,6 +35,12 @@ ADVANCE = """
     where id = %(id)s and version = %(version)s
 """
 
+START_AGAIN = """
+    update payments set status = %s, failure_code = null, stripe_payment_intent_id = null,
+        version = version + 1, updated_at = now()
+    where id = %s and version = %s
+"""
+
 CUSTOMER = "select customer_id from stripe_accounts where user_id = %s"
 KEEP_CUSTOMER = """
     insert into stripe_accounts (user_id, customer_id) values (%s, %s)
@@ -116,6 +122,16 @@ async def advance(
         },
     )
     if not changed:
+        raise StaleVersion
+
+
+async def start_again(db: Queries, payment: Payment, status: str) -> None:
+    """Move ``payment`` to ``status`` and forget its intent.
+
+    Raises:
+        StaleVersion: the row is not at the version that was decided on.
+    """
+    if not await db.execute(START_AGAIN, (status, payment.id, payment.version)):
         raise StaleVersion
 
 

@@ -36,6 +36,10 @@ VISIBLE = f"""
 INSERT = """
     insert into bounty_requests (id, bounty_id, hunter_id, message, proposed_completion_at)
     values (%s, %s, %s, %s, %s)
+    on conflict (bounty_id, hunter_id) do update set status = 'pending', decided_at = null,
+        message = excluded.message, proposed_completion_at = excluded.proposed_completion_at,
+        updated_at = now()
+    where bounty_requests.status in ('rejected', 'withdrawn')
 """
 
 DECIDE = """
@@ -105,7 +109,7 @@ async def insert(
     message: str | None,
     proposed_completion_at: datetime | None,
 ) -> None:
-    """Insert a pending application."""
+    """Insert a pending application, or let one that was withdrawn or rejected wait again."""
     await db.execute(INSERT, (request_id, bounty_id, hunter_id, message, proposed_completion_at))
 
 
