@@ -51,7 +51,8 @@ def _parser() -> argparse.ArgumentParser:
     tree.add_argument(
         "--token",
         default=os.environ.get("BOUNTYEXPO_ADMIN_TOKEN"),
-        help="an administrator's access token (default: $BOUNTYEXPO_ADMIN_TOKEN)",
+        help="an administrator's access token (default: $BOUNTYEXPO_ADMIN_TOKEN, "
+        "else one for the stand-in of this data folder)",
     )
     tree.set_defaults(command=_tree)
     return parser
@@ -92,7 +93,8 @@ def _demo(options: argparse.Namespace) -> int:
 
 
 def _tree(options: argparse.Namespace) -> int:
-    headers = {"Authorization": f"Bearer {options.token}"} if options.token else {}
+    token = options.token or _operator_token()
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
     try:
         reply = httpx.get(f"{options.url}/debug/tree", headers=headers, timeout=10.0)
     except httpx.HTTPError as error:
@@ -103,6 +105,17 @@ def _tree(options: argparse.Namespace) -> int:
         return EXIT_FAILED
     print("\n".join(_lines(reply.json())))
     return 0
+
+
+def _operator_token() -> str | None:
+    """Return a token for the server of this data folder, when it runs on the auth stand-in."""
+    from bountyexpo.runtime.clock import SystemClock  # noqa: PLC0415
+    from bountyexpo.sandbox.stand_ins import operator_token  # noqa: PLC0415
+
+    try:
+        return operator_token(Settings.load(os.environ), SystemClock().now())
+    except SettingsError:
+        return None
 
 
 def _lines(node: dict[str, Any], indent: str = "") -> list[str]:

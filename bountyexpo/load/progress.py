@@ -10,11 +10,15 @@ from urllib.parse import urlsplit
 import httpx
 import trio
 
+from bountyexpo.load.rest import Rest, ServerAway
 from bountyexpo.load.story import STEPS
 from bountyexpo.load.telling import State, StoryFailed, telling
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+
+# A server that was started in the same breath may need this long to listen.
+START_PATIENCE_S = 5.0
 
 GREEN, RED, BOLD, PLAIN = "\x1b[32m", "\x1b[31m", "\x1b[1m", "\x1b[0m"
 
@@ -74,6 +78,9 @@ async def demo(url: str, codec: str = "json", *, report: Report | None = None) -
     if urlsplit(url).scheme not in ("http", "https"):
         report.say(f"{url} is no address: give one like http://127.0.0.1:3001", style=RED)
         return 2
+    if not await _answers(url):
+        report.say(f"No server answers at {url}. Start one with: make serve", style=RED)
+        return 1
     report.say(f"The story of one bounty, against {url} over {codec}", style=BOLD)
     started = trio.current_time()
     try:
@@ -84,3 +91,14 @@ async def demo(url: str, codec: str = "json", *, report: Report | None = None) -
     took_s = trio.current_time() - started
     report.say(f"\nEverything is as it should be, in {took_s:.1f} s.", style=GREEN)
     return 0
+
+
+async def _answers(url: str) -> bool:
+    """Tell whether a server is there, or comes up in a moment."""
+    rest = Rest(url, patience_s=START_PATIENCE_S)
+    try:
+        return (await rest.get("/health")).status == httpx.codes.OK
+    except (ServerAway, httpx.InvalidURL):
+        return False
+    finally:
+        await rest.aclose()

@@ -14,14 +14,19 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from bountyexpo.sandbox.auth_tokens import TokenSigner
 from bountyexpo.sandbox.server import SandboxSettings
 
 if TYPE_CHECKING:
+    from datetime import datetime
     from pathlib import Path
 
     from bountyexpo.settings import Settings
 
 SECRETS_FILE = "sandbox.json"
+
+# The administrator of a machine that runs on stand-ins.
+OPERATOR_ID = "00000000-0000-4000-8000-00000000ad01"
 
 
 class Secrets(msgspec.Struct, frozen=True):
@@ -88,6 +93,24 @@ def providers(settings: Settings) -> Providers:
             stripe_api_base=f"{address}/stripe",
         )
     return replace(found, sandbox=sandbox)
+
+
+def operator_token(settings: Settings, now: datetime) -> str | None:
+    """Return an administrator's token for the stand-in that keeps its secrets in the data folder.
+
+    Whoever can read that folder can read the database beside it, so this gives nothing away.
+    """
+    if not (settings.data_dir / SECRETS_FILE).exists():
+        return None
+    secret = settings.supabase_jwt_secret or _secrets(settings.data_dir).jwt_secret
+    operator = {
+        "id": OPERATOR_ID,
+        "email": "",
+        "app_metadata": {"role": "admin"},
+        "user_metadata": {"username": "operator"},
+    }
+    token, _ = TokenSigner(secret, "operator").sign(operator, session_id=OPERATOR_ID, now=now)
+    return token
 
 
 def _real(settings: Settings) -> Providers:

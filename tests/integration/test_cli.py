@@ -1,0 +1,82 @@
+"""The command line as an operator uses it, against a real server in its own process."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+import trio
+
+from tests.server_process import ServerProcess, free_port, running
+
+if TYPE_CHECKING:
+    import subprocess
+    from collections.abc import Iterator
+
+RUN_S = 30.0
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    made = Path(tempfile.mkdtemp(prefix="bountyexpo-cli-"))
+    yield made
+    shutil.rmtree(made, ignore_errors=True)
+
+
+async def bountyexpo(*arguments: str, **environ: str) -> subprocess.CompletedProcess[bytes]:
+    with trio.fail_after(RUN_S):
+        return await trio.run_process(
+            [sys.executable, "-m", "bountyexpo", *arguments],
+            env={"PATH": os.environ["PATH"]} | environ,
+            capture_stdout=True,
+            capture_stderr=True,
+            check=False,
+        )
+
+
+async def test_a_bad_setting_is_named_with_its_fix_and_stops_the_start() -> None:
+    run = await bountyexpo("serve", PORT="many", STRIPE_SECRET_KEY="pk_test_public")
+
+    assert run.returncode == 2
+    told = run.stderr.decode()
+    assert "PORT is 'many'" in told
+    assert "Use 0 to 65535" in told
+    assert "STRIPE_SECRET_KEY does not begin with sk_" in told
+    assert "pk_test_public" not in told
+
+
+async def test_production_refuses_every_stand_in() -> None:
+    run = await bountyexpo("serve", BOUNTYEXPO_ENV="production")
+
+    assert run.returncode == 2
+    told = run.stderr.decode()
+    assert all(name in told for name in ("DATABASE_URL", "SUPABASE_URL", "STRIPE_SECRET_KEY"))
+
+
+@pytest.mark.parametrize("command", ["tree", "demo"])
+async def test_without_a_server_a_command_says_so_and_fails(command: str, folder: Path) -> None:
+    url = f"http://127.0.0.1:{free_port()}"
+
+    run = await bountyexpo(command, "--url", url, BOUNTYEXPO_DATA=str(folder))
+
+    assert run.returncode == 1
+    assert url in (run.stdout + run.stderr).decode()
+
+
+async def test_the_tree_is_shown_to_the_operator_only(folder: Path) -> None:
+    server = ServerProcess(folder)
+    async with running(server):
+        known = await bountyexpo("tree", "--url", server.url, BOUNTYEXPO_DATA=str(folder))
+        stranger = await bountyexpo("tree", "--url", server.url, BOUNTYEXPO_DATA=f"{folder}/none")
+
+    assert known.returncode == 0
+    lines = known.stdout.decode().splitlines()
+    assert lines[0] == "root (supervisor rest_for_one) running"
+    assert "    bounty (pool) running" in lines
+    assert stranger.returncode == 1
+    assert "sign in" in stranger.stderr.decode()
