@@ -246,7 +246,7 @@ def _build(
 ) -> Operation:
     request, reply = _types(name, handler)
     fields = {f.encode_name: f for f in msgspec.structs.fields(request)} if request else {}
-    summary, _, description = (inspect.getdoc(handler) or "").partition("\n")
+    summary, _, description = _text(handler).partition("\n")
     aliases: Iterable[str] = options.pop("aliases", ())
     built = Operation(
         name=name,
@@ -266,6 +266,11 @@ def _build(
     )
     _check(built)
     return built
+
+
+def _text(handler: Any) -> str:
+    """Return the docstring with code marked as Markdown does, for the reference pages."""
+    return (inspect.getdoc(handler) or "").replace("``", "`")
 
 
 def _check(built: Operation) -> None:
