@@ -5,7 +5,7 @@
     ├─ [sandbox]                   stand-ins of the auth server and of Stripe
     ├─ actors (one_for_one)        user · conversation · bounty · payment
     ├─ jobs (one_for_one)          outbox · webhooks · books · prune
-    └─ edge (rest_for_one)         hub · sessions · poller · http · acceptor
+    └─ edge (rest_for_one)         hub · sessions · poller · http · direct · acceptor
 
 Parts in brackets exist only where nothing real is configured in their place.
 """
@@ -25,6 +25,7 @@ from bountyexpo.domain.ids import new_id
 from bountyexpo.domain.policy import Policy
 from bountyexpo.errors import Unavailable
 from bountyexpo.http.app import create_app
+from bountyexpo.http.router import Router
 from bountyexpo.integrations.stripe import StripePayments
 from bountyexpo.integrations.supabase import SupabaseAuth
 from bountyexpo.integrations.tokens import TokenVerifier
@@ -45,6 +46,7 @@ from bountyexpo.sandbox.server import SandboxServer
 from bountyexpo.sandbox.stand_ins import providers
 from bountyexpo.supervisors import ChildSpec, Job, Strategy, Supervisor
 from bountyexpo.ws.acceptor import Acceptor, AcceptorSettings
+from bountyexpo.ws.direct_door import DirectDoor
 from bountyexpo.ws.gateway import SessionGateway
 from bountyexpo.ws.hub import Hub
 from bountyexpo.ws.limits import SessionLimits
@@ -142,6 +144,7 @@ class App:
         )
         self._poller = create_poller()
         self._quart = QuartDoor(create_app(self.services))
+        self._direct = DirectDoor(Router(self.services).find, self._quart, self.clock.now)
         self.acceptor = self._acceptor()
         self.root = self._tree()
 
@@ -200,8 +203,10 @@ class App:
             admit=self._admit,
             origins=settings.allowed_origins,
         )
+        plain = (self._direct,) if settings.http_direct else ()
         return Acceptor(
-            (sockets, self._quart), AcceptorSettings(host=settings.host, port=settings.port)
+            (sockets, *plain, self._quart),
+            AcceptorSettings(host=settings.host, port=settings.port),
         )
 
     def _publish_feed(self, bounty_id: str, fields: dict[str, Any]) -> None:
@@ -266,6 +271,7 @@ class App:
             ChildSpec(id="sessions", start=self.gateway.run),
             ChildSpec(id="poller", start=self._poller.run),
             ChildSpec(id="http", start=self._quart.run),
+            ChildSpec(id="direct", start=self._direct.run),
             ChildSpec(id="acceptor", start=self.acceptor.run),
         ]
         return self._branch("edge", children, strategy=Strategy.REST_FOR_ONE)

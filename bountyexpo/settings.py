@@ -89,6 +89,7 @@ class Settings:
     allowed_origins: tuple[str, ...] = DEVELOPMENT_ORIGINS
     trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = ()
     metrics_token: str | None = field(default=None, repr=False)
+    http_direct: bool = True
     rate_limits: bool = True
     rate_limit_multiplier: float = 1.0
     shutdown_grace_s: float = 25.0
@@ -260,6 +261,7 @@ def _read(reader: _Reader) -> Settings:
             "TRUSTED_PROXIES", (), _network, "Use a comma list such as 10.0.0.0/8,192.0.2.7."
         ),
         metrics_token=reader.text("METRICS_TOKEN"),
+        http_direct=reader.choice("HTTP_DIRECT", default=True, choices=SWITCH),
         rate_limits=reader.choice("RATE_LIMITS", default=True, choices=SWITCH),
         rate_limit_multiplier=reader.decimal(
             "RATE_LIMIT_MULTIPLIER", DEVELOPMENT_MULTIPLIER if local else 1, 0.01, 1_000_000

@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING
 
 import trio
 
-from bountyexpo.errors import NotFound, TooLarge, Unavailable
+from bountyexpo.errors import NotFound, Unavailable
 from bountyexpo.observability import logs
 from bountyexpo.ws.door import Arrival, answer, choose_door
 from bountyexpo.ws.handshake import refusal
-from bountyexpo.ws.request_head import HEAD_END, parse_head
+from bountyexpo.ws.request_head import HEAD_END, HeadTooLarge, parse_head
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,13 +47,6 @@ LISTENER_BROKEN = frozenset({errno.EBADF, errno.EINVAL, errno.ENOTSOCK, errno.EO
 
 # Unsent bytes the kernel keeps per socket: beyond it frames wait where they can still be dropped.
 KERNEL_UNSENT_MAX = 128 * 1024
-
-
-class HeadTooLarge(TooLarge):
-    """The head of the request is larger than the limit."""
-
-    code = "REQUEST_HEADER_FIELDS_TOO_LARGE"
-    status = 431
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from bountyexpo.errors import TooLarge
+
 # Where a head ends.
 HEAD_END = b"\r\n\r\n"
+
+
+class HeadTooLarge(TooLarge):
+    """The head of the request is larger than the limit."""
+
+    code = "REQUEST_HEADER_FIELDS_TOO_LARGE"
+    status = 431
 
 
 @dataclass(slots=True)

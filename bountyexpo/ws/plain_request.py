@@ -1,0 +1,130 @@
+"""Strict reading of a plain HTTP/1.1 request head, by ``httptools`` (the parser of Node).
+
+Three things can come of a head: a request that is understood completely; ``Unusual``, which is
+another door's business (RFC 9112 has many corners that no client of ours needs); or ``Malformed``,
+which could mean one request to us and another one to a proxy in front of us, and is refused.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import httptools
+
+from bountyexpo.errors import InvalidRequest
+from bountyexpo.ws.request_head import HeadTooLarge
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+VERSION = b" HTTP/1.1"
+
+# Fields of one head; browsers send about 20.
+HEADERS_MAX = 100
+
+# With one of these a request is more than a head and a counted body (RFC 9110 §7.8, §10.1.1).
+UNUSUAL_HEADERS = ("transfer-encoding", "expect", "upgrade")
+
+
+class Malformed(InvalidRequest):
+    """The request is not valid HTTP."""
+
+    code = "MALFORMED_REQUEST"
+
+
+class Unusual(Exception):
+    """A request that may well be good, but is not for this parser."""
+
+
+class PlainRequest:
+    """One request; header names are in lower case, of a repeated one the last counts."""
+
+    __slots__ = ("body", "body_bytes", "headers", "keep_alive", "method", "path", "peer", "query")
+
+    def __init__(self, method: str, path: str, query: str, headers: Mapping[str, str]) -> None:
+        self.method = method
+        self.path = path
+        self.query = query
+        self.headers = headers
+        self.keep_alive = True
+        self.body_bytes = int(headers.get("content-length", "0"))
+        self.body = b""
+        self.peer = ""
+
+
+class HeadParser:
+    """Reads one head after the other; a parser of one connection."""
+
+    __slots__ = ("_fields", "_parser", "_target")
+
+    def __init__(self) -> None:
+        self._fields: list[tuple[bytes, bytes]] = []
+        self._target = b""
+        self._parser: httptools.HttpRequestParser | None = None
+
+    def parse(self, head: bytes) -> PlainRequest:
+        """Read a head, its closing empty line included.
+
+        Raises:
+            Malformed, HeadTooLarge: It is to be refused.
+            Unusual: Another door may understand it.
+        """
+        _check_line(head.partition(b"\r\n")[0])
+        self._fields = []
+        parser = self._parser or httptools.HttpRequestParser(self)
+        # After a body, or anything that went wrong, the next head needs a fresh one.
+        self._parser = None
+        try:
+            parser.feed_data(head)
+        except (httptools.HttpParserUpgrade, httptools.HttpParserInvalidMethodError):
+            raise Unusual from None
+        except httptools.HttpParserError:
+            raise Malformed from None
+        request = self._request(parser)
+        if not request.body_bytes:
+            self._parser = parser
+        return request
+
+    def on_url(self, target: bytes) -> None:
+        """Note the target; called by the library."""
+        self._target = target
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Note a field; called by the library."""
+        self._fields.append((name, value))
+
+    def close(self) -> None:
+        """Let go of the library's parser, which holds this one."""
+        self._parser = None
+
+    def _request(self, parser: httptools.HttpRequestParser) -> PlainRequest:
+        fields = self._fields
+        if len(fields) > HEADERS_MAX:
+            raise HeadTooLarge
+        headers = {
+            name.lower().decode("latin-1"): value.strip().decode("latin-1")
+            for name, value in fields
+        }
+        # RFC 9112 §3.2: exactly one, or two readers may disagree on whose request it is.
+        if "host" not in headers or (
+            len(headers) != len(fields) and sum(name.lower() == b"host" for name, _ in fields) > 1
+        ):
+            raise Malformed
+        if any(name in headers for name in UNUSUAL_HEADERS):
+            raise Unusual
+        path, _, query = self._target.decode("latin-1").partition("?")
+        if not path.startswith("/") or "%" in path or "#" in path or "#" in query:
+            raise Unusual
+        request = PlainRequest(parser.get_method().decode("latin-1"), path, query, headers)
+        request.keep_alive = parser.should_keep_alive()
+        return request
+
+
+def _check_line(line: bytes) -> None:
+    """Look at the request line: what the library is lenient about must not pass."""
+    if b"\n" in line or b"\r" in line or b"\x00" in line:
+        raise Malformed
+    if not line.endswith(VERSION):
+        raise Unusual
+    if line.count(b" ") != 2:
+        raise Malformed
