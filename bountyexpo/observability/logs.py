@@ -10,10 +10,11 @@ from __future__ import annotations
 import logging
 import re
 import sys
+from contextvars import Context, ContextVar
 from typing import TYPE_CHECKING, Any
 
 import structlog
-from structlog.contextvars import bound_contextvars, merge_contextvars
+from structlog.contextvars import bound_contextvars, get_contextvars, merge_contextvars
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, MutableMapping
@@ -41,6 +42,9 @@ SECRET_TEXT = re.compile(
     r"|(?<=password=)[^&\s\"']+)"
 )
 
+# The context of whoever asked for the present work, when that is another task.
+_ORIGIN: ContextVar[Context | None] = ContextVar("bountyexpo_origin", default=None)
+
 # Deeper structures are cut: a log line is not the place for them, and recursion must end.
 DEPTH_MAX = 6
 
@@ -56,6 +60,7 @@ def configure(level: str = "INFO", *, json: bool = True) -> None:
     structlog.configure(
         processors=[
             merge_contextvars,
+            name_request,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.StackInfoRenderer(),
@@ -77,6 +82,23 @@ def get_logger(name: str) -> Any:
 def bind(**names: Any) -> AbstractContextManager[None]:
     """Name the present work (``request_id=…``, ``actor=…``) in all lines written inside."""
     return bound_contextvars(**names)
+
+
+def work_for(origin: Context | None) -> None:
+    """Say for whom this task works from now on; costs nothing until a line is written."""
+    _ORIGIN.set(origin)
+
+
+def name_request(
+    _logger: Any, _method: str, event: MutableMapping[str, Any]
+) -> MutableMapping[str, Any]:
+    """Add the ``request_id`` of whoever asked for the present work; a structlog processor."""
+    origin = _ORIGIN.get()
+    if origin is not None and "request_id" not in event:
+        request_id = origin.run(get_contextvars).get("request_id")
+        if request_id is not None:
+            event["request_id"] = request_id
+    return event
 
 
 def redact(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> Mapping[str, Any]:

@@ -17,6 +17,7 @@ from bountyexpo.runtime._message import DEFERRED
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+    from contextvars import Context
 
     from bountyexpo.runtime._message import Message
     from bountyexpo.runtime._wheel import TimerWheel
@@ -49,6 +50,11 @@ class Ask:
         self._wheel.add(self, timeout_s)
         # Handed over, not awaited: one frame less to resume at every answer.
         return trio.lowlevel.wait_task_rescheduled(self._leave)  # noqa: ASYNC105
+
+    @property
+    def origin(self) -> Context | None:
+        """The context variables of the asker, for the log lines of whoever answers."""
+        return self._task.context if self._task is not None else None
 
     def answer(self, value: object) -> bool:
         """Give the asker ``value``; False when nobody waits any more."""

@@ -23,7 +23,7 @@ import trio
 from structlog.contextvars import bind_contextvars
 
 from bountyexpo.errors import BountyExpoError, InternalError, StaleVersion, Unavailable
-from bountyexpo.observability.logs import get_logger
+from bountyexpo.observability.logs import get_logger, work_for
 from bountyexpo.runtime import Actor, Ask, Mailbox, Reply
 from bountyexpo.supervisors._node import Node, describe
 from bountyexpo.supervisors._restart_window import add_restart
@@ -203,7 +203,9 @@ class Cell:
                 if type(item) is not Ask:
                     await handle(item)
                 elif item.is_waiting:
+                    work_for(item.origin)
                     item.settle(await handle(item.message))
+                    work_for(None)
                 handled += 1
                 if not handled % MESSAGES_PER_TURN:
                     await trio.lowlevel.checkpoint()

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
+import structlog
 import trio
 from bountyexpo.errors import (
     DatabaseUnavailable,
@@ -11,6 +14,7 @@ from bountyexpo.errors import (
     StaleVersion,
     Unavailable,
 )
+from bountyexpo.observability import logs
 from trio.testing import wait_all_tasks_blocked
 
 from tests.unit.supervisors.pool_actors import Add, Block, Crash, Later, Raise, World
@@ -27,6 +31,20 @@ async def test_crash_is_an_internal_error_with_its_cause() -> None:
         with pytest.raises(InternalError) as caught:
             await pool.ref("a").ask(Crash())
         assert isinstance(caught.value.__cause__, ZeroDivisionError)
+
+
+async def test_the_line_of_a_crash_names_the_actor_and_the_request(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    logs.configure("INFO")
+    async with World().running() as pool:
+        with logs.bind(request_id="req_7"), pytest.raises(InternalError):
+            await pool.ref("a").ask(Crash())
+    structlog.reset_defaults()
+
+    [line] = [json.loads(text) for text in capsys.readouterr().err.splitlines()]
+    assert line["actor"].endswith(":a")
+    assert line["request_id"] == "req_7"
 
 
 async def test_crash_drops_the_state_and_keeps_the_mail(autojump_clock) -> None:
