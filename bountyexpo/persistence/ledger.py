@@ -1,50 +1,71 @@
-"""The ledger in storage: transfers are posted once by business key, entries are final.
+"""The ledger in storage: transfers are written once by business key, and nothing is changed.
 
-Accounts are made on first use and locked in id order, so that two postings cannot deadlock. The
-database has the last word: a balance against its sign rule and a transfer that does not sum to
-zero are both refused there (contract data-model B.4).
+A transfer is decided by ``domain.ledger_book.moved`` on locked balances. The database has the last
+word all the same: a balance against its sign rule, a transfer that does not sum to zero, a second
+end of a reservation are refused there, too (contract data-model B.4).
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import msgspec
-from psycopg.errors import CheckViolation
 
+from bountyexpo.domain.holds import Hold, HoldKind, HoldStatus
 from bountyexpo.domain.ids import new_id
-from bountyexpo.domain.ledger import RULES, Account, AccountKind, Owner, Transfer
-from bountyexpo.domain.money import CURRENCY, dollars
-from bountyexpo.errors import InsufficientBalance
+from bountyexpo.domain.ledger_accounts import Account, AccountKind
+from bountyexpo.domain.ledger_book import (
+    check_ending,
+    check_hold,
+    check_repetition,
+    check_reversal,
+    moved,
+    recoveries,
+    touched,
+)
+from bountyexpo.domain.ledger_transfers import Kind, Phase, Posting, Transfer
+from bountyexpo.domain.money import CURRENCY
+from bountyexpo.errors import Conflict
+from bountyexpo.persistence import ledger_accounts
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from bountyexpo.persistence.queries import Queries
     from bountyexpo.persistence.unit_of_work import Transaction
 
+# Also a transfer that would end or take back what another one has is left out.
 RECORD_TRANSFER = """
-    insert into ledger_transfers (id, kind, business_key, reference_type, reference_id, actor_id)
-    values (%s, %s, %s, %s, %s, %s) on conflict (business_key) do nothing
-"""
-
-OPEN_ACCOUNTS = """
-    insert into ledger_accounts (kind, sign_rule, user_id, bounty_id)
-    select * from unnest(%(kinds)s::text[], %(signs)s::text[], %(users)s::uuid[],
-                         %(bounties)s::uuid[])
-    order by 1, 3, 4
+    insert into ledger_transfers (
+        id, kind, currency, business_key, reference_type, reference_id, amount_cents,
+        request_hash, phase, expires_at, actor_id, reason, pending_transfer_id,
+        reverses_transfer_id)
+    values (
+        %(id)s, %(kind)s, %(currency)s, %(business_key)s, %(reference_type)s, %(reference_id)s,
+        %(amount_cents)s, %(request_hash)s, %(phase)s, %(expires_at)s, %(actor_id)s, %(reason)s,
+        (select id from ledger_transfers where business_key = %(pending_key)s),
+        (select id from ledger_transfers where business_key = %(reverses_key)s))
     on conflict do nothing
 """
 
-LOCK_ACCOUNTS = """
-    select a.id, a.balance_cents, a.kind, coalesce(a.user_id, a.bounty_id) as owner_id
-    from ledger_accounts a
-    join unnest(%(kinds)s::text[], %(users)s::uuid[], %(bounties)s::uuid[])
-        as wanted (kind, user_id, bounty_id)
-      on a.kind = wanted.kind
-     and a.user_id is not distinct from wanted.user_id
-     and a.bounty_id is not distinct from wanted.bounty_id
-    order by a.id for update of a
+REQUEST_HASH = "select request_hash from ledger_transfers where business_key = %s"
+
+TRANSFER = """
+    select t.id, t.kind, t.currency, t.business_key, t.reference_type, t.reference_id,
+           t.amount_cents, t.phase, t.expires_at, p.business_key as pending_key,
+           r.business_key as reverses_key
+    from ledger_transfers t
+    left join ledger_transfers p on p.id = t.pending_transfer_id
+    left join ledger_transfers r on r.id = t.reverses_transfer_id
+    where t.business_key = %s
+"""
+
+LINES = """
+    select a.kind, l.amount_cents,
+           coalesce(a.user_id::text, a.bounty_id::text, a.payout_id::text, a.stripe_account_id)
+               as owner_id
+    from (select account_id, amount_cents from ledger_entries where transfer_id = %(id)s
+          union all
+          select account_id, amount_cents from ledger_pending_entries where transfer_id = %(id)s) l
+    join ledger_accounts a on a.id = l.account_id order by a.id
 """
 
 POST_ENTRIES = """
@@ -61,6 +82,27 @@ POST_ENTRIES = """
     insert into ledger_entries
         (transfer_id, account_id, amount_cents, account_seq, balance_after_cents)
     select %(transfer)s, id, amount_cents, last_entry_seq, balance_cents from bumped
+"""
+
+KEEP_PENDING_ENTRIES = """
+    insert into ledger_pending_entries (transfer_id, account_id, amount_cents)
+    select %(transfer)s, * from unnest(%(accounts)s::bigint[], %(amounts)s::bigint[])
+"""
+
+HOLD = """
+    select kind, reference_id, user_id, wanted_cents, amount_cents, status, expires_at
+    from ledger_holds where kind = %s and reference_id = %s
+"""
+
+PLACE_HOLD = """
+    insert into ledger_holds (kind, reference_id, user_id, wanted_cents, amount_cents, expires_at,
+                              transfer_id)
+    values (%s, %s, %s, %s, %s, %s, %s)
+"""
+
+END_HOLD = """
+    update ledger_holds set status = %s, release_transfer_id = %s, version = version + 1
+    where kind = %s and reference_id = %s
 """
 
 WALLET = """
@@ -93,43 +135,56 @@ class Wallet(msgspec.Struct, frozen=True, kw_only=True):
         }
 
 
-async def post(tx: Transaction, transfer: Transfer, *, actor_id: str | None = None) -> bool:
-    """Post ``transfer`` and tell each user whose money moved; return False if it was there.
+async def post(
+    tx: Transaction,
+    transfer: Transfer,
+    *,
+    actor_id: str | None = None,
+    reason: str | None = None,
+) -> bool:
+    """Write ``transfer`` and what it brings about; return False if it was there.
+
+    Each user whose money moved is told.
 
     Raises:
-        InsufficientBalance: an account would break its sign rule.
+        IdempotencyConflict: another event has this business key.
+        InsufficientBalance: the user has not that much; for another account a ``Conflict``.
+        NotAllowed: the account is frozen.
+        NotFound: what it ends or takes back is not there (yet).
+        Conflict: that has ended or was taken back before.
     """
-    transfer_id = new_id()
-    recorded = await tx.execute(
-        RECORD_TRANSFER,
-        (
-            transfer_id,
-            transfer.kind,
-            transfer.business_key,
-            transfer.reference_type,
-            transfer.reference_id,
-            actor_id,
-        ),
-    )
-    if not recorded:
-        return False
-    accounts = await _lock(tx, [posting.account for posting in transfer.postings])
-    _check_covered(transfer, accounts)
-    try:
-        await tx.execute(
-            POST_ENTRIES,
-            {
-                "transfer": transfer_id,
-                "accounts": [accounts[posting.account].id for posting in transfer.postings],
-                "amounts": [posting.amount_cents for posting in transfer.postings],
-            },
-        )
-    except CheckViolation as error:
-        raise InsufficientBalance from error
-    for user_id in sorted(_users(transfer)):
+    written = await _write(tx, transfer, actor_id, reason)
+    people = {user_id for new in written for user_id in new.users}
+    for user_id in sorted(people):
         balance = (await wallet(tx, user_id)).event()
         await tx.event(f"user:{user_id}", "wallet.balance", balance, users=(user_id,))
-    return True
+    return bool(written)
+
+
+async def find(db: Queries, business_key: str) -> Transfer | None:
+    """Return the transfer with this key as it was written."""
+    row = await db.fetch_one(TRANSFER, (business_key,))
+    if row is None:
+        return None
+    lines = await db.fetch(LINES, {"id": row.pop("id")})
+    row["amount_cents"] = row["amount_cents"] or _turnover(lines)
+    row["kind"], row["phase"] = Kind(row["kind"]), Phase(row["phase"])
+    return Transfer(
+        **row,
+        postings=tuple(
+            Posting(Account(AccountKind(line["kind"]), line["owner_id"]), line["amount_cents"])
+            for line in lines
+        ),
+    )
+
+
+async def hold(db: Queries, kind: HoldKind, reference_id: str) -> Hold | None:
+    """Return the hold that was placed for this reason."""
+    row = await db.fetch_one(HOLD, (kind.value, reference_id))
+    if row is None:
+        return None
+    row["kind"], row["status"] = HoldKind(row["kind"]), HoldStatus(row["status"])
+    return Hold(**row)
 
 
 async def wallet(db: Queries, user_id: str) -> Wallet:
@@ -146,51 +201,91 @@ async def imbalance_cents(db: Queries) -> int:
     return int(row["cents"])
 
 
-class _Locked(NamedTuple):
-    """An account that nobody else changes for the rest of the transaction."""
-
-    id: int
-    balance_cents: int
-
-
-def _check_covered(transfer: Transfer, accounts: Mapping[Account, _Locked]) -> None:
-    """Refuse what a user cannot pay with the figures that the app shows, in dollars."""
-    for posting in transfer.postings:
-        cents = accounts[posting.account].balance_cents
-        is_wallet = posting.account.kind is AccountKind.USER_AVAILABLE
-        if is_wallet and cents + posting.amount_cents < 0:
-            raise InsufficientBalance(
-                required=dollars(-posting.amount_cents), available=dollars(cents)
-            )
-
-
-async def _lock(tx: Transaction, accounts: list[Account]) -> dict[Account, _Locked]:
-    assert len(set(accounts)) == len(accounts)
-    owners = [RULES[account.kind].owner for account in accounts]
-    wanted = {
-        "kinds": [account.kind.value for account in accounts],
-        "signs": [RULES[account.kind].sign.value for account in accounts],
-        "users": _owner_column(accounts, owners, Owner.USER),
-        "bounties": _owner_column(accounts, owners, Owner.BOUNTY),
+async def _write(
+    tx: Transaction, transfer: Transfer, actor_id: str | None, reason: str | None
+) -> list[Transfer]:
+    transfer_id = new_id()
+    if not await _record(tx, transfer_id, transfer, actor_id, reason):
+        return []
+    intention = await _intention(tx, transfer)
+    opened = {line.account for line in (intention or transfer).postings} | {
+        line.account for line in transfer.postings
     }
-    await tx.execute(OPEN_ACCOUNTS, wanted)
-    rows = await tx.fetch(LOCK_ACCOUNTS, wanted)
-    return {
-        Account(AccountKind(row["kind"]), row["owner_id"]): _Locked(row["id"], row["balance_cents"])
-        for row in rows
-    }
+    locked = await ledger_accounts.lock(tx, opened, touched(transfer))
+    after = moved(transfer, locked.balances, intention)
+    await ledger_accounts.reserve(tx, locked, after)
+    if transfer.postings:
+        is_pending = transfer.phase is Phase.PENDING
+        await tx.execute(
+            KEEP_PENDING_ENTRIES if is_pending else POST_ENTRIES,
+            {
+                "transfer": transfer_id,
+                "accounts": [locked.ids[line.account] for line in transfer.postings],
+                "amounts": [line.amount_cents for line in transfer.postings],
+            },
+        )
+    if transfer.hold is not None:
+        await _keep_hold(tx, transfer_id, transfer.hold)
+    written = [transfer]
+    for debt_paid in recoveries(transfer, after):
+        written += await _write(tx, debt_paid, None, None)
+    return written
 
 
-def _owner_column(accounts: list[Account], owners: list[Owner], owner: Owner) -> list[str | None]:
-    return [
-        account.owner_id if kind is owner else None
-        for account, kind in zip(accounts, owners, strict=True)
-    ]
+async def _record(
+    tx: Transaction,
+    transfer_id: str,
+    transfer: Transfer,
+    actor_id: str | None,
+    reason: str | None,
+) -> bool:
+    """Take the business key; return False if the same event has it."""
+    if transfer.reverses_key is not None:
+        check_reversal(transfer, await find(tx, transfer.reverses_key))
+    recorded = await tx.execute(
+        RECORD_TRANSFER,
+        {
+            "id": transfer_id,
+            "kind": transfer.kind.value,
+            "currency": transfer.currency,
+            "business_key": transfer.business_key,
+            "reference_type": transfer.reference_type,
+            "reference_id": transfer.reference_id,
+            "amount_cents": transfer.amount_cents,
+            "request_hash": transfer.fingerprint,
+            "phase": transfer.phase.value,
+            "expires_at": transfer.expires_at,
+            "actor_id": actor_id,
+            "reason": reason,
+            "pending_key": transfer.pending_key,
+            "reverses_key": transfer.reverses_key,
+        },
+    )
+    if recorded:
+        return True
+    known = await tx.fetch_one(REQUEST_HASH, (transfer.business_key,))
+    if known is None:
+        raise Conflict("This has ended or was taken back before.", code="already_ended")
+    if known["request_hash"] is not None:
+        check_repetition(known["request_hash"], transfer)
+    return False
 
 
-def _users(transfer: Transfer) -> set[str]:
-    return {
-        posting.account.owner_id
-        for posting in transfer.postings
-        if RULES[posting.account.kind].owner is Owner.USER and posting.account.owner_id
-    }
+async def _intention(tx: Transaction, transfer: Transfer) -> Transfer | None:
+    if transfer.pending_key is None:
+        return None
+    return check_ending(transfer, await find(tx, transfer.pending_key))
+
+
+async def _keep_hold(tx: Transaction, transfer_id: str, new: Hold) -> None:
+    check_hold(await hold(tx, new.kind, new.reference_id), new)
+    if new.status is HoldStatus.ACTIVE:
+        placed = (new.kind.value, new.reference_id, new.user_id, new.wanted_cents, new.amount_cents)
+        await tx.execute(PLACE_HOLD, (*placed, new.expires_at, transfer_id))
+    else:
+        ended = (new.status.value, transfer_id, new.kind.value, new.reference_id)
+        await tx.execute(END_HOLD, ended)
+
+
+def _turnover(lines: list[dict[str, Any]]) -> int:
+    return sum(line["amount_cents"] for line in lines if line["amount_cents"] > 0)
