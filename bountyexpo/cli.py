@@ -1,4 +1,4 @@
-"""The command ``bountyexpo``: serve, play the demo against a server, look at its tree."""
+"""The command ``bountyexpo``: serve, demo, load, tree."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import httpx
 import trio
 
 from bountyexpo import __version__
+from bountyexpo.load import options as load_options
 from bountyexpo.load.progress import demo
 from bountyexpo.observability import logs
 from bountyexpo.settings import Settings, SettingsError
@@ -46,6 +47,9 @@ def _parser() -> argparse.ArgumentParser:
     play.add_argument("--url", default=DEFAULT_URL, help="the server (default: %(default)s)")
     play.add_argument("--codec", choices=("json", "msgpack"), default="json", help="on the socket")
     play.set_defaults(command=_demo)
+    load = commands.add_parser("load", help="put a measured and checked load on a running server")
+    load_options.add_arguments(load, DEFAULT_URL)
+    load.set_defaults(command=_load)
     tree = commands.add_parser("tree", help="show the supervisor tree of a running server")
     tree.add_argument("--url", default=DEFAULT_URL, help="the server (default: %(default)s)")
     tree.add_argument(
@@ -90,6 +94,17 @@ def _serve(_options: argparse.Namespace) -> int:
 def _demo(options: argparse.Namespace) -> int:
     code: int = trio.run(demo, options.url, options.codec)
     return code
+
+
+def _load(options: argparse.Namespace) -> int:
+    # Only this command needs the machinery of a load run.
+    from bountyexpo.load.run import load  # noqa: PLC0415
+
+    try:
+        return load(load_options.options_of(options))
+    except ValueError as error:
+        print(f"This is no address or network: {error}", file=sys.stderr)
+        return EXIT_BAD_SETTINGS
 
 
 def _tree(options: argparse.Namespace) -> int:
