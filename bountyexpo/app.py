@@ -16,8 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
-from bountyexpo.actors.payment import RESUME
-from bountyexpo.actors.payment_messages import ResumePayment
+from bountyexpo import jobs
 from bountyexpo.actors.ports import Ports
 from bountyexpo.actors.provider_events import ProviderEvents
 from bountyexpo.actors.system import Actors
@@ -29,22 +28,19 @@ from bountyexpo.http.router import Router
 from bountyexpo.integrations.stripe import StripePayments
 from bountyexpo.integrations.supabase import SupabaseAuth
 from bountyexpo.integrations.tokens import TokenVerifier
-from bountyexpo.observability import metrics
 from bountyexpo.operations import areas
 from bountyexpo.operations.accounts import AccountVerifier
 from bountyexpo.operations.parts import Parts
 from bountyexpo.operations.rate_limits import RateLimiter
 from bountyexpo.operations.stream_reader import StreamReader
-from bountyexpo.persistence import idempotency, ledger, outbox, streams
 from bountyexpo.persistence.journal import Journal
 from bountyexpo.persistence.migrate import migrate
-from bountyexpo.persistence.outbox import Effect, Relay
 from bountyexpo.persistence.pool import Pool
 from bountyexpo.runtime.clock import SystemClock
 from bountyexpo.sandbox.postgres import EmbeddedPostgres
 from bountyexpo.sandbox.server import SandboxServer
 from bountyexpo.sandbox.stand_ins import providers
-from bountyexpo.supervisors import ChildSpec, Job, Strategy, Supervisor
+from bountyexpo.supervisors import ChildSpec, Strategy, Supervisor
 from bountyexpo.ws.acceptor import Acceptor, AcceptorSettings
 from bountyexpo.ws.direct_door import DirectDoor
 from bountyexpo.ws.gateway import SessionGateway
@@ -62,18 +58,6 @@ if TYPE_CHECKING:
     from bountyexpo.settings import Settings
     from bountyexpo.supervisors import Node
     from bountyexpo.ws.handshake import UpgradeRequest
-
-# Stored webhooks are looked for this often when nothing wakes the job.
-WEBHOOKS_EVERY_S = 2.0
-
-# How often the sum of all accounts is taken; it must be zero.
-BOOKS_EVERY_S = 60.0
-
-# What has served its time is deleted once an hour: events of user streams (realtime §4.4), effects
-# that were carried out, idempotency keys.
-PRUNE_EVERY_S = 3_600.0
-STREAM_DAYS = 30
-EFFECT_DAYS = 7
 
 # The public, unnumbered stream of new and changed bounties (contract realtime §4.4).
 FEED_STREAM = "feed:open"
@@ -224,7 +208,7 @@ class App:
             self._persistence(),
             *self._sandbox(),
             self._branch("actors", [pool.as_child() for pool in self.actors.pools.values()]),
-            self._jobs(),
+            jobs.branch(self.db, self.actors, self.events),
             self._edge(),
         ]
         return Supervisor("root", branches, strategy=Strategy.REST_FOR_ONE)
@@ -250,21 +234,6 @@ class App:
         stand_ins = SandboxServer(self.db, self._providers.sandbox, self.clock)
         return [ChildSpec(id="sandbox", start=stand_ins.run)]
 
-    def _jobs(self) -> ChildSpec:
-        relay = Relay(self.db, {RESUME: self._resume_payment})
-        self.db.on_effects = relay.wake
-        webhooks = Job("webhooks", WEBHOOKS_EVERY_S, self._process_webhooks)
-        self.events.on_received = webhooks.wake
-        books = Job("books", BOOKS_EVERY_S, self._check_books)
-        prune = Job("prune", PRUNE_EVERY_S, self._prune)
-        children = [
-            ChildSpec(id="outbox", start=relay.run),
-            webhooks.as_child(),
-            books.as_child(),
-            prune.as_child(),
-        ]
-        return self._branch("jobs", children)
-
     def _edge(self) -> ChildSpec:
         children = [
             ChildSpec(id="hub", start=self.hub.run),
@@ -284,20 +253,3 @@ class App:
         strategy: Strategy = Strategy.ONE_FOR_ONE,
     ) -> ChildSpec:
         return Supervisor(name, children, strategy=strategy).as_child()
-
-    async def _process_webhooks(self) -> None:
-        if self.db.is_ready:
-            await self.events.process_due()
-
-    async def _check_books(self) -> None:
-        if self.db.is_ready:
-            metrics.LEDGER_IMBALANCE_CENTS.set(await ledger.imbalance_cents(self.db))
-
-    async def _prune(self) -> None:
-        if self.db.is_ready:
-            await streams.prune(self.db, STREAM_DAYS)
-            await outbox.prune(self.db, EFFECT_DAYS)
-            await idempotency.prune(self.db)
-
-    async def _resume_payment(self, effect: Effect) -> None:
-        await self.actors.payment(effect.aggregate_id).ask(ResumePayment(), timeout_s=20.0)

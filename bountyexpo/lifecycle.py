@@ -43,6 +43,8 @@ async def serve(app: App, on_started: Callable[[], None]) -> None:
         SupervisorFailed: the tree could not be kept up.
     """
     grace_s = app.settings.shutdown_grace_s
+    if app.settings.redis_url is not None:
+        log.warning("REDIS_URL is set, but this version runs as one process without it")
     with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
         async with trio.open_nursery() as nursery:
             await nursery.start(_run_tree, app, nursery.cancel_scope)

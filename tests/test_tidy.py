@@ -44,7 +44,7 @@ ALLOWED_IMPORTS: dict[str, tuple[str, ...]] = {
     "load": (),
 }
 # The composition root wires everything; the stand-ins may use anything and only it uses them.
-MAY_IMPORT_ANYTHING = ("app", "lifecycle", "cli", "sandbox", "__main__", "__init__")
+MAY_IMPORT_ANYTHING = ("app", "jobs", "lifecycle", "cli", "sandbox", "__main__", "__init__")
 
 NURSERIES_ALLOWED = ("runtime", "supervisors", "ws", "app", "lifecycle", "sandbox", "load")
 TIME_AND_CHANCE_ALLOWED = ("runtime.clock", "domain.ids")

@@ -6,9 +6,14 @@ the epoch in its own statement.
 
 from __future__ import annotations
 
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
+from bountyexpo.errors import DatabaseUnavailable
+
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
     from bountyexpo.persistence.queries import Queries
 
 _TRY = """
@@ -23,31 +28,20 @@ _TRY = """
     returning epoch
 """
 
-_RENEW = """
-    update leases
-    set expires_at = clock_timestamp() + make_interval(secs => %(ttl_s)s::double precision)
-    where name = %(name)s and owner = %(owner)s and epoch = %(epoch)s
-        and expires_at > clock_timestamp()
-"""
-
-_RELEASE = """
-    update leases set expires_at = clock_timestamp()
-    where name = %s and owner = %s and epoch = %s
-"""
-
-
 async def try_lease(db: Queries, name: str, owner: str, ttl_s: float) -> int | None:
     """Take or keep a lease; return its epoch, or None while another holds it."""
     row = await db.fetch_one(_TRY, {"name": name, "owner": owner, "ttl_s": ttl_s})
     return int(row["epoch"]) if row else None
 
 
-async def renew(db: Queries, name: str, owner: str, epoch: int, ttl_s: float) -> bool:
-    """Prolong a held lease; False when it has run out or changed hands."""
-    params = {"name": name, "owner": owner, "epoch": epoch, "ttl_s": ttl_s}
-    return await db.execute(_RENEW, params) > 0
+@asynccontextmanager
+async def held(db: Queries, name: str, owner: str, ttl_s: float) -> AsyncIterator[bool]:
+    """Yield whether this node may do the work of ``name``; nobody may while the database is away.
 
-
-async def release(db: Queries, name: str, owner: str, epoch: int) -> None:
-    """Let another take it at once."""
-    await db.execute(_RELEASE, (name, owner, epoch))
+    The lease is kept beyond the work, so that one node goes on with it until it dies.
+    """
+    try:
+        epoch = await try_lease(db, name, owner, ttl_s)
+    except DatabaseUnavailable:
+        epoch = None
+    yield epoch is not None

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import pytest
 import trio
 import trio.testing
@@ -11,9 +9,7 @@ from bountyexpo.domain.ids import new_id
 from bountyexpo.errors import IdempotencyConflict
 from bountyexpo.persistence import idempotency, inbox, leases
 from bountyexpo.persistence.idempotency import Stored
-
-if TYPE_CHECKING:
-    from bountyexpo.persistence.pool import Pool
+from bountyexpo.persistence.pool import Pool
 
 
 class RefusedError(Exception):
@@ -138,22 +134,29 @@ async def test_of_twins_at_once_one_acts_and_the_others_get_its_reply(database: 
     assert replies == [{"by": acted[0]}] * 7
 
 
-async def test_a_lease_has_one_holder_and_its_epoch_grows(database: Pool):
-    epoch = await leases.try_lease(database, "job", "a", 60)
-    assert epoch == 1
+async def test_a_lease_has_one_holder(database: Pool):
+    assert await leases.try_lease(database, "job", "a", 60) == 1
+
     assert await leases.try_lease(database, "job", "b", 60) is None
     assert await leases.try_lease(database, "job", "a", 60) == 1
-    assert await leases.renew(database, "job", "a", 1, 60)
 
-    await leases.release(database, "job", "a", 1)
 
-    assert await leases.try_lease(database, "job", "b", 60) == 2
-    assert not await leases.renew(database, "job", "a", 1, 60)
+async def test_work_under_a_lease_is_for_its_holder(database: Pool):
+    async with leases.held(database, "job", "a", 60) as first:
+        pass
+    async with leases.held(database, "job", "b", 60) as second:
+        pass
+
+    assert (first, second) == (True, False)
+
+
+async def test_nobody_holds_a_lease_while_the_database_is_away():
+    async with leases.held(Pool("postgresql://127.0.0.1:1/none"), "job", "a", 60) as is_held:
+        assert not is_held
 
 
 async def test_a_lease_that_ran_out_changes_hands(database: Pool):
     await leases.try_lease(database, "job", "a", 60)
     await database.execute("update leases set expires_at = now() - interval '1 second'")
 
-    assert not await leases.renew(database, "job", "a", 1, 60)
     assert await leases.try_lease(database, "job", "b", 60) == 2

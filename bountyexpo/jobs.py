@@ -1,0 +1,82 @@
+"""The jobs that run beside the actors, each a supervised child.
+
+Effects and webhooks are taken under row locks, so every node works on them; of the others a lease
+picks one node.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from bountyexpo.actors.payment import RESUME
+from bountyexpo.actors.payment_messages import ResumePayment
+from bountyexpo.domain.ids import new_id
+from bountyexpo.observability import metrics
+from bountyexpo.persistence import idempotency, leases, ledger, outbox, streams
+from bountyexpo.persistence.outbox import Effect, Relay
+from bountyexpo.supervisors import ChildSpec, Job, Supervisor
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from bountyexpo.actors.provider_events import ProviderEvents
+    from bountyexpo.actors.system import Actors
+    from bountyexpo.persistence.pool import Pool
+
+# Stored webhooks are looked for this often when nothing wakes the job.
+WEBHOOKS_EVERY_S = 2.0
+
+# How often the sum of all accounts is taken; it must be zero.
+BOOKS_EVERY_S = 60.0
+
+# What has served its time is deleted once an hour: events of user streams (realtime §4.4), effects
+# that were carried out, idempotency keys.
+PRUNE_EVERY_S = 3_600.0
+STREAM_DAYS = 30
+EFFECT_DAYS = 7
+
+# A resumed payment may wait for the provider this long.
+RESUME_S = 20.0
+
+
+def branch(db: Pool, actors: Actors, events: ProviderEvents) -> ChildSpec:
+    """Build the supervisor of all jobs, and let commits and webhooks wake them."""
+    relay = Relay(db, {RESUME: partial(_resume_payment, actors)})
+    db.on_effects = relay.wake
+    webhooks = Job("webhooks", WEBHOOKS_EVERY_S, partial(_process_webhooks, db, events))
+    events.on_received = webhooks.wake
+    children = [
+        ChildSpec(id="outbox", start=relay.run),
+        webhooks.as_child(),
+        _one_node_job(db, "books", BOOKS_EVERY_S, _check_books).as_child(),
+        _one_node_job(db, "prune", PRUNE_EVERY_S, _prune).as_child(),
+    ]
+    return Supervisor("jobs", children).as_child()
+
+
+def _one_node_job(
+    db: Pool, name: str, every_s: float, body: Callable[[Pool], Awaitable[None]]
+) -> Job:
+    """Return a job that one node runs; another takes over when that one misses two periods."""
+    lease = partial(leases.held, db, name, new_id(), 2 * every_s)
+    return Job(name, every_s, partial(body, db), lease=lease)
+
+
+async def _process_webhooks(db: Pool, events: ProviderEvents) -> None:
+    if db.is_ready:
+        await events.process_due()
+
+
+async def _check_books(db: Pool) -> None:
+    metrics.LEDGER_IMBALANCE_CENTS.set(await ledger.imbalance_cents(db))
+
+
+async def _prune(db: Pool) -> None:
+    await streams.prune(db, STREAM_DAYS)
+    await outbox.prune(db, EFFECT_DAYS)
+    await idempotency.prune(db)
+
+
+async def _resume_payment(actors: Actors, effect: Effect) -> None:
+    await actors.payment(effect.aggregate_id).ask(ResumePayment(), timeout_s=RESUME_S)
