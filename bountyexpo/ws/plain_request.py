@@ -17,7 +17,9 @@ from bountyexpo.ws.request_head import HeadTooLarge
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+# The old version is read to refuse what is ambiguous in it too, and is then passed on.
 VERSION = b" HTTP/1.1"
+OLD_VERSION = b" HTTP/1.0"
 
 # Fields of one head; browsers send about 20.
 HEADERS_MAX = 100
@@ -55,12 +57,15 @@ class PlainRequest:
 class HeadParser:
     """Reads one head after the other; a parser of one connection."""
 
-    __slots__ = ("_fields", "_parser", "_target")
+    __slots__ = ("_feeding", "_fields", "_keep_alive", "_parser", "_target")
 
     def __init__(self) -> None:
         self._fields: list[tuple[bytes, bytes]] = []
         self._target = b""
+        self._keep_alive = True
+        # The library's parser: at rest between two heads, and the one that is being fed.
         self._parser: httptools.HttpRequestParser | None = None
+        self._feeding: httptools.HttpRequestParser | None = None
 
     def parse(self, head: bytes) -> PlainRequest:
         """Read a head, its closing empty line included.
@@ -71,7 +76,7 @@ class HeadParser:
         """
         _check_line(head.partition(b"\r\n")[0])
         self._fields = []
-        parser = self._parser or httptools.HttpRequestParser(self)
+        parser = self._feeding = self._parser or httptools.HttpRequestParser(self)
         # After a body, or anything that went wrong, the next head needs a fresh one.
         self._parser = None
         try:
@@ -93,11 +98,18 @@ class HeadParser:
         """Note a field; called by the library."""
         self._fields.append((name, value))
 
+    def on_headers_complete(self) -> None:
+        """Note what the library forgets when the message is complete; called by it."""
+        assert self._feeding is not None
+        self._keep_alive = self._feeding.should_keep_alive()
+
     def close(self) -> None:
         """Let go of the library's parser, which holds this one."""
-        self._parser = None
+        self._parser = self._feeding = None
 
     def _request(self, parser: httptools.HttpRequestParser) -> PlainRequest:
+        if parser.get_http_version() != "1.1":
+            raise Unusual
         fields = self._fields
         if len(fields) > HEADERS_MAX:
             raise HeadTooLarge
@@ -116,7 +128,7 @@ class HeadParser:
         if not path.startswith("/") or "%" in path or "#" in path or "#" in query:
             raise Unusual
         request = PlainRequest(parser.get_method().decode("latin-1"), path, query, headers)
-        request.keep_alive = parser.should_keep_alive()
+        request.keep_alive = self._keep_alive
         return request
 
 
@@ -124,7 +136,7 @@ def _check_line(line: bytes) -> None:
     """Look at the request line: what the library is lenient about must not pass."""
     if b"\n" in line or b"\r" in line or b"\x00" in line:
         raise Malformed
-    if not line.endswith(VERSION):
+    if not line.endswith((VERSION, OLD_VERSION)):
         raise Unusual
     if line.count(b" ") != 2:
         raise Malformed
