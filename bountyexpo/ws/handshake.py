@@ -99,6 +99,23 @@ def open_handshake(
 def refusal(error: BountyExpoError, *headers: tuple[str, str]) -> bytes:
     """Return the HTTP answer to a request that may not pass; the connection closes after it."""
     status = HTTPStatus(error.status)
+    lines = [*headers]
+    if error.retry_after_s is not None:
+        lines.append(("Retry-After", str(error.retry_after_s)))
+    payload = problem_body(error)
+    lines += [
+        ("Content-Type", "application/problem+json"),
+        ("Content-Length", str(len(payload))),
+        ("Cache-Control", "no-store"),
+        ("Connection", "close"),
+    ]
+    head = "".join(f"{name}: {value}\r\n" for name, value in lines)
+    return f"HTTP/1.1 {int(status)} {status.phrase}\r\n{head}\r\n".encode() + payload
+
+
+def problem_body(error: BountyExpoError) -> bytes:
+    """Return the body of a refusal."""
+    status = HTTPStatus(error.status)
     body: dict[str, Any] = {
         "type": "about:blank",
         "title": status.phrase,
@@ -111,19 +128,9 @@ def refusal(error: BountyExpoError, *headers: tuple[str, str]) -> bytes:
         "success": False,
         **error.fields,
     }
-    lines = [*headers]
     if error.retry_after_s is not None:
         body["retryAfter"] = error.retry_after_s
-        lines.append(("Retry-After", str(error.retry_after_s)))
-    payload = msgspec.json.encode(body)
-    lines += [
-        ("Content-Type", "application/problem+json"),
-        ("Content-Length", str(len(payload))),
-        ("Cache-Control", "no-store"),
-        ("Connection", "close"),
-    ]
-    head = "".join(f"{name}: {value}\r\n" for name, value in lines)
-    return f"HTTP/1.1 {int(status)} {status.phrase}\r\n{head}\r\n".encode() + payload
+    return msgspec.json.encode(body)
 
 
 def _subprotocols(head: RequestHead) -> tuple[str, ...]:

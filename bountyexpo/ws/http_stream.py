@@ -17,7 +17,9 @@ from typing import TYPE_CHECKING, Any
 
 import trio
 
+from bountyexpo.errors import NotFound
 from bountyexpo.ws.door import read_away
+from bountyexpo.ws.handshake import problem_body
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, MutableMapping
@@ -111,8 +113,8 @@ class HttpStream:
 
     async def guard(self, scope: Any, receive: Receive, send: Send) -> None:
         """Run the application, watch its body, and shield the end of its response."""
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
+        if scope["type"] == "websocket":
+            await _refuse_upgrade(send)
             return
         reading = True
         self._count(requests=1, bodies=1)
@@ -201,3 +203,22 @@ class HttpStream:
             self.socket.shutdown(how)
         except OSError:
             return
+
+
+async def _refuse_upgrade(send: Send) -> None:
+    """Answer whoever asks for a socket at another address, or on a connection already used.
+
+    The door for sockets looks at the first request of a connection only.
+    """
+    error = NotFound("There is no socket at this address, or not on a connection used before.")
+    body = problem_body(error)
+    headers = [
+        (b"content-type", b"application/problem+json"),
+        (b"content-length", str(len(body)).encode()),
+        (b"cache-control", b"no-store"),
+        (b"connection", b"close"),
+    ]
+    await send(
+        {"type": "websocket.http.response.start", "status": error.status, "headers": headers}
+    )
+    await send({"type": "websocket.http.response.body", "body": body})
