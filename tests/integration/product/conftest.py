@@ -46,7 +46,6 @@ def product(folder: Path, database_url: str) -> Iterator[Product]:
     with standing(ServerProcess(folder, DATABASE_URL=database_url)) as server:
         found = Product(server, database_url)
         yield found
-        found.session.close()
         found.close()
 
 

@@ -102,11 +102,13 @@ class Product:
         self.url = server.url
         self.port = server.port
         self.dsn = dsn
+        self._session: psycopg.Connection[dict[str, Any]] | None = None
         self.http = httpx.Client(base_url=server.url, timeout=15, trust_env=False)
         self.sandbox = httpx.Client(base_url=server.sandbox_url, timeout=15, trust_env=False)
 
     def close(self) -> None:
         """Close the connections."""
+        self.forget_session()
         self.http.close()
         self.sandbox.close()
 
@@ -115,10 +117,18 @@ class Product:
         """What the stand-ins sign with."""
         return msgspec.json.decode((self.server.folder / SECRETS_FILE).read_bytes(), type=Secrets)
 
-    @cached_property
+    @property
     def session(self) -> psycopg.Connection[dict[str, Any]]:
         """A look into the database."""
-        return psycopg.connect(self.dsn, autocommit=True, row_factory=dict_row)
+        if self._session is None:
+            self._session = psycopg.connect(self.dsn, autocommit=True, row_factory=dict_row)
+        return self._session
+
+    def forget_session(self) -> None:
+        """Leave the database; the next look comes back to it."""
+        if self._session is not None:
+            self._session.close()
+            self._session = None
 
     def rows(self, sql: str, *params: Any) -> list[dict[str, Any]]:
         """Read rows."""

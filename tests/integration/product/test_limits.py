@@ -40,7 +40,6 @@ def limited(server_dsn: str) -> Iterator[Product]:
     ):
         found = Product(server, dsn)
         yield found
-        found.session.close()
         found.close()
     with psycopg.connect(server_dsn, autocommit=True) as session:
         session.execute(f"drop database {name} with (force)")

@@ -15,7 +15,7 @@ from bountyexpo.domain.ids import new_id
 from tests.conformance.raw_client import RawClient, close_payload, frame
 from tests.integration.product.product import is_sentence
 from tests.integration.product.scene import wish
-from tests.integration.product.wire import BINARY, TEXT, Wire
+from tests.integration.product.wire import BINARY, TEXT, UPGRADE, Wire
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -309,19 +309,25 @@ UPGRADES: dict[str, tuple[dict[str, str], int]] = {
 def test_a_bad_handshake_is_refused_before_the_upgrade(
     product: Product, headers: dict[str, str], status: int
 ) -> None:
-    usual = {
-        "connection": "Upgrade",
-        "upgrade": "websocket",
-        "sec-websocket-version": "13",
-        "sec-websocket-key": "dGhlIHNhbXBsZSBub25jZQ==",
-    }
     with httpx.Client(trust_env=False) as client:
-        response = client.get(f"{product.url}/v1/socket", headers=usual | headers)
+        response = client.get(f"{product.url}/v1/socket", headers=UPGRADE | headers)
 
     assert response.status_code == status
     body = msgspec.json.decode(response.content)
     assert is_sentence(body["message"])
     assert body["success"] is False
+
+
+@pytest.mark.parametrize("path", ["/v1/socket", "/v1/elsewhere", "/api/bounties"])
+def test_an_upgrade_elsewhere_is_refused(product: Product, path: str) -> None:
+    with httpx.Client(base_url=product.url, trust_env=False) as client:
+        assert client.get("/livez").status_code == 200
+
+        response = client.get(path, headers=UPGRADE)
+
+        assert response.status_code == 404
+        assert is_sentence(response.json()["message"])
+        assert client.get("/livez").status_code == 200
 
 
 async def test_a_client_that_hangs_up_in_its_hello_leaves_nothing(

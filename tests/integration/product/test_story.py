@@ -32,7 +32,6 @@ def embedded() -> Iterator[Product]:
         try:
             yield found
         finally:
-            found.session.close()
             found.close()
             database.stop()
     shutil.rmtree(folder, ignore_errors=True)

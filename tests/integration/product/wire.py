@@ -11,11 +11,19 @@ from tests.conformance.raw_client import RawClient, frame
 from tests.integration.product.product import is_sentence
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
 
     from tests.integration.product.product import Person, Product
 
 TEXT, BINARY = 1, 2
+
+# The headers of a good handshake (RFC 6455 §1.2).
+UPGRADE = {
+    "connection": "Upgrade",
+    "upgrade": "websocket",
+    "sec-websocket-version": "13",
+    "sec-websocket-key": "dGhlIHNhbXBsZSBub25jZQ==",
+}
 
 Frame = dict[str, Any]
 
@@ -27,6 +35,8 @@ class Wire:
         self.client = client
         self.codec = codec
         self.heard: list[Frame] = []
+        self._kept: list[Frame] = []
+        self._asked = 0
 
     @classmethod
     @asynccontextmanager
@@ -61,20 +71,15 @@ class Wire:
         await self.client.send(data)
 
     async def hear(self, *kinds: str) -> Frame:
-        """The next frame of one of these types."""
-        while True:
-            heard = await self._next()
-            if heard["type"] in kinds:
-                return heard
+        """The next frame of one of these types; what comes in between is kept for later."""
+        return await self._take(lambda heard: heard["type"] in kinds)
 
     async def ask(self, kind: str, **fields: Any) -> Frame:
         """Send a frame and return its reply, good or bad."""
-        name = f"q{len(self.heard)}"
+        self._asked += 1
+        name = f"q{self._asked}"
         await self.say(type=kind, id=name, **fields)
-        while True:
-            heard = await self._next()
-            if heard.get("re") == name:
-                return heard
+        return await self._take(lambda heard: heard.get("re") == name)
 
     async def refusal(self) -> Frame:
         """The next error, with a text that a person may be shown."""
@@ -87,6 +92,15 @@ class Wire:
     async def closed(self) -> int | None:
         """Read to the end; the code of the server's close frame."""
         return await self.client.closed()
+
+    async def _take(self, matches: Callable[[Frame], bool]) -> Frame:
+        for heard in self._kept:
+            if matches(heard):
+                self._kept.remove(heard)
+                return heard
+        while not matches(heard := await self._next()):
+            self._kept.append(heard)
+        return heard
 
     async def _next(self) -> Frame:
         data = await self.client.echo()
