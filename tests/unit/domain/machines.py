@@ -1,0 +1,84 @@
+"""Every machine, and the facts that matter to one of its decisions."""
+
+from __future__ import annotations
+
+from enum import Enum
+from itertools import product
+from typing import TYPE_CHECKING, Any, get_args, get_type_hints
+
+import msgspec
+from bountyexpo.domain.application import MACHINE as APPLICATION
+from bountyexpo.domain.bounty_rules import MACHINE as BOUNTY
+from bountyexpo.domain.cancellation import MACHINE as CANCELLATION
+from bountyexpo.domain.completion import MACHINE as COMPLETION
+from bountyexpo.domain.connect_account import MACHINE as CONNECT_ACCOUNT
+from bountyexpo.domain.dispute import MACHINE as DISPUTE
+from bountyexpo.domain.escrow_rules import MACHINE as ESCROW
+from bountyexpo.domain.payment import MACHINE as PAYMENT
+from bountyexpo.domain.withdrawal_rules import MACHINE as WITHDRAWAL
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from bountyexpo.domain.machine import Machine
+
+MACHINES: dict[str, Machine] = {
+    machine.name: machine
+    for machine in (
+        BOUNTY,
+        APPLICATION,
+        COMPLETION,
+        CANCELLATION,
+        DISPUTE,
+        ESCROW,
+        PAYMENT,
+        WITHDRAWAL,
+        CONNECT_ACCOUNT,
+    )
+}
+
+
+def states_of(machine: Machine) -> list[Any]:
+    """Every state, and None where a thing can be absent."""
+    return [*([None] if machine.start is None else []), *machine.states]
+
+
+def values_of(machine: Machine, fact: str) -> tuple[Any, ...]:
+    """Every value that a fact can have."""
+    hint = get_type_hints(machine.facts)[fact]
+    found: list[Any] = []
+    for kind in get_args(hint) or (hint,):
+        if kind is bool:
+            found += [False, True]
+        elif kind is type(None):
+            found.append(None)
+        else:
+            assert issubclass(kind, Enum), (machine.name, fact)
+            found += kind
+    return tuple(found)
+
+
+def relevant(machine: Machine, state: Any, event: Any, role: Any) -> set[str]:
+    """Name the facts that this decision looks at."""
+    rules = machine.rules_for(state, event, role)
+    guards = {guard for rule in rules for guard in (*rule.when, *rule.require)}
+    guards |= {
+        machine.conditions[effect]
+        for rule in rules
+        for effect in rule.effects
+        if effect in machine.conditions
+    }
+    return {guard.fact for guard in guards}
+
+
+def facts_for(
+    machine: Machine, state: Any, event: Any, role: Any, known: Any = None, free: Any = None
+) -> Iterator[Any]:
+    """Every combination of the facts that matter here; ``free`` names those that may vary."""
+    names = sorted(
+        relevant(machine, state, event, role)
+        & (set(machine.facts.__struct_fields__) if free is None else free)
+    )
+    base = known or machine.facts()
+    for values in product(*(values_of(machine, name) for name in names)):
+        yield msgspec.structs.replace(base, **dict(zip(names, values, strict=True)))

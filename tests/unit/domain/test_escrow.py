@@ -1,0 +1,198 @@
+"""An escrow: released or given back, once; what races and what comes late."""
+
+from __future__ import annotations
+
+import pytest
+from bountyexpo.domain.escrow import Effect, Event, Facts, Intent, State, Verdict
+from bountyexpo.domain.escrow_rules import MACHINE
+from bountyexpo.domain.machine import Outcome, Role
+from bountyexpo.errors import Conflict, InvalidRequest
+
+BOUNTY, STRIPE, POSTER = Role.SYSTEM, Role.PROVIDER, Role.POSTER
+
+
+def follow(*steps, state=State.NONE, facts=None):
+    """Take the steps one after the other; return where they lead."""
+    facts, effects = facts or Facts(), []
+    for event, role in steps:
+        decision = MACHINE.decide(state, event, role, facts)
+        state, facts = decision.state, decision.facts
+        effects += decision.effects
+    return state, facts, effects
+
+
+FUNDED_BY_WALLET = ((Event.FUND_WALLET, POSTER),)
+FUNDED_BY_CARD = ((Event.FUND_CARD, POSTER), (Event.PI_SUCCEEDED, STRIPE))
+
+
+@pytest.mark.parametrize("funding", [FUNDED_BY_WALLET, FUNDED_BY_CARD])
+def test_a_release_pays_once_however_often_it_is_asked_for(funding):
+    state, _, effects = follow(
+        *funding,
+        (Event.RELEASE, BOUNTY),
+        (Event.RELEASE, BOUNTY),
+        (Event.SETTLED, STRIPE),
+        (Event.SETTLED, STRIPE),
+        (Event.RELEASE, BOUNTY),
+    )
+
+    assert state is State.RELEASED
+    assert effects.count(Effect.POST_RELEASE) == 1
+    assert effects.count(Effect.MAKE_TRANSFER) == (funding is FUNDED_BY_CARD)
+
+
+def test_release_and_refund_exclude_each_other():
+    releasing, facts, _ = follow(*FUNDED_BY_WALLET, (Event.RELEASE, BOUNTY))
+    with pytest.raises(Conflict):
+        MACHINE.decide(releasing, Event.REFUND, BOUNTY, facts)
+
+    refunding, facts, _ = follow(*FUNDED_BY_WALLET, (Event.REFUND, BOUNTY))
+    with pytest.raises(Conflict):
+        MACHINE.decide(refunding, Event.RELEASE, BOUNTY, facts)
+
+
+def test_an_unknown_outcome_stays_and_is_asked_for_again():
+    state, facts, _ = follow(*FUNDED_BY_CARD, (Event.RELEASE, BOUNTY))
+
+    decision = MACHINE.decide(state, Event.UNKNOWN, STRIPE, facts)
+
+    assert decision.state is State.RELEASING
+    assert decision.effects == (Effect.REPLAY_STEP,)
+    assert [timer.event for timer in decision.timers] == [Event.UNKNOWN]
+
+
+def test_a_definite_refusal_gives_the_money_back_to_the_escrow():
+    state, _, effects = follow(*FUNDED_BY_CARD, (Event.RELEASE, BOUNTY), (Event.REFUSED, STRIPE))
+
+    assert state is State.HELD
+    assert Effect.REVERSE_POSTING in effects
+
+
+def test_a_cancel_that_races_the_capture_gives_the_money_back_by_itself():
+    canceled, facts, _ = follow((Event.FUND_CARD, POSTER), (Event.REFUND, BOUNTY))
+    state, facts, effects = follow(
+        (Event.PI_SUCCEEDED, STRIPE),
+        (Event.PI_SUCCEEDED, STRIPE),
+        (Event.SETTLED, STRIPE),
+        (Event.PI_SUCCEEDED, STRIPE),
+        state=canceled,
+        facts=facts,
+    )
+
+    assert canceled is state is State.REFUNDED
+    assert effects.count(Effect.POST_FUNDED) == effects.count(Effect.MAKE_REFUND) == 1
+
+
+def test_money_of_an_earlier_round_goes_back_without_touching_this_one():
+    state, facts, _ = follow(
+        (Event.FUND_CARD, POSTER), (Event.REFUND, BOUNTY), (Event.FUND_WALLET, POSTER)
+    )
+
+    late = MACHINE.decide(
+        state, Event.PI_SUCCEEDED, STRIPE, Facts(intent=Intent.STRAY, is_card=facts.is_card)
+    )
+
+    assert late.state is State.HELD
+    assert late.effects == (Effect.REFUND_STRAY_INTENT,)
+
+
+def test_a_payment_that_failed_can_be_made_again():
+    state, _, _ = follow(
+        (Event.FUND_CARD, POSTER), (Event.PI_FAILED, STRIPE), (Event.FUND_CARD, POSTER)
+    )
+
+    assert state is State.FUNDING
+
+
+@pytest.mark.parametrize("late", [Event.PI_FAILED, Event.PI_CANCELED])
+def test_a_late_failure_never_touches_money_that_is_held(late):
+    state, _, _ = follow(*FUNDED_BY_CARD, (late, STRIPE))
+
+    assert state is State.HELD
+
+
+def test_frozen_money_moves_only_by_a_verdict():
+    state, facts, _ = follow(*FUNDED_BY_WALLET, (Event.DISPUTE_OPEN, BOUNTY))
+
+    for event in (Event.RELEASE, Event.REFUND):
+        with pytest.raises(Conflict) as refused:
+            MACHINE.decide(state, event, BOUNTY, facts)
+        assert refused.value.error_code == "escrow_disputed"
+    released = MACHINE.decide(state, Event.DISPUTE_DECIDED, Role.ADMIN, facts)
+    assert released.effects[:2] == (Effect.POST_THAW, Effect.POST_RELEASE)
+
+
+def test_a_split_names_both_parts_in_one_posting():
+    _, _, effects = follow(
+        *FUNDED_BY_WALLET,
+        (Event.DISPUTE_OPEN, BOUNTY),
+        (Event.DISPUTE_DECIDED, Role.ADMIN),
+        facts=Facts(verdict=Verdict.SPLIT),
+    )
+
+    assert effects[-2:] == [Effect.POST_THAW, Effect.POST_SPLIT]
+
+
+def test_money_frozen_for_two_reasons_thaws_when_both_are_gone():
+    both = (
+        *FUNDED_BY_CARD,
+        (Event.DISPUTE_OPEN, BOUNTY),
+        (Event.CHARGEBACK_OPEN, STRIPE),
+    )
+    closed, facts, _ = follow(*both, (Event.DISPUTE_CLOSED, BOUNTY))
+    thawed, _, _ = follow((Event.CHARGEBACK_WON, STRIPE), state=closed, facts=facts)
+    won, _, _ = follow(*both, (Event.CHARGEBACK_WON, STRIPE))
+    state, facts, _ = follow(*both)
+
+    assert (closed, thawed, won) == (State.FROZEN, State.HELD, State.FROZEN)
+    with pytest.raises(Conflict) as refused:
+        MACHINE.decide(state, Event.DISPUTE_DECIDED, Role.ADMIN, facts)
+    assert refused.value.error_code == "chargeback_open"
+
+
+def test_a_chargeback_lost_while_releasing_leaves_a_debt_or_takes_the_escrow():
+    lost = (*FUNDED_BY_CARD, (Event.RELEASE, BOUNTY), (Event.CHARGEBACK_LOST, STRIPE))
+    paid, _, effects = follow(*lost, (Event.SETTLED, STRIPE))
+    refused, _, more = follow(*lost, (Event.REFUSED, STRIPE))
+
+    assert (paid, refused) == (State.RELEASED, State.CHARGED_BACK)
+    assert effects.count(Effect.POST_DEBT) == 1
+    assert more[-2:] == [Effect.REVERSE_POSTING, Effect.RECOVER_FROM_ESCROW]
+
+
+def test_a_late_word_that_a_chargeback_began_changes_nothing_after_it_was_lost():
+    state, facts, _ = follow(
+        *FUNDED_BY_CARD,
+        (Event.RELEASE, BOUNTY),
+        (Event.SETTLED, STRIPE),
+        (Event.CHARGEBACK_LOST, STRIPE),
+    )
+
+    late = MACHINE.decide(state, Event.CHARGEBACK_OPEN, STRIPE, facts)
+
+    assert late.outcome is Outcome.IGNORE
+
+
+def test_a_refund_that_fails_puts_the_money_back_once():
+    state, facts, _ = follow(*FUNDED_BY_CARD, (Event.REFUND, BOUNTY), (Event.SETTLED, STRIPE))
+    failed, facts, _ = follow((Event.REFUND_FAILED, STRIPE), state=state, facts=facts)
+    again = MACHINE.decide(failed, Event.REFUND_FAILED, STRIPE, facts)
+
+    assert failed is again.state is State.HELD
+    assert again.effects == (Effect.RECORD_FINDING,)
+
+
+def test_a_failed_refund_that_was_never_made_creates_no_money():
+    state, _, effects = follow(
+        (Event.FUND_CARD, POSTER), (Event.REFUND, BOUNTY), (Event.REFUND_FAILED, STRIPE)
+    )
+
+    assert state is State.REFUNDED
+    assert Effect.REVERSE_POSTING not in effects
+
+
+def test_honor_has_no_escrow():
+    for event, role in ((Event.FUND_CARD, POSTER), (Event.RELEASE, BOUNTY)):
+        with pytest.raises(InvalidRequest) as refused:
+            MACHINE.decide(State.NONE, event, role, Facts(is_for_honor=True))
+        assert refused.value.error_code == "is_for_honor"
