@@ -1,6 +1,7 @@
 """Limits of what people type, with the messages that the app shows (rest-core §2.3, §2.4, §2.5).
 
-Each function returns the cleaned value or raises ``InvalidRequest`` naming the field.
+Each function returns the cleaned value or raises ``InvalidRequest`` naming the field. The app shows
+``message`` as it is, so each is a sentence for the person who typed.
 """
 
 from __future__ import annotations
@@ -8,13 +9,22 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from bountyexpo.errors import InvalidRequest
+from bountyexpo.domain.money import dollars_text
+from bountyexpo.errors import InvalidRequest, RateLimited
 
 if TYPE_CHECKING:
     from bountyexpo.domain.policy import Policy
 
 TITLE_CHARS: Final = (5, 200)
 DESCRIPTION_CHARS: Final = (20, 5_000)
+LOCATION_CHARS: Final = (3, 200)
+TIMELINE_CHARS_MAX: Final = 500
+SKILLS_CHARS_MAX: Final = 1_000
+DEADLINE_CHARS_MAX: Final = 64
+NOTE_CHARS_MAX: Final = 1_000
+# A year, in minutes.
+DURATION_MINUTES_MAX: Final = 525_600
+ATTACHMENTS_MAX: Final = 20
 APPLICATION_CHARS_MAX: Final = 1_000
 COMPLETION_CHARS: Final = (1, 1_000)
 COMMENT_CHARS_MAX: Final = 500
@@ -43,13 +53,26 @@ def optional_text(value: str | None, field: str, chars_max: int) -> str | None:
     return (text(value, field, 0, chars_max) or None) if value is not None else None
 
 
+def money_amount(
+    amount_cents: int, field: str, cents_min: int, cents_max: int, *, name: str
+) -> int:
+    """Return the amount, if it is within its limits; the codes are those that the app knows."""
+    if amount_cents < cents_min:
+        low = dollars_text(cents_min)
+        raise _refusal(field, f"The smallest {name} is {low}.", code="below_minimum", whole=True)
+    if amount_cents > cents_max:
+        high = dollars_text(cents_max)
+        raise _refusal(field, f"The largest {name} is {high}.", code="above_maximum", whole=True)
+    return amount_cents
+
+
 def bounty_amount(amount_cents: int, *, is_for_honor: bool, policy: Policy) -> int:
     """Return the price: zero for honor, else within the limits of the policy."""
     if is_for_honor:
         return 0
     if not policy.bounty_cents_min <= amount_cents <= policy.bounty_cents_max:
-        low, high = policy.bounty_cents_min // 100, policy.bounty_cents_max // 100
-        raise _refusal("amount", f"must be between ${low} and ${high:,}.", code="invalid_amount")
+        low, high = dollars_text(policy.bounty_cents_min), dollars_text(policy.bounty_cents_max)
+        raise _refusal("amount", f"must be between {low} and {high}.", code="invalid_amount")
     return amount_cents
 
 
@@ -58,6 +81,39 @@ def deposit_amount(amount_cents: int, *, policy: Policy) -> int:
     if not policy.deposit_cents_min <= amount_cents <= policy.deposit_cents_max:
         low, high = policy.deposit_cents_min, policy.deposit_cents_max
         raise _refusal("amountCents", f"must be from {low} to {high}.", code="invalid_amount")
+    return amount_cents
+
+
+def withdrawal_amount(amount_cents: int, *, policy: Policy) -> int:
+    """Return the amount of a withdrawal."""
+    low, high = policy.withdrawal_cents_min, policy.withdrawal_cents_max
+    return money_amount(amount_cents, "amount", low, high, name="withdrawal")
+
+
+def instant_payout_amount(amount_cents: int, *, paid_today: int, policy: Policy) -> int:
+    """Return the amount of an instant payout, if there is one left in these 24 hours.
+
+    Raises:
+        RateLimited: with code ``daily_instant_limit_reached``.
+    """
+    limit = policy.instant_payouts_per_day_max
+    if paid_today >= limit:
+        raise RateLimited(
+            f"You can make {limit} instant payouts in 24 hours.", code="daily_instant_limit_reached"
+        )
+    if amount_cents > policy.instant_payout_cents_max:
+        high = dollars_text(policy.instant_payout_cents_max)
+        text_ = f"The largest instant payout is {high}."
+        raise _refusal("amount", text_, code="above_instant_maximum", whole=True)
+    low, high_cents = policy.instant_payout_cents_min, policy.instant_payout_cents_max
+    return money_amount(amount_cents, "amount", low, high_cents, name="instant payout")
+
+
+def adjustment_amount(amount_cents: int, *, policy: Policy) -> int:
+    """Return the signed amount of an admin's adjustment."""
+    high = dollars_text(policy.adjustment_cents_max)
+    if not 0 < abs(amount_cents) <= policy.adjustment_cents_max:
+        raise _refusal("amount", f"must be from -{high} to {high}.", code="invalid_amount")
     return amount_cents
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import msgspec
 
 from bountyexpo.actors.bounty_messages import CreateBounty
-from bountyexpo.domain import limits, money
+from bountyexpo.domain import bounty_limits, limits, money
 from bountyexpo.domain.bounty import Status
 from bountyexpo.domain.ids import new_id
 from bountyexpo.errors import InvalidRequest, NotFound
@@ -31,8 +31,6 @@ ARRAY_ROWS_MAX = 1_000
 # Strangers never see a deleted bounty; the archive is shown only when asked for.
 LISTED_TO_OWNER = [status.value for status in Status if status is not Status.ARCHIVED]
 LISTED_TO_ALL = [status.value for status in Status if status is not Status.DELETED]
-
-Category = Literal["tech", "design", "writing", "labor", "delivery", "other"]
 
 
 class ListBounties(msgspec.Struct, kw_only=True, forbid_unknown_fields=False):
@@ -64,19 +62,19 @@ class NewBounty(msgspec.Struct, kw_only=True):
     amount_cents: int | None = None
     is_for_honor: bool = False
     location: str | None = None
-    work_type: Literal["online", "in_person"] = "online"
+    work_type: bounty_limits.WorkType = "online"
     timeline: str = ""
     skills_required: str | list[str] = ""
-    category: Category | None = None
+    category: bounty_limits.Category | None = None
     is_time_sensitive: bool = False
     deadline: str | None = None
-    schedule_type: Literal["asap", "scheduled", "flexible"] | None = None
+    schedule_type: bounty_limits.ScheduleType | None = None
     start_date: datetime | None = None
     end_date: datetime | None = None
     latest_arrival_time: datetime | None = None
-    duration_minutes: Annotated[int, msgspec.Meta(gt=0, le=525_600)] | None = None
+    duration_minutes: int | None = None
     conditional_end_note: str | None = None
-    zip_code: Annotated[str, msgspec.Meta(pattern="^[0-9]{5}$")] | None = None
+    zip_code: str | None = None
     attachments_json: str | list[dict[str, Any]] | None = None
     idempotency_key: Annotated[str, msgspec.Meta(min_length=1, max_length=255)] | None = None
 
@@ -219,54 +217,34 @@ def _terms(call: Call, request: NewBounty) -> Terms:
         if request.amount_cents is not None
         else money.cents_from_dollars(amount)
     )
-    if request.work_type == "in_person" and not request.location:
-        raise InvalidRequest(
-            "location must be given for work in person.",
-            issues=[{"path": "location", "message": "is required"}],
-        )
-    if request.start_date and request.end_date and request.end_date < request.start_date:
-        raise InvalidRequest(
-            "end_date must not be before start_date.",
-            issues=[{"path": "end_date", "message": "is before start_date"}],
-        )
-    skills = request.skills_required
+    when = bounty_limits.schedule(
+        start_date=request.start_date,
+        end_date=request.end_date,
+        latest_arrival_time=request.latest_arrival_time,
+        duration_minutes=request.duration_minutes,
+    )
     return Terms(
-        title=limits.text(request.title, "title", *limits.TITLE_CHARS),
-        description=limits.text(request.description, "description", *limits.DESCRIPTION_CHARS),
+        title=bounty_limits.title(request.title),
+        description=bounty_limits.description(request.description),
         amount_cents=limits.bounty_amount(
             cents, is_for_honor=request.is_for_honor, policy=parts(call).policy
         ),
         is_for_honor=request.is_for_honor,
         category=request.category,
         work_type=request.work_type,
-        location_text=limits.optional_text(request.location, "location", 200),
-        zip_code=request.zip_code,
-        timeline=limits.text(request.timeline, "timeline", 0, 500),
-        skills_required=limits.text(
-            skills if isinstance(skills, str) else ", ".join(skills), "skills_required", 0, 1_000
-        ),
+        location_text=bounty_limits.location(request.location, work_type=request.work_type),
+        zip_code=bounty_limits.zip_code(request.zip_code),
+        timeline=limits.text(request.timeline, "timeline", 0, limits.TIMELINE_CHARS_MAX),
+        skills_required=bounty_limits.skills(request.skills_required),
         is_time_sensitive=request.is_time_sensitive,
-        deadline=limits.optional_text(request.deadline, "deadline", 64),
+        deadline=limits.optional_text(request.deadline, "deadline", limits.DEADLINE_CHARS_MAX),
         schedule_type=request.schedule_type,
-        start_date=request.start_date,
-        end_date=request.end_date,
-        latest_arrival_time=request.latest_arrival_time,
-        duration_minutes=request.duration_minutes,
+        start_date=when.start_date,
+        end_date=when.end_date,
+        latest_arrival_time=when.latest_arrival_time,
+        duration_minutes=when.duration_minutes,
         conditional_end_note=limits.optional_text(
-            request.conditional_end_note, "conditional_end_note", 1_000
+            request.conditional_end_note, "conditional_end_note", limits.NOTE_CHARS_MAX
         ),
-        attachments=_attachments(request.attachments_json),
+        attachments=bounty_limits.attachments(request.attachments_json),
     )
-
-
-def _attachments(value: str | list[dict[str, Any]] | None) -> list[dict[str, Any]]:
-    """Return the attachments, sent as a list or as its JSON text."""
-    if isinstance(value, list):
-        return value
-    try:
-        return msgspec.json.decode(value or "[]", type=list[dict[str, Any]])
-    except msgspec.MsgspecError as error:
-        raise InvalidRequest(
-            "attachments_json must be the JSON text of a list.",
-            issues=[{"path": "attachments_json", "message": str(error)}],
-        ) from error
