@@ -73,8 +73,6 @@ class MessageBook:
 
     def __init__(self) -> None:
         self.faults: list[str] = []
-        self.acked_count = 0
-        self.delivered_count = 0
         self._seqs = array("q")
         self._due: dict[int, float] = {}
         self._acked: set[int] = set()
@@ -107,7 +105,6 @@ class MessageBook:
         self._number(number, seq)
         if number not in self._due or number in self._acked:
             return None
-        self.acked_count += 1
         latency_s = now - self._due[number]
         if number in self._delivered:
             self._finish(number)
@@ -120,7 +117,6 @@ class MessageBook:
         self._number(number, seq)
         if number not in self._due or number in self._delivered:
             return None
-        self.delivered_count += 1
         latency_s = now - self._due[number]
         if number in self._acked:
             self._finish(number)

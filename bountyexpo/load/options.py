@@ -6,14 +6,16 @@ import argparse
 import ipaddress
 import itertools
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bountyexpo.load.plan import SCENARIOS, Plan
 from bountyexpo.load.schedule import Schedule, share_of
 
 # Bounties that the REST scenario reads.
-READ_BOUNTIES = 20
+READ_BOUNTIES = 10
+# A person may post so many bounties a day.
+BOUNTIES_PER_OWNER = 10
 # A session may watch this many (contract realtime §4.8), less some for others.
 ROOMS_MAX = 150
 # Of a mixed load, the rate of REST beside that of chat, and stories a second.
@@ -153,12 +155,17 @@ def addresses(sources: list[str], most: int = 64) -> tuple[str, ...]:
 
 
 def people_needed(options: Options) -> int:
-    """How many people a run plays; the last one owns the bounties."""
+    """How many people a run plays."""
     if options.scenario == "story":
         return 0
     if options.scenario == "rest":
-        return min(options.connections, REST_CONNECTIONS_MAX) + 1
-    return options.connections + 1
+        return max(2, min(options.connections, REST_CONNECTIONS_MAX))
+    return options.connections
+
+
+def owners_needed(options: Options) -> int:
+    """How many more people must own the bounties."""
+    return -(-bounties_needed(options) // BOUNTIES_PER_OWNER)
 
 
 def bounties_needed(options: Options) -> int:
@@ -172,16 +179,16 @@ def bounties_needed(options: Options) -> int:
     return max(1, min(ROOMS_MAX, -(-events // applicants)))
 
 
-def plans(options: Options, run: str, tokens: list[str], bounties: list[str]) -> list[Plan]:
-    """Cut a run into the parts of its workers."""
-    people = tokens[:-1]
+def plans(options: Options, run: str, people: list[str], bounties: list[str]) -> list[Plan]:
+    """Cut a run into the parts of its workers; ``people`` are their tokens."""
     if options.scenario != "mixed":
         return _split(options, options.scenario, run, people, bounties)
     drops = 0.01 * options.connections if options.drops_per_s is None else options.drops_per_s
     made = _split(options, "chat", run, people, bounties)
     for plan in made:
         plan.drops_per_s = drops / len(made)
-    rest = _split(options, "rest", run, people, bounties)[0]
+    readers = people[:REST_CONNECTIONS_MAX]
+    rest = _split(replace(options, processes=1), "rest", run, readers, bounties)[0]
     rest.connections = min(16, options.connections)
     rest.rate = max(1.0, options.rate_per_s * MIXED_REST_SHARE)
     story = _split(options, "story", run, [], bounties)[0]

@@ -73,7 +73,7 @@ def chart(lines: Sequence[Line]) -> str:
 def _rates(result: Result) -> list[Line]:
     seconds = result.timeline.seconds
     span = range(max(seconds, default=-1) + 1)
-    names = [name for name in result.timeline.total.times if not name.startswith(" ")]
+    names = [name for name in result.timeline.total.times if ":" not in name]
     lines: list[Line] = [
         (
             name,

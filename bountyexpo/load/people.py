@@ -36,18 +36,18 @@ def read_tokens(path: Path, count: int) -> list[str]:
     return tokens[:count]
 
 
-def sign_tokens(url: str, secret: str, count: int) -> list[str]:
-    """Sign a token for each of so many people, who are the same in every run.
+def sign_tokens(url: str, secret: str, names: list[str]) -> list[str]:
+    """Sign a token for each of these people; the same name is the same person in every run.
 
     The server makes the account when it sees the token for the first time.
     """
     now = int(server_time(url).timestamp())
-    return [jwt.encode(_claims(number, now), secret, algorithm="HS256") for number in range(count)]
+    return [jwt.encode(_claims(name, now), secret, algorithm="HS256") for name in names]
 
 
-def person_id(number: int) -> str:
-    """The id of the load run's person with this number."""
-    return str(uuid.UUID(int=(0x10AD << 108) + number, version=4))
+def person_id(name: str) -> str:
+    """The id of the load run's person with this name."""
+    return str(uuid.UUID(uuid.uuid5(uuid.NAMESPACE_DNS, f"{name}.load.bountyexpo").hex, version=4))
 
 
 def server_time(url: str) -> datetime:
@@ -66,28 +66,28 @@ def server_time(url: str) -> datetime:
 
 
 async def make_accounts(
-    url: str, run: str, count: int, say: Callable[[str], None] = lambda _text: None
+    url: str, names: list[str], say: Callable[[str], None] = lambda _text: None
 ) -> list[str]:
-    """Register and sign in so many new people.
+    """Register and sign in these people.
 
     Raises:
         FleetFailed: When the server refuses one.
     """
-    tokens = [""] * count
-    numbers = iter(range(count))
+    tokens = [""] * len(names)
+    numbers = iter(range(len(names)))
     problems: list[str] = []
     rest = Rest(url)
 
     async def worker() -> None:
         for number in numbers:
             try:
-                tokens[number] = await _make_account(rest, f"load_{run}_{number}")
+                tokens[number] = await _make_account(rest, names[number])
             except (FleetFailed, ServerAway) as problem:
                 problems.append(str(problem))
             if problems:
                 return
             if number % 100 == 99:
-                say(f"{number + 1} of {count} accounts made")
+                say(f"{number + 1} of {len(names)} accounts made")
 
     async with trio.open_nursery() as nursery:
         for _ in range(REGISTER_AT_ONCE):
@@ -98,7 +98,7 @@ async def make_accounts(
     return tokens
 
 
-async def make_bounties(url: str, token: str, run: str, count: int) -> list[str]:
+async def make_bounties(url: str, owners: list[str], run: str, count: int) -> list[str]:
     """Create bounties for honor, that others can watch, read and apply to.
 
     Raises:
@@ -114,7 +114,8 @@ async def make_bounties(url: str, token: str, run: str, count: int) -> list[str]
             "work_type": "online",
         }
         key = f"load:{run}:{number}"
-        reply = await rest.post("/api/bounties", wish, token=token, key=key)
+        owner = owners[number % len(owners)]
+        reply = await rest.post("/api/bounties", wish, token=owner, key=key)
         if reply.status not in (200, 201):
             raise FleetFailed(f"a bounty was refused with {reply.status}: {reply.message}")
         ids.append(str(reply.body["id"]))
@@ -135,16 +136,16 @@ async def _make_account(rest: Rest, name: str) -> str:
     return str(reply.body["session"]["access_token"])
 
 
-def _claims(number: int, now: int) -> dict[str, object]:
-    user_id = person_id(number)
+def _claims(name: str, now: int) -> dict[str, object]:
+    user_id = person_id(name)
     return {
         "sub": user_id,
         "aud": "authenticated",
         "role": "authenticated",
-        "email": f"load{number}@example.com",
+        "email": f"{name}@example.com",
         "iat": now,
         "exp": now + TOKEN_LIFE_S,
         "session_id": user_id,
         "app_metadata": {"provider": "email"},
-        "user_metadata": {"username": f"load_{number}", "email_verified": True},
+        "user_metadata": {"username": name, "email_verified": True},
     }

@@ -18,7 +18,7 @@ def progress(number: int, second: Second, main_name: str, cpu: float) -> str:
     if second.counts["sent"]:
         parts.append(f"sent {second.counts['sent']:,}")
     for name, histogram in second.times.items():
-        if not name.startswith(" "):
+        if ":" not in name:
             parts.append(f"{name} {histogram.count:,}")
     if main_name in second.times:
         main = second.times[main_name]
@@ -43,7 +43,7 @@ def table(result: Result) -> str:
         f"{'':<22}{'count':>11}{'per s':>11}{heads}{'max':>10}",
     ]
     for name, histogram in sorted(
-        total.times.items(), key=lambda item: item[0] != result.main_name
+        total.times.items(), key=lambda item: (item[0] != result.main_name, ":" in item[0])
     ):
         lines.append(_time_line(name, histogram, result.rate_per_s(name)))
     for name, count in sorted(total.counts.items()):

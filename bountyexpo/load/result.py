@@ -107,7 +107,7 @@ class Result:
             "warnings": self.warnings(),
             "elapsedS": self.elapsed_s,
             "times": {
-                name.strip(): time_summary(histogram, self.elapsed_s)
+                name: time_summary(histogram, self.elapsed_s)
                 for name, histogram in total.times.items()
             },
             "counts": dict(total.counts),
@@ -121,7 +121,7 @@ class Result:
                 {
                     "second": number,
                     "times": {
-                        name.strip(): time_summary(histogram, 1.0)
+                        name: time_summary(histogram, 1.0)
                         for name, histogram in second.times.items()
                     },
                     "counts": dict(second.counts),

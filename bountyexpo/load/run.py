@@ -78,11 +78,9 @@ def measure(options: Options, say: Callable[[str], None] = lambda _text: None) -
         ServerAway: When the server did not answer.
     """
     run = secrets.token_hex(4)
-    tokens = _tokens(options, run, say)
+    tokens, owners = _tokens(options, run, say)
     wanted = optional.bounties_needed(options)
-    bounties = (
-        trio.run(people.make_bounties, options.url, tokens[-1], run, wanted) if wanted else []
-    )
+    bounties = trio.run(people.make_bounties, options.url, owners, run, wanted) if wanted else []
     plans = optional.plans(options, run, tokens, bounties)
     result = Result(options)
     before = _server_metrics(options.url)
@@ -197,16 +195,23 @@ def _show_seconds(result: Result, shown: int, newest: int, say: Callable[[str], 
     return shown
 
 
-def _tokens(options: Options, run: str, say: Callable[[str], None]) -> list[str]:
-    count = optional.people_needed(options)
-    if not count:
-        return [""]
+def _tokens(options: Options, run: str, say: Callable[[str], None]) -> tuple[list[str], list[str]]:
+    """Get the tokens of the people who play, and of those who own the bounties."""
+    count, owners = optional.people_needed(options), optional.owners_needed(options)
+    # With a secret the people are the same in every run, so that only the first one makes them.
+    whose = "every" if options.jwt_secret else run
+    names = [f"load_{whose}_{number}" for number in range(count)]
+    names += [f"load_{run}_owner_{number}" for number in range(owners)]
+    if not names:
+        return [], []
     if options.tokens is not None:
-        return people.read_tokens(options.tokens, count)
-    if options.jwt_secret:
-        return people.sign_tokens(options.url, options.jwt_secret, count)
-    say(f"{count} accounts are made by REST; with --jwt-secret or --tokens this takes no time ...")
-    return trio.run(people.make_accounts, options.url, run, count, say)
+        tokens = people.read_tokens(options.tokens, len(names))
+    elif options.jwt_secret:
+        tokens = people.sign_tokens(options.url, options.jwt_secret, names)
+    else:
+        say(f"{len(names)} accounts are made by REST; --jwt-secret or --tokens make it quick ...")
+        tokens = trio.run(people.make_accounts, options.url, names, say)
+    return tokens[:count], tokens[count:]
 
 
 def _server_metrics(url: str) -> dict[str, float]:

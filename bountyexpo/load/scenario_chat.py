@@ -103,10 +103,6 @@ class Chat(SocketScenario):
             if holes:
                 self.stats.fault(f"{holes[0]} has a hole behind {person.streams[holes[0]].place}")
 
-    def facts(self) -> dict[str, float]:
-        """Return how many were acknowledged and delivered."""
-        return {"acked": self.book.acked_count, "delivered": self.book.delivered_count}
-
     def send(self, sender: int, due: float) -> None:
         """Let somebody send a message that was due at ``due``."""
         number = self.book.send(due)

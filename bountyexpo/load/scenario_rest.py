@@ -1,7 +1,7 @@
-"""Operations by REST at a rate: reading mostly, and a bounty now and then.
+"""Operations by REST at a rate: reading mostly, and a message now and then.
 
-Every answer is checked for what it should be, and at the end every bounty that was created is
-read again: an answer of 201 is a promise too.
+Every answer is checked for what it should be, and at the end every message that was sent is read
+again, under its number: an answer of 201 is a promise too.
 """
 
 from __future__ import annotations
@@ -15,40 +15,40 @@ import msgspec
 
 from bountyexpo.load.requests import Requests, make_request
 from bountyexpo.load.schedule import Schedule
+from bountyexpo.load.wires import FleetFailed
 
 if TYPE_CHECKING:
     from bountyexpo.load.plan import Plan
     from bountyexpo.load.stats import Stats
 
-# What is asked for in turn: of twenty, ten read a bounty and one creates one.
+# What is asked for in turn: of twenty, ten read a bounty and one sends a message.
 TURNS = ("get", "list", "get", "me", "get", "wallet", "get", "list", "get", "get") * 2
-CREATE_EVERY = 20
+SEND_EVERY = 20
+PAGE = 100
 SENDS_AT_A_TIME = 32
 # Statuses of a server that cannot serve at present, and the pause before asking it again.
 PASSING = frozenset({502, 503, 504})
 PAUSE_S = 0.2
-WISH = {
-    "title": "Paint the garden fence",
-    "description": "Twelve metres of wooden fence want two coats of green paint.",
-    "is_for_honor": True,
-    "work_type": "online",
-}
 
 
-class Row(msgspec.Struct):
-    """What is read of an answer: of which thing it is."""
+class Row(msgspec.Struct, rename="camel"):
+    """What is read of an answer: of which thing it is, or what is in the page."""
 
     id: str | None = None
+    message_id: str | None = None
+    seq: int = 0
+    messages: list[Row] = []
 
 
 @dataclass(slots=True)
 class Asked:
-    """One operation under way; ``name`` of the check at the end is not measured."""
+    """One operation under way; ``about`` is the bounty or the page that it reads."""
 
     name: str
     due: float
     request: bytes
-    bounty_id: str = ""
+    about: str = ""
+    person: int = 0
 
 
 class RestScenario:
@@ -64,16 +64,27 @@ class RestScenario:
             on_failure=self._failure,
             sources=plan.sources,
         )
-        self.created: list[str] = []
+        # Each person's conversation with the next one, and what he sent: number to id.
+        self.conversations: dict[int, str] = {}
+        self.sent: dict[int, dict[int, str]] = {}
         self._open = 0
         self._number = 0
+        self._sent_count = 0
+        self._ids = [""] * len(plan.tokens)
         self._until = 0.0
         self._retries: list[tuple[float, int, Asked]] = []
 
     def prepare(self) -> None:
-        """Read once over every connection, so that all are open."""
+        """Let everybody appear, open the conversations, and read over every connection."""
+        people = range(len(self.plan.tokens))
+        for name in ("me", "open"):
+            for person in people:
+                self._ask(name, time.monotonic(), person)
+            self._settle()
+        if len(self.conversations) < len(people):
+            raise FleetFailed(f"of {len(people)} conversations, {len(self.conversations)} opened")
         for _ in range(self.plan.connections):
-            self._ask("get", time.monotonic())
+            self._ask("get", time.monotonic(), 0)
         self._settle()
 
     def wait(self, seconds: float) -> None:
@@ -99,18 +110,21 @@ class RestScenario:
         self._pump_until(self._until)
 
     def finish(self) -> None:
-        """Wait for what is under way, then read again everything that was created."""
+        """Wait for what is under way, then read again everything that was sent."""
         self._until = 0.0
         self._settle()
-        for bounty_id in self.created:
-            self._ask("check", time.monotonic(), bounty_id)
+        for person, sent in self.sent.items():
+            for page in sorted({(seq - 1) // PAGE for seq in sent}):
+                self._ask("page", time.monotonic(), person, str(page * PAGE))
         self._settle()
         if self._open:
             self.stats.fault(f"{self._open} requests were never answered")
+        if missing := sum(map(len, self.sent.values())):
+            self.stats.fault(f"{missing} messages were taken and are not there")
 
     def facts(self) -> dict[str, float]:
-        """Return how many bounties were created, and found again."""
-        return {"created": len(self.created)}
+        """Return how many messages were sent, and found again."""
+        return {"messages": self._sent_count}
 
     def _settle(self) -> None:
         until = time.monotonic() + self.plan.drain_s
@@ -131,31 +145,38 @@ class RestScenario:
 
     def _ask_next(self, due: float) -> None:
         self._number += 1
-        is_write = self._number % CREATE_EVERY == 0
-        self._ask("create" if is_write else TURNS[self._number % len(TURNS)], due)
+        is_write = self._number % SEND_EVERY == 0
+        name = "send" if is_write else TURNS[self._number % len(TURNS)]
+        self._ask(name, due, self._number % len(self.plan.tokens))
 
-    def _ask(self, name: str, due: float, bounty_id: str = "") -> None:
+    def _ask(self, name: str, due: float, person: int, about: str = "") -> None:
         plan = self.plan
-        token = plan.tokens[self._number % len(plan.tokens)]
         if name == "get":
-            bounty_id = plan.bounties[self._number % len(plan.bounties)]
+            about = plan.bounties[self._number % len(plan.bounties)]
+        talk = f"/api/conversations/{self.conversations.get(person)}/messages"
         path = {
-            "get": f"/api/bounties/{bounty_id}",
-            "check": f"/api/bounties/{bounty_id}",
+            "get": f"/api/bounties/{about}",
             "list": "/api/bounties?limit=20",
             "me": "/auth/me",
             "wallet": "/wallet/balance",
-            "create": "/api/bounties",
+            "open": "/api/conversations",
+            "send": talk,
+            "page": f"{talk}?after={about}&limit={PAGE}",
         }[name]
-        host = "{}:{}".format(*plan.address)
-        if name == "create":
-            wish = WISH | {"idempotencyKey": plan.message_id(self._number)}
-            body = msgspec.json.encode(wish)
-            request = make_request("POST", path, host=host, token=token, body=body)
-        else:
-            request = make_request("GET", path, host=host, token=token)
+        body: dict[str, Any] | None = None
+        if name == "send":
+            body = {"clientMsgId": plan.message_id(self._number), "text": plan.text()}
+        elif name == "open":
+            body = {"participantIds": [self._ids[(person + 1) % len(plan.tokens)]]}
+        request = make_request(
+            "GET" if body is None else "POST",
+            path,
+            host="{}:{}".format(*plan.address),
+            token=plan.tokens[person],
+            body=msgspec.json.encode(body) if body is not None else None,
+        )
         self._open += 1
-        asked = Asked(name, due, request, bounty_id)
+        asked = Asked(name, due, request, about, person)
         self.requests.ask(asked, request)
 
     def _reply(self, asked: Asked, status: int, body: bytes) -> None:
@@ -164,29 +185,39 @@ class RestScenario:
             return
         self._open -= 1
         now = time.monotonic()
-        expected = 201 if asked.name == "create" else 200
-        if status != expected:
+        # A message or a conversation that was there before is answered with 200.
+        if status != 200 and (status != 201 or asked.name not in ("send", "open")):
             self.stats.error(f"{asked.name} {status}")
-        elif asked.name != "check":
-            self.stats.record("answered", now - asked.due)
-            self.stats.record(f"  {asked.name}", now - asked.due)
-        self._check(asked, status == expected, body)
+        else:
+            if asked.name != "page":
+                self.stats.record("answered", now - asked.due)
+                self.stats.record(f"rest: {asked.name}", now - asked.due)
+            self._check(asked, body)
         if not self.plan.rate and now < self._until:
             self._ask_next(now)
 
-    def _check(self, asked: Asked, is_good: bool, body: bytes) -> None:
-        if asked.name == "check" and not is_good:
-            self.stats.fault(f"bounty {asked.bounty_id} was created and is gone")
-        if not is_good or asked.name in ("list", "me", "wallet"):
+    def _check(self, asked: Asked, body: bytes) -> None:
+        if asked.name in ("list", "wallet"):
             return
-        found: Any = msgspec.json.decode(body, type=Row).id
-        if asked.name == "create" and found:
-            self.created.append(found)
-        elif found != asked.bounty_id:
-            self.stats.fault(f"asked for bounty {asked.bounty_id}, got {found}")
+        row = msgspec.json.decode(body, type=Row)
+        if asked.name == "me":
+            self._ids[asked.person] = row.id or ""
+        elif asked.name == "open":
+            self.conversations[asked.person] = row.id or ""
+        elif asked.name == "get" and row.id != asked.about:
+            self.stats.fault(f"asked for bounty {asked.about}, got {row.id}")
+        elif asked.name == "send":
+            self._sent_count += 1
+            sent = self.sent.setdefault(asked.person, {})
+            if sent.setdefault(row.seq, row.message_id or "") != row.message_id:
+                self.stats.fault(f"two messages of one conversation have the number {row.seq}")
+        elif asked.name == "page":
+            for each in row.messages:
+                if self.sent[asked.person].get(each.seq) == each.id:
+                    del self.sent[asked.person][each.seq]
 
     def _failure(self, asked: Asked) -> None:
-        """Ask again later, or count it; a read whose kept connection had ended is harmless."""
+        """Ask again later, or count it."""
         if self.plan.is_patient:
             self._again(asked)
             return

@@ -76,7 +76,7 @@ class StoryScenario:
                 for step in STEPS:
                     began = time.monotonic()
                     await step.run(story)
-                    self.stats.record(f"  {step.name}", time.monotonic() - began)
+                    self.stats.record(f"story: {step.name}", time.monotonic() - began)
         except StoryFailed as failure:
             self.stats.fault(f"story {state.key} after {len(state.done)} steps: {failure}")
         else:

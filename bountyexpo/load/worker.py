@@ -23,7 +23,6 @@ from bountyexpo.load.scenario_reconnect import Reconnect
 from bountyexpo.load.scenario_rest import RestScenario
 from bountyexpo.load.scenario_room import Room
 from bountyexpo.load.scenario_sockets import Connect, Idle
-from bountyexpo.load.scenario_story import StoryScenario
 from bountyexpo.load.stats import Stats
 from bountyexpo.load.wires import FleetFailed
 
@@ -50,13 +49,20 @@ class Scenario(Protocol):
         """Return figures that only the scenario knows."""
 
 
+def story_scenario(plan: Plan, stats: Stats) -> Scenario:
+    """Make the one scenario that needs whole client libraries; the others start without them."""
+    from bountyexpo.load.scenario_story import StoryScenario  # noqa: PLC0415
+
+    return StoryScenario(plan, stats)
+
+
 PLAYED_BY: dict[str, Callable[[Plan, Stats], Scenario]] = {
     "connect": Connect,
     "idle": Idle,
     "chat": Chat,
     "room": Room,
     "rest": RestScenario,
-    "story": StoryScenario,
+    "story": story_scenario,
     "reconnect": Reconnect,
 }
 
