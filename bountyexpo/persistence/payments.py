@@ -26,6 +26,7 @@ INSERT = """
                           request_hash)
     values (%(id)s, %(user_id)s, %(kind)s, %(amount_cents)s, %(description)s,
             %(idempotency_key)s, %(request_hash)s)
+    on conflict (user_id, idempotency_key) where idempotency_key is not null do nothing
 """
 
 ADVANCE = """
