@@ -11,10 +11,10 @@ T = TypeVar("T")
 
 
 def checked_id(value: str, noun: str) -> str:
-    """Return ``value`` if it can be an id; old clients get 404 for anything else."""
+    """Return ``value`` in the one spelling that names an owner; anything else is not found."""
     if not is_id(value):
         raise NotFound(f"This {noun} does not exist.")
-    return value
+    return value.lower()
 
 
 def present(value: T | None, noun: str) -> T:
