@@ -8,9 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 
 from bountyexpo.actors.bounty_messages import ApproveCompletion, SubmitCompletion
-from bountyexpo.domain import limits
-from bountyexpo.domain.machine import Role
-from bountyexpo.errors import NotAllowed
+from bountyexpo.domain import access, limits
 from bountyexpo.operations.catalogue import READ, USER, WRITE, operation
 from bountyexpo.operations.found import checked_id, present
 from bountyexpo.operations.parts import parts
@@ -92,8 +90,8 @@ async def get_completion(call: Call, request: CompletionOfBounty) -> CompletionV
     """Read the newest submission to a bounty; only its two parties may."""
     db, bounty_id = parts(call).db, checked_id(request.bounty_id, "bounty")
     bounty = present(await bounties.get(db, bounty_id), "bounty")
-    if bounty.parties.role_of(call.user_id) is Role.OTHER:
-        raise NotAllowed("Only the poster and the hunter can see this.")
+    caller = access.caller_of(call.identity, poster_id=bounty.poster_id, hunter_id=bounty.hunter_id)
+    access.check("completion.get", caller)
     return completion_view(present(await submissions.newest(db, bounty_id), "submission"))
 
 

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import msgspec
 
 from bountyexpo.actors.payment_messages import ConfirmIntent, CreateIntent, IntentAnswer
-from bountyexpo.domain import limits, money
+from bountyexpo.domain import access, limits, money
 from bountyexpo.domain.ids import new_id
-from bountyexpo.errors import InvalidRequest, NotAllowed, NotFound
+from bountyexpo.errors import InvalidRequest, NotFound
 from bountyexpo.operations.catalogue import PAYMENT, USER, operation
 from bountyexpo.operations.parts import parts
 from bountyexpo.operations.replay import request_hash
@@ -126,8 +126,7 @@ async def confirm_intent(call: Call, request: Confirmation) -> ConfirmationView:
     found = await payments.by_intent(parts(call).db, request.paymentIntentId)
     if found is None:
         raise NotFound("This deposit does not exist.")
-    if found.user_id != call.user_id:
-        raise NotAllowed("This deposit belongs to somebody else.")
+    access.check("payment.confirm", access.caller_of(call.identity, poster_id=found.user_id))
     answer = (
         await parts(call)
         .actors.payment(found.id)

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 
 from bountyexpo.actors.bounty_messages import AcceptApplication, SubmitApplication
-from bountyexpo.domain import limits, money
-from bountyexpo.errors import Conflict, NotFound
+from bountyexpo.domain import access, limits, money
+from bountyexpo.errors import Conflict
 from bountyexpo.operations.bounty_views import BountyView, bounty_view
 from bountyexpo.operations.catalogue import READ, USER, WRITE, operation
 from bountyexpo.operations.found import checked_id, present
@@ -129,8 +129,8 @@ async def get_request(call: Call, request: RequestById) -> RequestView:
         await requests.get(db, checked_id(request.request_id, "application")), "application"
     )
     bounty = present(await bounties.get(db, found.bounty_id), "bounty")
-    if call.user_id not in {found.hunter_id, bounty.poster_id}:
-        raise NotFound("This application does not exist.")
+    caller = access.caller_of(call.identity, poster_id=bounty.poster_id, hunter_id=found.hunter_id)
+    access.check("request.get", caller)
     return request_view(found, bounty)
 
 

@@ -1,0 +1,223 @@
+"""Who may do what to what: one table for every operation of the service (contract operations §1).
+
+A row says who may pass, what everybody else hears, and why. The door is checked before the request
+is even decoded: is the caller signed in, an administrator, one of our services. Behind it stands
+what the caller is to the thing: its poster, its hunter, or a stranger. Operations that look
+somebody up ask ``check``; steps of a bounty are refused by its own table of rules, and a row here
+repeats what that table says, which the access matrix proves on the running service.
+
+An administrator is a stranger to other people's things, unless an operation says otherwise: what
+admins do, they do through operations of their own, which are logged as such.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from bountyexpo.errors import BountyExpoError, NotAllowed, NotAuthenticated, NotFound
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from bountyexpo.domain.identity import Identity
+
+
+class Caller(StrEnum):
+    """What the caller is to the thing that the operation is about."""
+
+    ANONYMOUS = "anonymous"
+    STRANGER = "stranger"
+    # Whose bounty, deposit or conversation it is.
+    POSTER = "poster"
+    # Who applied or was accepted; the other side of a conversation.
+    HUNTER = "hunter"
+    ADMIN = "admin"
+    SERVICE = "service"
+
+
+class Door(StrEnum):
+    """Who gets in at all; the catalogue's classes by their names."""
+
+    ANYONE = "anyone"
+    USER = "user"
+    ADMIN = "admin"
+    SERVICE = "service"
+
+
+EVERYBODY: Final = frozenset(Caller)
+PEOPLE: Final = frozenset({Caller.STRANGER, Caller.POSTER, Caller.HUNTER, Caller.ADMIN})
+PARTIES: Final = frozenset({Caller.POSTER, Caller.HUNTER})
+POSTER: Final = frozenset({Caller.POSTER})
+HUNTER: Final = frozenset({Caller.HUNTER})
+
+BEHIND: Final[Mapping[Door, frozenset[Caller]]] = {
+    Door.ANYONE: EVERYBODY,
+    Door.USER: PEOPLE,
+    Door.ADMIN: frozenset({Caller.ADMIN}),
+    Door.SERVICE: frozenset({Caller.SERVICE}),
+}
+
+AT_THE_DOOR: Final[Mapping[Door, str]] = {
+    Door.ANYONE: "",
+    Door.USER: "This needs the session of a person.",
+    Door.ADMIN: "Only an administrator may do this.",
+    Door.SERVICE: "Only our own services may do this.",
+}
+
+
+class Grant(msgspec.Struct, frozen=True, kw_only=True):
+    """One row of the table.
+
+    ``says`` is what those hear who passed the door and are not allowed. With ``hides`` it is that
+    the thing does not exist.
+    """
+
+    operation: str
+    door: Door
+    allowed: frozenset[Caller]
+    why: str
+    says: str = ""
+    hides: bool = False
+    code: str | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse a row that lets somebody in behind a door that keeps him out."""
+        assert self.allowed <= BEHIND[self.door], self.operation
+        assert self.says or self.allowed == BEHIND[self.door], self.operation
+
+    def refusal(self, caller: Caller) -> BountyExpoError | None:
+        """Return what this caller hears, or None where he may."""
+        if caller in self.allowed:
+            return None
+        if caller is Caller.ANONYMOUS:
+            return NotAuthenticated()
+        if caller not in BEHIND[self.door]:
+            code = "ADMIN_REQUIRED" if self.door is Door.ADMIN else None
+            return NotAllowed(AT_THE_DOOR[self.door], code=code)
+        return NotFound(self.says) if self.hides else NotAllowed(self.says, code=self.code)
+
+
+def check(operation: str, caller: Caller) -> None:
+    """Let the caller do it, or refuse.
+
+    Raises:
+        NotAuthenticated: nobody is signed in, and somebody must be.
+        NotAllowed: this caller may not.
+        NotFound: this caller may not even know.
+    """
+    refusal = TABLE[operation].refusal(caller)
+    if refusal is not None:
+        raise refusal
+
+
+def caller_of(
+    identity: Identity | None, *, poster_id: str | None = None, hunter_id: str | None = None
+) -> Caller:
+    """Return what the caller is to a thing of these two people."""
+    if identity is None:
+        return Caller.ANONYMOUS
+    if identity.is_service:
+        return Caller.SERVICE
+    if identity.user_id == poster_id:
+        return Caller.POSTER
+    if identity.user_id == hunter_id:
+        return Caller.HUNTER
+    return Caller.ADMIN if identity.is_admin else Caller.STRANGER
+
+
+def _open(operation: str, why: str) -> Grant:
+    return Grant(operation=operation, door=Door.ANYONE, allowed=EVERYBODY, why=why)
+
+
+def _own(operation: str, why: str) -> Grant:
+    """Anybody with an account, because it is about the caller's own things only."""
+    return Grant(operation=operation, door=Door.USER, allowed=PEOPLE, why=why)
+
+
+_GRANTS: Final = (
+    _open("auth.register", "Who has no account cannot be signed in."),
+    _open("auth.sign_in", "The password is the proof."),
+    _open("auth.refresh", "The refresh token is the proof."),
+    _open("auth.sign_out", "A dead token is as good as signed out."),
+    _own("auth.me", "It shows the caller's own profile."),
+    _open("bounty.list", "The market is public; deleted bounties are seen by their parties only."),
+    _open("bounty.get", "As the list."),
+    _own("bounty.create", "It is posted in the caller's name and paid from his wallet."),
+    Grant(
+        operation="request.create",
+        door=Door.USER,
+        allowed=PEOPLE - POSTER,
+        why="Nobody works for himself.",
+        says="You cannot apply to your own bounty.",
+    ),
+    _own("request.list", "It shows what the caller made or received."),
+    Grant(
+        operation="request.get",
+        door=Door.USER,
+        allowed=PARTIES,
+        why="An application is between its author and the poster.",
+        says="This application does not exist.",
+        hides=True,
+    ),
+    Grant(
+        operation="request.accept",
+        door=Door.USER,
+        allowed=POSTER,
+        why="The poster chooses who does the work.",
+        says="Only the poster can accept an application.",
+    ),
+    Grant(
+        operation="completion.submit",
+        door=Door.USER,
+        allowed=HUNTER,
+        why="Only who was accepted does the work.",
+        says="Only the accepted hunter can submit this work.",
+    ),
+    Grant(
+        operation="completion.get",
+        door=Door.USER,
+        allowed=PARTIES,
+        why="The work is between its two parties.",
+        says="Only the poster and the hunter can see this.",
+    ),
+    Grant(
+        operation="completion.approve",
+        door=Door.USER,
+        allowed=POSTER,
+        why="An approval pays the hunter out of the poster's escrow.",
+        says="Only the poster can approve this work.",
+    ),
+    _own("conversation.list", "It shows what the caller takes part in."),
+    _own("conversation.open", "The caller is one of the two."),
+    Grant(
+        operation="message.list",
+        door=Door.USER,
+        allowed=PARTIES,
+        why="A conversation is between its members.",
+        says="You are not part of this conversation.",
+        code="NOT_PARTICIPANT",
+    ),
+    Grant(
+        operation="message.send",
+        door=Door.USER,
+        allowed=PARTIES,
+        why="A conversation is between its members.",
+        says="You are not part of this conversation.",
+        code="NOT_PARTICIPANT",
+    ),
+    _own("payment.create_intent", "The money goes into the caller's wallet."),
+    Grant(
+        operation="payment.confirm",
+        door=Door.USER,
+        allowed=POSTER,
+        why="Who pays in confirms it.",
+        says="This deposit belongs to somebody else.",
+    ),
+    _own("wallet.balance", "It shows the caller's own wallet."),
+)
+
+TABLE: Final[Mapping[str, Grant]] = {grant.operation: grant for grant in _GRANTS}
+assert len(TABLE) == len(_GRANTS), "an operation has one row"

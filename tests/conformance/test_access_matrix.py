@@ -1,0 +1,246 @@
+"""Every operation as everybody: the running service lets in and refuses whom the table says."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from bountyexpo.domain.access import BEHIND, TABLE, Caller
+from bountyexpo.domain.ids import new_id
+from bountyexpo.operations import areas
+from bountyexpo.operations.catalogue import CATALOGUE
+
+from tests.integration.product.product import Person, Product, refused, standing
+from tests.server_process import ServerProcess
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    import httpx
+
+PASSWORD = "Correct-horse-7"
+
+areas.declare()
+
+CLOSED = [name for name, row in TABLE.items() if Caller.ANONYMOUS not in row.allowed]
+
+
+class Stage:
+    """A bounty to apply to, one in progress with work handed in, a conversation and a deposit."""
+
+    def __init__(self, product: Product) -> None:
+        self.product = product
+        admin_id = new_id()
+        admin = Person(
+            admin_id,
+            f"admin.{admin_id[:8]}@example.com",
+            product.token(
+                admin_id, email=f"admin.{admin_id[:8]}@example.com", app_metadata={"role": "admin"}
+            ),
+        )
+        self.people: dict[Caller, Person | None] = {
+            Caller.ANONYMOUS: None,
+            Caller.STRANGER: product.person("stranger"),
+            Caller.POSTER: product.person("poster"),
+            Caller.HUNTER: product.person("hunter"),
+            Caller.ADMIN: admin,
+            Caller.SERVICE: Person("service", "", product.key("service_role")),
+        }
+        assert product.get("/auth/me", by=admin).status_code == 200
+
+    def done(self, response: httpx.Response) -> Any:
+        assert response.is_success, response.text
+        return response.json()
+
+    def post(self, caller: Caller, path: str, body: Any = None) -> Any:
+        return self.done(self.product.post(path, body, by=self.people[caller]))
+
+    @cached_property
+    def account(self) -> dict[str, str]:
+        account = {"email": f"{new_id()[:8]}@example.com", "password": PASSWORD}
+        self.done(self.product.post("/auth/register", account))
+        return {"identifier": account["email"], "password": PASSWORD}
+
+    def refresh_token(self) -> str:
+        return self.done(self.product.post("/auth/sign-in", self.account))["refreshToken"]
+
+    def bounty_id(self) -> str:
+        return self.post(Caller.POSTER, "/api/bounties", bounty())["id"]
+
+    @cached_property
+    def open_bounty(self) -> str:
+        return self.bounty_id()
+
+    def request_id(self) -> str:
+        wish = {"bounty_id": self.bounty_id()}
+        return self.post(Caller.HUNTER, "/api/bounty-requests", wish)["id"]
+
+    @cached_property
+    def waiting_request(self) -> str:
+        return self.request_id()
+
+    @cached_property
+    def work(self) -> dict[str, Any]:
+        """A bounty in progress, as its acceptance told."""
+        path = f"/api/bounty-requests/{self.request_id()}/accept"
+        return self.post(Caller.POSTER, path)
+
+    @cached_property
+    def submission(self) -> dict[str, Any]:
+        handed_in = {"bounty_id": self.work["bounty"]["id"], "message": "It is done."}
+        return self.post(Caller.HUNTER, "/api/completions", handed_in)
+
+    @cached_property
+    def intent_id(self) -> str:
+        path = "/payments/create-payment-intent"
+        return self.post(Caller.POSTER, path, {"amountCents": 500})["paymentIntentId"]
+
+
+def bounty() -> dict[str, Any]:
+    return {
+        "title": f"Carry a sofa {new_id()[:8]}",
+        "description": "It is heavy and must go up to the third floor.",
+        "is_for_honor": True,
+    }
+
+
+Ask = tuple[str, str, Any]
+
+# How to ask for each operation about the things on the stage.
+CASES: dict[str, Callable[[Stage], Ask]] = {
+    "auth.register": lambda _: (
+        "POST",
+        "/auth/register",
+        {"email": f"{new_id()[:8]}@example.com", "password": PASSWORD},
+    ),
+    "auth.sign_in": lambda stage: ("POST", "/auth/sign-in", stage.account),
+    "auth.refresh": lambda stage: (
+        "POST",
+        "/auth/refresh",
+        {"refreshToken": stage.refresh_token()},
+    ),
+    "auth.sign_out": lambda _: ("POST", "/auth/sign-out", {}),
+    "auth.me": lambda _: ("GET", "/auth/me", None),
+    "bounty.list": lambda _: ("GET", "/api/bounties", None),
+    "bounty.get": lambda stage: ("GET", f"/api/bounties/{stage.open_bounty}", None),
+    "bounty.create": lambda _: ("POST", "/api/bounties", bounty()),
+    "request.create": lambda stage: (
+        "POST",
+        "/api/bounty-requests",
+        {"bounty_id": stage.open_bounty},
+    ),
+    "request.list": lambda _: ("GET", "/api/bounty-requests", None),
+    "request.get": lambda stage: ("GET", f"/api/bounty-requests/{stage.waiting_request}", None),
+    "request.accept": lambda stage: (
+        "POST",
+        f"/api/bounty-requests/{stage.waiting_request}/accept",
+        None,
+    ),
+    "completion.submit": lambda stage: (
+        "POST",
+        "/api/completions",
+        {"bounty_id": stage.work["bounty"]["id"], "message": "It is done."},
+    ),
+    "completion.get": lambda stage: (
+        "GET",
+        f"/api/completions/{stage.submission['bounty_id']}",
+        None,
+    ),
+    "completion.approve": lambda stage: (
+        "POST",
+        f"/api/completions/{stage.submission['id']}/approve",
+        {},
+    ),
+    "conversation.list": lambda _: ("GET", "/api/conversations", None),
+    "conversation.open": lambda stage: (
+        "POST",
+        "/api/conversations",
+        {"participantIds": [stage.product.person("other").id]},
+    ),
+    "message.list": lambda stage: (
+        "GET",
+        f"/api/conversations/{stage.work['conversationId']}/messages",
+        None,
+    ),
+    "message.send": lambda stage: (
+        "POST",
+        f"/api/conversations/{stage.work['conversationId']}/messages",
+        {"text": "Hello!", "clientMsgId": new_id()},
+    ),
+    "payment.create_intent": lambda _: (
+        "POST",
+        "/payments/create-payment-intent",
+        {"amountCents": 500},
+    ),
+    "payment.confirm": lambda stage: (
+        "POST",
+        "/payments/confirm",
+        {"paymentIntentId": stage.intent_id},
+    ),
+    "wallet.balance": lambda _: ("GET", "/wallet/balance", None),
+}
+
+
+@pytest.fixture(scope="module")
+def stage() -> Iterator[Stage]:
+    folder = Path(tempfile.mkdtemp(prefix="bountyexpo-access-"))
+    with standing(ServerProcess(folder)) as server:
+        product = Product(server, "")
+        yield Stage(product)
+        product.close()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def test_the_table_has_a_row_for_every_operation() -> None:
+    assert {each.name for each in CATALOGUE.all()} == set(TABLE)
+
+
+@pytest.mark.parametrize("operation", CATALOGUE.all(), ids=lambda each: each.name)
+def test_the_catalogue_has_the_door_of_the_table(operation: Any) -> None:
+    assert operation.access.value == TABLE[operation.name].door.value
+
+
+def test_every_row_is_asked_for() -> None:
+    assert set(CASES) == set(TABLE)
+
+
+@pytest.mark.parametrize("caller", Caller)
+@pytest.mark.parametrize("name", TABLE)
+def test_the_service_answers_as_the_table_says(stage: Stage, name: str, caller: Caller) -> None:
+    method, path, body = CASES[name](stage)
+    expected = TABLE[name].refusal(caller)
+
+    response = stage.product.send(method, path, body, by=stage.people[caller])
+
+    if expected is None:
+        assert response.status_code not in {401, 403, 404, 500}, response.text
+        return
+    told = refused(response, expected.status, expected.error_code)
+    if caller in BEHIND[TABLE[name].door]:
+        assert told["message"] == expected.message
+
+
+@pytest.mark.parametrize(
+    "name", [n for n, row in TABLE.items() if Caller.ANONYMOUS not in row.allowed]
+)
+def test_a_forged_token_opens_no_door(stage: Stage, name: str) -> None:
+    method, path, body = CASES[name](stage)
+    forged = stage.product.token(new_id(), secret="not-the-secret-of-the-auth-server-at-all")
+
+    response = stage.product.send(method, path, body, by=Person(new_id(), "", forged))
+
+    refused(response, 401)
+
+
+@pytest.mark.parametrize("claims", [{"user_metadata": {"role": "admin"}}, {"role": "admin"}])
+def test_what_a_user_can_write_makes_no_admin(stage: Stage, claims: dict[str, Any]) -> None:
+    person = new_id()
+    token = stage.product.token(person, email=f"{person[:8]}@example.com", **claims)
+
+    response = stage.product.get("/admin/tree", by=Person(person, "", token))
+
+    assert response.status_code in {401, 403, 404}
