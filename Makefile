@@ -10,7 +10,7 @@ UV := .venv/lock/bin/uv
 COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-header --no-emit-index-url
 
-.PHONY: help serve demo test check lint fmt fmt-check type bench lock clean
+.PHONY: help serve demo test check lint fmt fmt-check type bench docs lock clean
 
 help:  ## Say what can be made
 	@sed -n 's/^\([a-z-]*\):.*##/\1:/p' $(MAKEFILE_LIST) | awk -F: '{printf "  make %-10s%s\n", $$1, $$2}'
@@ -40,6 +40,9 @@ type: .venv/dev.installed  ## Check the types with mypy
 
 bench: .venv/dev.installed  ## Measure this machine against the goals; ARGS="messages --json" narrows
 	@$(BIN)/python -m bench $(ARGS)
+
+docs: .venv/dev.installed  ## Draw the state machines from their tables, and write docs/rules.md
+	@$(BIN)/python docs/diagrams.py
 
 lock: $(UV)  ## Write the locks again from requirements/*.in
 	@$(COMPILE) requirements/runtime.in --output-file requirements/runtime.lock
