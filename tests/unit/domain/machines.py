@@ -14,8 +14,10 @@ from bountyexpo.domain.completion import MACHINE as COMPLETION
 from bountyexpo.domain.connect_account import MACHINE as CONNECT_ACCOUNT
 from bountyexpo.domain.dispute import MACHINE as DISPUTE
 from bountyexpo.domain.escrow_rules import MACHINE as ESCROW
+from bountyexpo.domain.machine import Outcome
 from bountyexpo.domain.payment import MACHINE as PAYMENT
 from bountyexpo.domain.withdrawal_rules import MACHINE as WITHDRAWAL
+from bountyexpo.errors import BountyExpoError, IllegalTransition, NotAllowed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -82,3 +84,38 @@ def facts_for(
     base = known or machine.facts()
     for values in product(*(values_of(machine, name) for name in names)):
         yield msgspec.structs.replace(base, **dict(zip(names, values, strict=True)))
+
+
+def questions(machine: Machine) -> Iterator[tuple[Any, Any, Any, Any]]:
+    """Every state, event and role, with all the facts that matter to it."""
+    for state, event, role in product(states_of(machine), machine.events, machine.roles):
+        for facts in facts_for(machine, state, event, role):
+            yield state, event, role, facts
+
+
+def moves_of(machine: Machine, state: Any, event: Any, role: Any) -> set[tuple[str, str]]:
+    """Return the row and the target of every move that some facts allow."""
+    found = set()
+    for facts in facts_for(machine, state, event, role):
+        try:
+            decision = machine.decide(state, event, role, facts)
+        except BountyExpoError:
+            continue
+        if decision.is_move:
+            found.add((decision.row, decision.state.value))
+    return found
+
+
+def answer(machine: Machine, state: Any, event: Any, role: Any, facts: Any = None) -> str:
+    """Say in one word what a machine answers; without facts, to its usual ones."""
+    try:
+        decision = machine.decide(state, event, role, facts or machine.facts())
+    except NotAllowed:
+        return "403"
+    except IllegalTransition:
+        return "409"
+    except BountyExpoError as refusal:
+        return f"{refusal.status}:{refusal.error_code}"
+    if decision.outcome is not Outcome.MOVE:
+        return decision.outcome.value
+    return "stay" if decision.state == state else decision.state.value

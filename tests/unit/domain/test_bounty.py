@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import pytest
 from bountyexpo.domain.application import Status as ApplicationStatus
 from bountyexpo.domain.bounty import Effect, Event, Facts, Parties, Stage, Status
@@ -286,12 +288,11 @@ def test_a_deleted_bounty_is_unknown_to_strangers_only():
 def test_the_work_moves_as_its_own_machine_says():
     """The bounty's table and that of the work describe the same steps."""
     steps = [event for event in COMPLETION.events if event.value in set(Event)]
-    for event in steps:
-        for role in (POSTER, HUNTER):
-            for facts in facts_for(MACHINE, IN_PROGRESS, Event(event), role):
-                # Work that was judged belongs to a bounty that has ended.
-                if facts.work not in {Work.APPROVED, Work.REJECTED}:
-                    _check_same_step(event, role, facts)
+    for event, role in product(steps, (POSTER, HUNTER)):
+        for facts in facts_for(MACHINE, IN_PROGRESS, Event(event), role):
+            # Work that was judged belongs to a bounty that has ended.
+            if facts.work not in {Work.APPROVED, Work.REJECTED}:
+                _check_same_step(event, role, facts)
 
 
 def _check_same_step(event, role, facts):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from contextlib import suppress
 from enum import StrEnum
+from itertools import product
 
 import msgspec
 import pytest
@@ -17,7 +19,7 @@ from bountyexpo.errors import (
     RateLimited,
 )
 
-from tests.unit.domain.machines import MACHINES, facts_for, states_of
+from tests.unit.domain.machines import MACHINES, facts_for, questions
 
 
 class Door(StrEnum):
@@ -179,11 +181,8 @@ every_machine = pytest.mark.parametrize("machine", MACHINES.values(), ids=MACHIN
 
 @every_machine
 def test_every_state_event_and_role_gives_a_decision_or_a_named_refusal(machine):
-    for state in states_of(machine):
-        for event in machine.events:
-            for role in machine.roles:
-                for facts in facts_for(machine, state, event, role):
-                    _check_answer(machine, state, event, role, facts)
+    for question in questions(machine):
+        _check_answer(machine, *question)
 
 
 def _check_answer(machine, state, event, role, facts):
@@ -214,17 +213,12 @@ def _check_text(refusal):
 
 @every_machine
 def test_every_rule_answers_something(machine):
-    answers = defaultdict(set)
-    for state in states_of(machine):
-        for event in machine.events:
-            for role in machine.roles:
-                for facts in facts_for(machine, state, event, role):
-                    rules = machine.rules_for(state, event, role)
-                    first = next((rule for rule in rules if rule.applies(facts)), None)
-                    if first is not None:
-                        answers[id(first)].add((state, role))
+    used = set()
+    for state, event, role, facts in questions(machine):
+        rules = machine.rules_for(state, event, role)
+        used.add(id(next((rule for rule in rules if rule.applies(facts)), None)))
 
-    shadowed = [rule for rule in machine.rules if id(rule) not in answers]
+    shadowed = [rule for rule in machine.rules if id(rule) not in used]
 
     assert shadowed == []
 
@@ -299,16 +293,16 @@ def _explore(machine):
 
 def _targets(machine, node, inputs):
     state, known = node
+    steps = (
+        (event, role, facts)
+        for event, role in product(machine.events, machine.roles)
+        for facts in facts_for(machine, state, event, role, known, inputs)
+    )
+    # What was said about one step is forgotten after it.
+    forgotten = {name: getattr(known, name) for name in inputs}
     found = set()
-    for event in machine.events:
-        for role in machine.roles:
-            for facts in facts_for(machine, state, event, role, known, inputs):
-                try:
-                    decision = machine.decide(state, event, role, facts)
-                except BountyExpoError:
-                    continue
-                # What was said about this one step is forgotten after it.
-                forgotten = {name: getattr(known, name) for name in inputs}
-                after = msgspec.structs.replace(decision.facts, **forgotten)
-                found.add((decision.state, after))
+    for step in steps:
+        with suppress(BountyExpoError):
+            decision = machine.decide(state, *step)
+            found.add((decision.state, msgspec.structs.replace(decision.facts, **forgotten)))
     return found
