@@ -72,7 +72,9 @@ class Services:
     def __init__(self, app: App, auth: AuthProvider, tokens: Verifier) -> None:
         settings = app.settings
         self.clock: ClockLike = app.clock
-        self.verifier: Verifier = AccountVerifier(tokens, app.actors, app.clock)
+        self.tokens = tokens
+        self.accounts = AccountVerifier(tokens, app.actors, app.clock)
+        self.verifier: Verifier = self.accounts
         self.rate_limiter = RateLimiter(
             app.clock.monotonic,
             enabled=settings.rate_limits,
@@ -126,6 +128,8 @@ class App:
             new_id=new_id,
             limits=SessionLimits(enabled=settings.rate_limits),
         )
+        self.gateway.tokens = self.services.tokens
+        self.gateway.make_account = self.services.accounts.make_account
         self._poller = create_poller()
         self._quart = QuartDoor(create_app(self.services))
         self._direct = DirectDoor(Router(self.services).find, self._quart, self.clock.now)

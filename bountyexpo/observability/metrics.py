@@ -87,6 +87,11 @@ WS_SENT = _gauge("websocket_messages_sent", "Frames handed to sockets; only grow
 WS_RECEIVED = _gauge("websocket_messages_received", "Frames read from sockets; only grows")
 WS_ERRORS = _counter("websocket_errors_total", "Sockets ended by a fault")
 WS_SLOW_DISCONNECTS = _counter("ws_slow_consumer_disconnects_total", "Sockets closed as too slow")
+WS_CLOSES = _counter("ws_close_total", "Sockets that ended", "code")
+WS_RESUMES = _counter("ws_resume_total", "Asked-for resumes", "outcome")
+WS_GAPS = _counter("ws_gap_total", "Streams of which a client was told that it missed events")
+WS_RATE_LIMITED = _counter("ws_rate_limited_total", "Sockets and frames refused", "what")
+WS_PARKED = _gauge("ws_parked_sessions", "Sessions that wait for their client to come back")
 
 ACTOR_MAILBOX_DEPTH = _gauge("actor_mailbox_depth", "Messages waiting", "actor")
 ACTOR_MAILBOX_WAIT_MS = _histogram(

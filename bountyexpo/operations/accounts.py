@@ -41,10 +41,15 @@ class AccountVerifier:
         """
         identity = await self._verifier.verify(token)
         if not identity.is_service and identity.user_id not in self._known:
-            await self._ensure_account(identity)
+            await self.make_account(identity)
         return identity
 
-    async def _ensure_account(self, identity: Identity) -> None:
+    async def make_account(self, identity: Identity) -> None:
+        """Make the account of an identity that has none; harmless when it has one.
+
+        Raises:
+            NotAuthenticated: it is not about a user.
+        """
         if not is_id(identity.user_id):
             raise NotAuthenticated
         await self._actors.user(identity.user_id).ask(

@@ -9,17 +9,22 @@ bucket, which errs in the caller's favour.
 from __future__ import annotations
 
 import math
+from ipaddress import ip_address
 from typing import TYPE_CHECKING, NamedTuple
 
 from bountyexpo.errors import RateLimited
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
+    from ipaddress import IPv4Network, IPv6Network
 
     from bountyexpo.operations.catalogue import Limit, RateClass
 
 # Keys kept at most; about 200 bytes each.
 KEYS_MAX = 100_000
+
+# Addresses whose place on the allow-list is remembered.
+EXEMPT_MAX = 10_000
 
 
 class Allowance(NamedTuple):
@@ -33,7 +38,8 @@ class Allowance(NamedTuple):
 class RateLimiter:
     """All buckets of one process.
 
-    ``multiplier`` widens every limit, ``enabled=False`` lifts them all: both are for load tests.
+    ``multiplier`` widens every limit, ``enabled=False`` lifts them all, and callers from the
+    networks of ``allowed`` meet none: all three are for load tests.
     """
 
     def __init__(
@@ -42,6 +48,7 @@ class RateLimiter:
         *,
         enabled: bool = True,
         multiplier: float = 1.0,
+        allowed: Sequence[IPv4Network | IPv6Network] = (),
         keys_max: int = KEYS_MAX,
     ) -> None:
         assert multiplier > 0
@@ -50,6 +57,8 @@ class RateLimiter:
         self._monotonic = monotonic
         self._multiplier = multiplier
         self._keys_max = keys_max
+        self._allowed = tuple(allowed)
+        self._exempt: dict[str, bool] = {}
         self._full_at: dict[tuple[str, str, str], float] = {}
 
     def __len__(self) -> int:
@@ -68,7 +77,7 @@ class RateLimiter:
         Raises:
             RateLimited: one of the buckets is empty; then none of them is charged.
         """
-        if not self.enabled:
+        if not self.enabled or self.is_exempt(address):
             return None
         now = self._monotonic()
         charges = []
@@ -81,6 +90,29 @@ class RateLimiter:
         for key, full_at in charges:
             self._store(key, full_at)
         return tightest
+
+    def check(self, rate: RateClass, *, user_id: str | None, address: str) -> None:
+        """Count nothing, but refuse where ``take`` would.
+
+        Raises:
+            RateLimited: one of the buckets is empty.
+        """
+        if not self.enabled or self.is_exempt(address):
+            return
+        now = self._monotonic()
+        for key, limit in _buckets(rate, user_id, address, None):
+            self._charge(key, limit, now)
+
+    def is_exempt(self, address: str) -> bool:
+        """Tell whether this address is on the allow-list."""
+        if not self._allowed:
+            return False
+        known = self._exempt.get(address)
+        if known is None:
+            if len(self._exempt) >= EXEMPT_MAX:
+                self._exempt.clear()
+            known = self._exempt[address] = _is_within(address, self._allowed)
+        return known
 
     def _charge(
         self, key: tuple[str, str, str], limit: Limit, now: float
@@ -104,6 +136,14 @@ class RateLimiter:
         self._full_at[key] = full_at
         if len(self._full_at) > self._keys_max:
             del self._full_at[next(iter(self._full_at))]
+
+
+def _is_within(address: str, networks: Sequence[IPv4Network | IPv6Network]) -> bool:
+    try:
+        found = ip_address(address)
+    except ValueError:
+        return False
+    return any(found in network for network in networks)
 
 
 def _buckets(

@@ -6,16 +6,15 @@ from typing import TYPE_CHECKING
 
 from bountyexpo.domain.bounty import Status
 from bountyexpo.domain.ids import is_id
-from bountyexpo.persistence import bounties, conversations, streams, users
+from bountyexpo.operations.sign_on import CONVERSATIONS_MAX, SignOns
+from bountyexpo.persistence import bounties, conversations, sign_on, streams
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from bountyexpo.persistence.pool import Pool
+    from bountyexpo.persistence.sign_on import SignOn
     from bountyexpo.persistence.streams import StreamEvent
-
-# The client learns of this many conversations at sign-on; more are in the REST list.
-CONVERSATIONS_MAX = 501
 
 
 class StreamReader:
@@ -23,6 +22,22 @@ class StreamReader:
 
     def __init__(self, db: Pool) -> None:
         self._db = db
+        self._sign_ons = SignOns(db)
+
+    async def sign_on(
+        self, user_id: str, names: Sequence[str]
+    ) -> tuple[SignOn | None, dict[str, tuple[int, str]]]:
+        """Return the account with its conversations, None without one, and the heads of streams."""
+        return await self._sign_ons.read(user_id, names)
+
+    async def acquainted(self, user_id: str, others: Collection[str]) -> set[str]:
+        """Return who of ``others`` the user shares a conversation or a running bounty with."""
+        known = [each for each in others if is_id(each)]
+        return await sign_on.acquainted(self._db, user_id, known) if known else set()
+
+    async def partners(self, user_id: str, limit: int) -> dict[str, list[str]]:
+        """Return with whom the user shares conversations, and which."""
+        return await sign_on.partners(self._db, user_id, limit)
 
     async def conversation_ids(self, user_id: str) -> list[str]:
         """Return the user's conversations, the most recently active first."""
@@ -49,15 +64,6 @@ class StreamReader:
             case "bounty":
                 return await self._may_read_bounty(user_id, entity_id)
         return False
-
-    async def unread_messages(self, user_id: str) -> int:
-        """Return how many messages of others the user has not read."""
-        return await conversations.unread_of(self._db, user_id)
-
-    async def account_status(self, user_id: str) -> str:
-        """Return the account's status; an account that is gone counts as deleted."""
-        user = await users.get(self._db, user_id)
-        return user.account_status if user else "deleted"
 
     async def _may_read_bounty(self, user_id: str, bounty_id: str) -> bool:
         bounty = await bounties.get(self._db, bounty_id)

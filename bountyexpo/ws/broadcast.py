@@ -11,7 +11,7 @@ from bountyexpo.observability.logs import get_logger
 from bountyexpo.ws import protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Hashable, Mapping, Sequence
 
     from bountyexpo.ws.codec import Codec
     from bountyexpo.ws.ports import Listener, StreamEvent
@@ -65,11 +65,12 @@ class EventBroadcast:
 class Notice:
     """Messages without a number, which a busy listener may lose: the feed, typing, presence."""
 
-    __slots__ = ("_frames", "messages", "stream")
+    __slots__ = ("_frames", "_keys", "messages", "stream")
 
     def __init__(self, stream: str, messages: Sequence[dict[str, Any]]) -> None:
         self.stream = stream
         self.messages = messages
+        self._keys = [coalescing_key(each) for each in messages]
         self._frames: dict[str, list[bytes]] = {}
 
     def send_to(self, listener: Listener) -> None:
@@ -78,8 +79,26 @@ class Notice:
         frames = self._frames.get(codec.name)
         if frames is None:
             frames = self._frames[codec.name] = [codec.frame(each) for each in self.messages]
-        for frame in frames:
-            listener.deliver_ephemeral(self.stream, frame)
+        for frame, key in zip(frames, self._keys, strict=True):
+            listener.deliver_ephemeral(self.stream, frame, key)
+
+
+def coalescing_key(message: Mapping[str, Any]) -> Hashable:
+    """Return what a later message must share with this one to stand for it (realtime §4.7)."""
+    kind: str = message.get("type", "")
+    who = message.get("senderId")
+    match kind:
+        case "typing.start" | "typing.stop":
+            return "typing", who, message.get("conversationId")
+        case "message.delivered" | "message.read":
+            return kind, who, message.get("conversationId")
+        case "presence.update":
+            return kind, message.get("userId")
+        case "unread" | "wallet.balance":
+            return kind
+        case "bounty.updated":
+            return kind, message.get("bountyId", message.get("id"))
+    return None
 
 
 class Missed:

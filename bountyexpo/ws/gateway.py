@@ -7,17 +7,23 @@ from typing import TYPE_CHECKING
 import trio
 
 from bountyexpo.errors import Unavailable
+from bountyexpo.observability import metrics
 from bountyexpo.operations.catalogue import CATALOGUE, Catalogue
 from bountyexpo.ws import protocol
+from bountyexpo.ws.admission import Admission
 from bountyexpo.ws.broadcast import CHUNK
-from bountyexpo.ws.close_codes import CloseCode
+from bountyexpo.ws.close_codes import ADVICE, CloseCode, may_resume
 from bountyexpo.ws.limits import SessionLimits, Timings
+from bountyexpo.ws.parking import Parking
+from bountyexpo.ws.presence import Presence
 from bountyexpo.ws.session import Session
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
     from datetime import datetime
 
-    from bountyexpo.operations.call import Services
+    from bountyexpo.domain.identity import Identity
+    from bountyexpo.operations.call import Services, Verifier
     from bountyexpo.ws.connection import Connection
     from bountyexpo.ws.handshake import UpgradeRequest
     from bountyexpo.ws.hub import Hub
@@ -51,32 +57,45 @@ class SessionGateway:
         self.limits = limits or SessionLimits()
         self.timings = timings or Timings()
         self.catalogue = catalogue
+        # What the composition root adds: how tokens are checked without touching the account, how
+        # an account is made, how a ticket is redeemed.
+        self.tokens: Verifier = services.verifier
+        self.make_account: Callable[[Identity], Awaitable[None]] = _no_account
+        self.redeem: Callable[[str], Identity | None] = lambda _ticket: None
+        self.admission = Admission(services.rate_limiter)
+        self.parking = Parking()
+        self.presence = Presence(hub, services.clock.now)
         self.sessions: set[Session] = set()
         self.drained = trio.Event()
         self._departure = trio.Event()
         self._nursery: trio.Nursery | None = None
         self._is_draining = False
 
-    def admit(self, upgrade: UpgradeRequest) -> None:  # noqa: ARG002 - load decides
+    def admit(self, upgrade: UpgradeRequest) -> None:
         """Refuse an upgrade that cannot be served.
 
         Raises:
             Unavailable: draining, full, or not started.
+            RateLimited: too many of this address.
         """
         if self._is_draining or self._nursery is None:
             raise Unavailable
         if len(self.sessions) >= self.limits.sockets_max:
             raise Unavailable(code="OVERLOADED", retry_after_s=5)
+        self.admission.check_upgrade(upgrade.peer)
 
     def handler_factory(self, connection: Connection, upgrade: UpgradeRequest) -> Session:
         """Make the handler of a new socket."""
         session = Session(connection, self, upgrade)
+        self.admission.opened(connection.peer)
         self.sessions.add(session)
         return session
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Hold the tasks of working sessions until cancelled."""
-        async with trio.open_nursery() as nursery:
+        async with trio.open_nursery() as keepers, trio.open_nursery() as nursery:
+            keepers.start_soon(self.parking.run)
+            keepers.start_soon(self.presence.run)
             self._nursery = nursery
             try:
                 task_status.started()
@@ -93,6 +112,7 @@ class SessionGateway:
         if self._is_draining:
             return
         self._is_draining = True
+        self.parking.close()
         if self._nursery is None:
             self.drained.set()
         else:
@@ -101,7 +121,13 @@ class SessionGateway:
     def statistics(self) -> dict[str, int]:
         """Counts for the admin page."""
         open_sessions = sum(1 for session in self.sessions if session.user_id)
-        return {"sockets": len(self.sessions), "sessions": open_sessions, **self.hub.statistics()}
+        return {
+            "sockets": len(self.sessions),
+            "sessions": open_sessions,
+            "parked": self.parking.parked,
+            "resume_bytes": self.parking.size,
+            **self.hub.statistics(),
+        }
 
     # -- for sessions
 
@@ -113,10 +139,49 @@ class SessionGateway:
         self._nursery.start_soon(session.work)
         return True
 
-    def forget(self, session: Session) -> None:
-        """Drop a session that left."""
+    def credential_of(self, upgrade: UpgradeRequest) -> str | Identity | None:
+        """Return who the upgrade says it is; a ticket that is not good names nobody."""
+        if upgrade.bearer is not None:
+            return upgrade.bearer
+        ticket = upgrade.query.get("ticket")
+        return None if ticket is None else self.redeem(ticket) or ""
+
+    def close_surplus(self, session: Session) -> None:
+        """Close the oldest sockets of a user who has too many with this one."""
+        for oldest in self.hub.surplus(session.user_id, self.limits.sockets_per_user):
+            if oldest is not session:
+                oldest.disconnect(CloseCode.REPLACED, "replaced")
+
+    def may_park(self, session: Session, code: int) -> bool:
+        """Tell whether a session that lost its socket by ``code`` is kept for its client."""
+        return may_resume(code) and self.parking.knows(session) and not self.parking.is_closed
+
+    def detach(self, session: Session, code: int) -> None:
+        """Count a session's socket no more; harmless when repeated."""
+        if session not in self.sessions:
+            return
         self.sessions.discard(session)
+        self.admission.closed(session.connection.peer)
+        self.presence.left(session)
+        metrics.WS_CLOSES.labels(str(code) if code in ADVICE else "other").inc()
         self._departure.set()
+
+    def park(self, session: Session, code: int) -> None:
+        """Keep a session that lost its socket."""
+        self.detach(session, code)
+        self.parking.park(session)
+
+    def hand_over(self, other: Session, session: Session) -> None:
+        """Note that ``session`` goes on with the socket of ``other``."""
+        self.sessions.discard(other)
+        self.sessions.add(session)
+        self.parking.unpark(session)
+
+    def forget(self, session: Session, code: int) -> None:
+        """Drop a session that left."""
+        self.detach(session, code)
+        self.parking.discard(session)
+        self.presence.unwatch(session)
 
     def now(self) -> datetime:
         """The present moment."""
@@ -142,3 +207,7 @@ class SessionGateway:
             if index % CHUNK == CHUNK - 1:
                 await trio.lowlevel.checkpoint()
         self.drained.set()
+
+
+async def _no_account(_identity: Identity) -> None:
+    """Stand in where accounts are made elsewhere."""

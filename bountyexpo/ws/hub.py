@@ -66,12 +66,15 @@ class Hub:
 
     # -- the audience
 
-    def register(self, listener: Listener, *, sockets_max: int) -> Listener | None:
-        """Make a session live; returns the oldest one when the user has too many."""
-        others = self.users.get(listener.user_id, ())
-        self.users[listener.user_id] = (*others, listener)
+    def register(self, listener: Listener) -> None:
+        """Make a session live."""
+        self.users[listener.user_id] = (*self.users.get(listener.user_id, ()), listener)
         ACTIVE_USERS.set(len(self.users))
-        return others[0] if len(others) >= sockets_max else None
+
+    def surplus(self, user_id: str, sockets_max: int) -> Sequence[Listener]:
+        """Return the oldest connected sessions of a user who is about to have one too many."""
+        connected = [each for each in self.users.get(user_id, ()) if each.is_connected]
+        return connected[: max(0, len(connected) + 1 - sockets_max)]
 
     def unregister(self, listener: Listener, topics: Iterable[str] = ()) -> None:
         """Forget a session and its topics; harmless when repeated."""
@@ -111,9 +114,20 @@ class Hub:
         if self._origins.get(key) is listener:
             del self._origins[key]
 
-    def disconnect_user(self, user_id: str, code: int = 4410, reason: str = "revoked") -> int:
-        """Close every socket of a user; returns how many."""
-        listeners = self.users.get(user_id, ())
+    def disconnect_user(
+        self,
+        user_id: str,
+        code: int = 4410,
+        reason: str = "revoked",
+        *,
+        session_id: str | None = None,
+    ) -> int:
+        """Close every socket of a user, or those of one sign-in; returns how many."""
+        listeners = [
+            each
+            for each in self.users.get(user_id, ())
+            if session_id is None or each.session_id == session_id
+        ]
         for listener in listeners:
             listener.disconnect(code, reason)
         return len(listeners)
@@ -133,6 +147,10 @@ class Hub:
         listeners = [each for user_id in users for each in self.users.get(user_id, ())]
         if listeners:
             self._fan_out.submit(stream, listeners, Notice(stream, [frame]))
+
+    def notify(self, stream: str, listeners: Sequence[Listener], frame: dict[str, Any]) -> None:
+        """Send a frame that may be lost to these sessions."""
+        self._fan_out.submit(stream, listeners, Notice(stream, [frame]))
 
     def publish_feed(self, bounty_id: str, frame: dict[str, Any]) -> None:
         """Announce the newest public state of a bounty; at most one per bounty and second."""

@@ -11,50 +11,38 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
-import trio
 
 from bountyexpo.errors import (
-    BountyExpoError,
     InvalidRequest,
     NotAllowed,
-    NotAuthenticated,
     NotFound,
-    TokenExpired,
-    Unavailable,
 )
 from bountyexpo.operations.call import Call, RawReply
 from bountyexpo.operations.dispatch import dispatch
-from bountyexpo.ws import protocol, topics
-from bountyexpo.ws.recovery import Recovery
+from bountyexpo.ws import greeting, protocol, topics
+from bountyexpo.ws.presence import offline
+from bountyexpo.ws.recovery import recover
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Collection, Mapping
+    from collections.abc import Awaitable, Callable, Mapping
 
-    from bountyexpo.domain.identity import Identity
     from bountyexpo.operations.catalogue import Operation
-    from bountyexpo.ws.protocol import Envelope, Position
+    from bountyexpo.ws.protocol import Envelope
     from bountyexpo.ws.session import Session
 
     Handler = Callable[[Session, Envelope, dict[str, Any]], Awaitable[None]]
 
-# Accounts in these states may not open a session.
-CLOSED_ACCOUNTS: Final = frozenset({"suspended", "banned", "deleted"})
-
-
-class VersionUnsupported(InvalidRequest):
-    """Please update the app."""
-
-    code = "VERSION_UNSUPPORTED"
-    close_code = 4426
+# What a socket may begin with.
+FIRST_FRAMES: Final = frozenset({"hello", "authenticate"})
 
 
 async def handle(session: Session, envelope: Envelope, frame: dict[str, Any]) -> None:
     """Carry out one frame; the first one must be ``hello``."""
     if session.identity is None:
-        if envelope.type != "hello":
+        if envelope.type not in FIRST_FRAMES:
             session.reject_malformed("The first frame must be hello.", envelope.id)
             return
-        await _greet(session, envelope, frame)
+        await greeting.greet(session, envelope, frame)
         return
     handler = HANDLERS.get(envelope.type)
     if handler is not None:
@@ -66,140 +54,16 @@ async def handle(session: Session, envelope: Envelope, frame: dict[str, Any]) ->
     await _call_by_frame(session, envelope, frame, operation)
 
 
-async def _greet(session: Session, envelope: Envelope, frame: dict[str, Any]) -> None:
-    """Sign the socket in; any refusal ends it."""
-    request = msgspec.convert(frame, protocol.Hello)
-    session.begin_greeting()
-    try:
-        if request.v != protocol.VERSION:
-            raise VersionUnsupported
-        with trio.fail_after(session.gateway.timings.greeting_s):
-            conversation_ids = await _welcome(session, request)
-        if request.streams:
-            await _recover(session, request.streams, conversation_ids, envelope.id)
-        else:
-            await session.release({})
-    except BountyExpoError as error:
-        session.fail(error, envelope.id)
-    except trio.TooSlowError:
-        session.fail(Unavailable(), envelope.id)
-
-
-async def _welcome(session: Session, request: protocol.Hello) -> list[str]:
-    """Make the session live and greet it; returns the user's conversations."""
-    gateway = session.gateway
-    identity = await _identify(session, session.bearer or request.token)
-    if await gateway.reader.account_status(identity.user_id) in CLOSED_ACCOUNTS:
-        raise NotAllowed("This account is suspended.", code="ACCOUNT_SUSPENDED")
-    session.check_open()
-    session.sid = gateway.new_id()
-    session.is_echoed = request.echo
-    session.sign_in(identity)
-    # Live events wait until the welcome is out; nothing that commits from here on is missed.
-    session.hold(None)
-    oldest = gateway.hub.register(session, sockets_max=gateway.limits.sockets_per_user)
-    if oldest is not None:
-        oldest.disconnect(4409, "replaced")
-    conversation_ids = await gateway.reader.conversation_ids(identity.user_id)
-    accepted, _rejected = await topics.subscribe_all(session, request.subscribe)
-    heads = await _heads(session, accepted, conversation_ids)
-    unread = await gateway.reader.unread_messages(identity.user_id)
-    session.open()
-    if request.resume is not None:
-        session.say(protocol.invalid_session(gateway.now()))
-    session.say(_welcome_frame(session, conversation_ids, heads, unread))
-    return conversation_ids
-
-
-async def _heads(
-    session: Session, accepted: list[str], conversation_ids: list[str]
-) -> dict[str, Any]:
-    """Read the heads of the own stream, the subscribed topics and the newest conversations."""
-    gateway = session.gateway
-    own = f"user:{session.user_id}"
-    followed = [own, *(topic for topic in accepted if topic.startswith("bounty:"))]
-    streams = [*followed, *(f"conv:{each}" for each in conversation_ids)]
-    heads = await gateway.reader.heads(streams[: gateway.limits.heads_listed_max])
-    gateway.hub.observe(followed, heads)
-    return protocol.heads(heads)
-
-
-def _welcome_frame(
-    session: Session, conversation_ids: list[str], heads: dict[str, Any], unread_messages: int
-) -> dict[str, Any]:
-    gateway = session.gateway
-    limits, timings = gateway.limits, gateway.timings
-    now = gateway.now()
-    return {
-        "type": "welcome",
-        "v": protocol.VERSION,
-        "sid": session.sid,
-        "userId": session.user_id,
-        "serverTime": now,
-        "heartbeatMs": round(timings.heartbeat_s * 1000),
-        "idleTimeoutMs": round(timings.idle_timeout_s * 1000),
-        "resumeTtlMs": 0,
-        "maxFrameBytes": limits.frame_bytes_max,
-        "limits": {
-            "framesPerSecond": limits.frames_per_s,
-            "framesBurst": limits.frames_burst,
-            "subscriptions": limits.subscriptions_max,
-            "replayEventsPerStream": limits.replay_stream_events_max,
-            "replayEvents": limits.replay_events_max,
-        },
-        "resumed": False,
-        "conversationIds": conversation_ids[: limits.conversations_listed_max],
-        "more": len(conversation_ids) > limits.conversations_listed_max,
-        "heads": heads,
-        "unread": {"notifications": 0, "messages": unread_messages},
-        "timestamp": now,
-    }
-
-
-async def _identify(session: Session, token: str | None) -> Identity:
-    """Return whose token it is; every way of not being signed in looks the same."""
-    if token is None:
-        raise NotAuthenticated
-    services = session.gateway.services
-    try:
-        identity = await services.verifier.verify(token)
-    except TokenExpired:
-        raise TokenExpired from None
-    except NotAuthenticated as error:
-        raise NotAuthenticated(error.message) from None
-    if identity.expires_at <= services.clock.now().timestamp():
-        raise TokenExpired
-    return identity
-
-
-async def _recover(
-    session: Session,
-    positions: Mapping[str, Position],
-    conversation_ids: Collection[str],
-    re: str | None,
-) -> None:
-    """Replay what was missed; live events were held before and go on behind it."""
-    recovery = Recovery(session, session.gateway.reader)
-    try:
-        await recovery.run(positions, conversation_ids)
-        await session.send_patiently(
-            session.codec.frame(protocol.synced(session.gateway.now(), recovery.limited, re))
-        )
-    except BountyExpoError as error:
-        # What was replayed until now counts; the client may sync again.
-        session.refuse(error, re)
-    await session.release(recovery.floors)
-
-
 async def _sync(session: Session, envelope: Envelope, frame: dict[str, Any]) -> None:
     request = msgspec.convert(frame, protocol.Sync)
+    _take_subscription(session)
     session.hold(request.streams.keys())
-    await _recover(session, request.streams, (), envelope.id)
+    await recover(session, request.streams, (), envelope.id)
 
 
 async def _refresh(session: Session, envelope: Envelope, frame: dict[str, Any]) -> None:
     request = msgspec.convert(frame, protocol.AuthRefresh)
-    identity = await _identify(session, request.token)
+    identity = await greeting.identify(session, request.token)
     if identity.user_id != session.user_id:
         raise NotAllowed("The token belongs to somebody else.")
     session.check_open()
@@ -209,6 +73,7 @@ async def _refresh(session: Session, envelope: Envelope, frame: dict[str, Any]) 
 
 async def _subscribe(session: Session, envelope: Envelope, frame: dict[str, Any]) -> None:
     request = msgspec.convert(frame, protocol.Topics)
+    _take_subscription(session)
     accepted, rejected = await topics.subscribe_all(session, request.topics)
     heads = await topics.read_heads(session, accepted)
     fields = {"accepted": accepted, "rejected": rejected, "heads": protocol.heads(heads)}
@@ -220,6 +85,52 @@ async def _unsubscribe(session: Session, envelope: Envelope, frame: dict[str, An
     for topic in request.topics:
         session.remove_topic(topic)
     session.reply(envelope, {"accepted": request.topics, "rejected": [], "heads": {}})
+
+
+def _take_subscription(session: Session) -> None:
+    session.gateway.admission.take_subscription(session.user_id, session.connection.peer)
+
+
+async def _send_message(session: Session, envelope: Envelope, frame: dict[str, Any]) -> None:
+    """Take the form of the old documents; it has no id, so a repetition is a new message."""
+    request = msgspec.convert(frame, protocol.LegacySend)
+    operation = session.gateway.catalogue.by_frame("message.send")
+    if operation is None:
+        raise InvalidRequest("This frame type is not known.", code="UNKNOWN_TYPE")
+    fields = {
+        "conversationId": request.conversation_id or request.conversationId,
+        "text": request.message or request.text,
+        "clientMsgId": session.gateway.new_id(),
+    }
+    await _call_by_frame(session, envelope, fields, operation)
+
+
+async def _presence_set(session: Session, envelope: Envelope, frame: dict[str, Any]) -> None:
+    request = msgspec.convert(frame, protocol.PresenceSet)
+    session.gateway.presence.set_state(session, request.state)
+    session.reply(envelope, {"state": request.state})
+
+
+async def _presence_subscribe(session: Session, envelope: Envelope, frame: dict[str, Any]) -> None:
+    request = msgspec.convert(frame, protocol.Users)
+    _take_subscription(session)
+    gateway = session.gateway
+    user_ids = list(dict.fromkeys(request.user_ids))
+    known = await gateway.reader.acquainted(session.user_id, user_ids)
+    session.check_open()
+    # A stranger looks like somebody who is never there.
+    seen = [each for each in user_ids if each in known or each == session.user_id]
+    gateway.presence.watch(session, seen)
+    snapshot = [gateway.presence.view(each) if each in seen else offline(each) for each in user_ids]
+    session.reply(envelope, {"snapshot": snapshot})
+
+
+async def _presence_unsubscribe(
+    session: Session, envelope: Envelope, frame: dict[str, Any]
+) -> None:
+    request = msgspec.convert(frame, protocol.Users)
+    session.gateway.presence.unwatch(session, request.user_ids)
+    session.reply(envelope, {})
 
 
 async def _join(session: Session, envelope: Envelope, frame: dict[str, Any]) -> None:
@@ -303,4 +214,8 @@ HANDLERS: Final[Mapping[str, Handler]] = {
     "join": _join,
     "leave": _leave,
     "call": _call,
+    "send_message": _send_message,
+    "presence.set": _presence_set,
+    "presence.subscribe": _presence_subscribe,
+    "presence.unsubscribe": _presence_unsubscribe,
 }

@@ -46,7 +46,3 @@ class Timings:
     room_s: float = 30.0
     # A late duplicate of a replayed event arrives within this time or never.
     floor_s: float = 60.0
-
-
-# Frames that cost a read of the database weigh more: 5 a second instead of 20.
-FRAME_COSTS = {"subscribe": 4, "sync": 4, "join": 2}

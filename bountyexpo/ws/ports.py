@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Collection, Hashable, Mapping, Sequence
     from datetime import datetime
 
     from bountyexpo.ws.codec import Codec
@@ -54,12 +54,36 @@ class StreamEvent(Protocol):
         """The time of the commit."""
 
 
+class SignOn(Protocol):
+    """One account as its new session finds it."""
+
+    @property
+    def status(self) -> str:
+        """The state of the account, such as ``active``, ``suspended`` or ``banned``."""
+
+    @property
+    def conversations(self) -> Sequence[tuple[str, int, Any]]:
+        """Id, last number and epoch of the conversations, newest first."""
+
+    @property
+    def unread(self) -> int:
+        """How many messages the user has not read."""
+
+
 class Listener(Protocol):
     """Who hears events: a session, as the hub sees it. Nothing here blocks."""
 
     @property
+    def is_connected(self) -> bool:
+        """False while a session waits for its client to come back."""
+
+    @property
     def user_id(self) -> str:
         """Whose session it is."""
+
+    @property
+    def session_id(self) -> str | None:
+        """The sign-in at the auth server that it came from."""
 
     @property
     def codec(self) -> Codec:
@@ -68,8 +92,8 @@ class Listener(Protocol):
     def deliver(self, stream: str, seq: int, frame: bytes) -> None:
         """Take a numbered event."""
 
-    def deliver_ephemeral(self, stream: str, frame: bytes) -> None:
-        """Take a frame that may be lost."""
+    def deliver_ephemeral(self, stream: str, frame: bytes, key: Hashable = None) -> None:
+        """Take a frame that may be lost; of those with the same key only the last counts."""
 
     def miss(self, stream: str) -> None:
         """Learn that events of ``stream`` were lost on the way."""
@@ -93,8 +117,13 @@ class Reader(Protocol):
     async def may_read(self, user_id: str, stream: str) -> bool:
         """Tell whether the user may follow the stream."""
 
-    async def unread_messages(self, user_id: str) -> int:
-        """How many messages the user has not read."""
+    async def sign_on(
+        self, user_id: str, names: Sequence[str]
+    ) -> tuple[SignOn | None, Mapping[str, tuple[int, Any]]]:
+        """The account, None when there is none, and the heads of the named streams."""
 
-    async def account_status(self, user_id: str) -> str:
-        """The state of the account, such as ``active``, ``suspended`` or ``banned``."""
+    async def acquainted(self, user_id: str, others: Collection[str]) -> set[str]:
+        """Who of ``others`` the user shares a conversation or a running bounty with."""
+
+    async def partners(self, user_id: str, limit: int) -> Mapping[str, Sequence[str]]:
+        """With whom the user shares conversations, and which."""

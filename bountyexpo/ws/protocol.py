@@ -8,7 +8,7 @@ stay objects here: both codecs write them as ISO text.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 import msgspec
 
@@ -61,6 +61,13 @@ class Envelope(msgspec.Struct, frozen=True, rename="camel"):
     idempotency_key: Key | None = None
 
 
+class Resume(msgspec.Struct, frozen=True):
+    """The session that a client wants to go on with, and the last event it has of it."""
+
+    sid: Annotated[str, msgspec.Meta(max_length=64)] = ""
+    n: Annotated[int, msgspec.Meta(ge=0)] = 0
+
+
 class Hello(msgspec.Struct, frozen=True, rename="camel"):
     """The first frame of a socket."""
 
@@ -69,7 +76,7 @@ class Hello(msgspec.Struct, frozen=True, rename="camel"):
     echo: bool = False
     subscribe: Names = []
     streams: Positions = {}
-    resume: dict[str, Any] | None = None
+    resume: Resume | None = None
     device: dict[str, Any] | None = None
     caps: Names = []
 
@@ -90,6 +97,28 @@ class Topics(msgspec.Struct, frozen=True):
     """The topics of ``subscribe`` and ``unsubscribe``."""
 
     topics: Names
+
+
+class Users(msgspec.Struct, frozen=True, rename="camel"):
+    """The people of ``presence.subscribe`` and ``presence.unsubscribe``."""
+
+    user_ids: Names
+
+
+class PresenceSet(msgspec.Struct, frozen=True, rename="camel"):
+    """What a device says of its user."""
+
+    state: Literal["online", "away", "invisible"]
+    app_state: Name | None = None
+
+
+class LegacySend(msgspec.Struct, frozen=True):
+    """A message in the form of the old documents."""
+
+    conversation_id: Name = ""
+    conversationId: Name = ""  # noqa: N815 - both spellings were documented
+    message: str = ""
+    text: str = ""
 
 
 class ConversationRef(msgspec.Struct, frozen=True, rename="camel"):
@@ -157,6 +186,11 @@ def session_revoked(now: datetime, reason: str) -> dict[str, Any]:
 def invalid_session(now: datetime) -> dict[str, Any]:
     """The answer to ``hello.resume``: recovery goes stream by stream."""
     return {"type": "invalid_session", "resumable": False, "timestamp": now}
+
+
+def resumed(now: datetime, replayed: int, limited: list[dict[str, Any]]) -> dict[str, Any]:
+    """The end of a resume; what was lost of the streams in ``limited`` is found over REST."""
+    return {"type": "resumed", "replayed": replayed, "limited": limited, "timestamp": now}
 
 
 def gap(now: datetime, streams: Iterable[str]) -> dict[str, Any]:

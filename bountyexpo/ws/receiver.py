@@ -1,27 +1,37 @@
 """The receiving half of a session: events go in from the hub, in order, and out to the socket.
 
-Three things may stand between the hub and the socket, each absent for a session at rest:
+A client that wants to resume gets each event with the session's own number ``n``, and the last of
+them are kept in a ring; a session without a socket goes on writing there.
+
+Some things may stand between the hub and the socket, each absent for a session at rest:
 
 * ``held``: while a replay runs, live events wait behind it.
 * ``floors``: what a replay has sent is not sent again, should its live copy come late.
 * ``missed``: a stream that lost an event gets no later one until the client was told, because
   events are dropped only as a suffix. ``gap`` tells, ``sync`` heals.
+* ``latest``: while the queue is over half, the last passing frame of each kind waits for room.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import trio
 
-from bountyexpo.ws import protocol
+from bountyexpo.observability import metrics
+from bountyexpo.ws import protocol, splice
+from bountyexpo.ws.replay_ring import Entry, ReplayRing
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Hashable, Mapping, Sequence
 
     from bountyexpo.ws.codec import Codec
     from bountyexpo.ws.connection import Connection
     from bountyexpo.ws.gateway import SessionGateway
+
+
+# Passing frames that wait for room; each is the last of its kind, so few are ever needed.
+LATEST_MAX: Final = 64
 
 
 class SocketGone(Exception):
@@ -67,11 +77,15 @@ class Receiver:
         "_floors",
         "_floors_until",
         "_held",
+        "_last_n",
+        "_latest",
         "_missed",
         "_muted",
+        "_ring",
         "_room",
         "connection",
         "gateway",
+        "is_batching",
         "user_id",
     )
 
@@ -79,10 +93,16 @@ class Receiver:
         self.connection = connection
         self.gateway = gateway
         self.user_id = ""
+        self.is_batching = False
+        # The number of the last event, None for a client that cannot resume.
+        self._last_n: int | None = None
+        self._ring: ReplayRing | None = None
         self._held: Held | None = None
         self._floors: dict[str, int] | None = None
         self._floors_until = 0.0
-        self._missed: set[str] | None = None
+        self._latest: dict[Hashable, bytes] | None = None
+        # The first number that is missing of each stream, None where it is not known.
+        self._missed: dict[str, int | None] | None = None
         self._muted: set[str] | None = None
         self._room: trio.Event | None = None
 
@@ -90,6 +110,11 @@ class Receiver:
     def codec(self) -> Codec:
         """How this socket's frames are written."""
         return self.connection.codec
+
+    @property
+    def is_numbered(self) -> bool:
+        """True when events carry ``n``, so that the session can be resumed."""
+        return self._last_n is not None
 
     # -- what the hub calls
 
@@ -100,18 +125,22 @@ class Receiver:
         held = self._held
         if held is not None and held.covers(stream):
             if not held.add(stream, seq, frame):
-                self._note_missed(stream)
+                self._note_missed(stream, seq)
         elif self._floors is not None and not self._is_news(stream, seq):
             return
-        elif not self.connection.send(frame):
-            self._note_missed(stream)
+        elif not self._emit(frame):
+            self._note_missed(stream, seq)
 
-    def deliver_ephemeral(self, stream: str, frame: bytes) -> None:
+    def deliver_ephemeral(self, stream: str, frame: bytes, key: Hashable = None) -> None:
         """Send a frame that may be lost, unless its stream is muted or nothing was said yet."""
         if self._held is not None and self._held.streams is None:
             return
-        if self._muted is None or stream not in self._muted:
+        if self._muted is not None and stream in self._muted:
+            return
+        if key is None or not self.connection.is_over_half:
             self.connection.send(frame, ephemeral=True)
+        else:
+            self._keep_latest(key, frame)
 
     def miss(self, stream: str) -> None:
         """Tell the client that events of ``stream`` were lost, now or when there is room."""
@@ -125,7 +154,8 @@ class Receiver:
         limits = self.gateway.limits
         self._held = Held(streams, frames=limits.held_frames_max, size=limits.held_bytes_max)
         if self._missed is not None and streams is not None:
-            self._missed = self._missed.difference(streams) or None
+            left = {name: seq for name, seq in self._missed.items() if name not in streams}
+            self._missed = left or None
 
     async def release(self, floors: Mapping[str, int]) -> None:
         """Send what waited, except what the replay has sent, and go on live."""
@@ -136,10 +166,7 @@ class Receiver:
             self._floors = {**(self._floors or {}), **floors}
             self._floors_until = trio.current_time() + self.gateway.timings.floor_s
         while held.frames:
-            waiting, held.frames = held.frames, []
-            for stream, seq, frame in waiting:
-                if self._floors is None or self._is_news(stream, seq):
-                    await self.send_patiently(frame)
+            await self.send_events(self._take_held(held))
         self._held = None
         self.tell_missed()
 
@@ -150,19 +177,27 @@ class Receiver:
             SocketGone: the socket closed, or no room came.
         """
         while not self.connection.send(frame):
-            if not self.connection.is_open:
-                raise SocketGone
-            self._room = trio.Event()
-            with trio.move_on_after(self.gateway.timings.room_s) as scope:
-                await self._room.wait()
-            if scope.cancelled_caught:
-                raise SocketGone
+            await self._wait_for_room()
+
+    async def send_events(self, frames: Sequence[bytes], *, is_replay: bool = False) -> None:
+        """Send events in order, waiting for room, in batches where the client takes them.
+
+        Raises:
+            SocketGone: the socket closed, or no room came.
+        """
+        runs = splice.chunks(frames) if self.is_batching else [[frame] for frame in frames]
+        for run in runs:
+            while not self._emit_run(run, is_replay=is_replay):
+                await self._wait_for_room()
 
     # -- what the transport calls
 
     def on_drained(self) -> None:
         """Use the room that returned."""
         self._wake()
+        latest, self._latest = self._latest or {}, None
+        for frame in latest.values():
+            self.connection.send(frame, ephemeral=True)
         self.tell_missed()
 
     # -- for the session
@@ -184,18 +219,122 @@ class Receiver:
         if not self._missed or (self._held is not None and self._held.streams is None):
             return
         if self.connection.send(self.codec.frame(protocol.gap(self.gateway.now(), self._missed))):
+            metrics.WS_GAPS.inc(len(self._missed))
             self._missed = None
 
     def send_now(self, message: dict[str, Any]) -> bool:
         """Encode and send one message; False when there was no room."""
         return self.connection.send(self.codec.frame(message))
 
-    def _note_missed(self, stream: str) -> None:
+    # -- numbering
+
+    def number_events(self) -> None:
+        """Give every event from now on a number, so that the session can be resumed."""
+        self._last_n = self._last_n or 0
+
+    def covers(self, n: int) -> bool:
+        """Tell whether everything behind ``n`` is still here."""
+        return self._last_n is not None and self._entries_after(n) is not None
+
+    async def replay_ring(self, n: int) -> int:
+        """Send again what followed ``n``, under its numbers; returns how much that was.
+
+        Raises:
+            SocketGone: the socket closed, or no room came.
+        """
+        entries = self._entries_after(n) or []
+        for entry in entries:
+            fields: dict[str, Any] = {"n": entry.n}
+            if not entry.is_replay:
+                fields["replay"] = True
+            await self.send_patiently(splice.with_fields(self.codec, entry.frame, **fields))
+        return len(entries)
+
+    def _entries_after(self, n: int) -> list[Entry] | None:
+        assert self._last_n is not None
+        if self._ring is None:
+            return [] if n == self._last_n else None
+        self.gateway.parking.trim(self._ring, trio.current_time())
+        return self._ring.after(n, self._last_n)
+
+    def _emit(self, frame: bytes) -> bool:
+        """Send one event; False when there was no room."""
+        if self._last_n is None:
+            return self.connection.send(frame)
+        return self._emit_numbered([frame], is_replay=False)
+
+    def _emit_run(self, frames: list[bytes], *, is_replay: bool) -> bool:
+        if self._last_n is not None:
+            return self._emit_numbered(frames, is_replay=is_replay)
+        whole = frames[0] if len(frames) == 1 else splice.batch(self.codec, frames)
+        return self.connection.send(whole)
+
+    def _emit_numbered(self, frames: list[bytes], *, is_replay: bool) -> bool:
+        """Send events with their numbers and keep them; without a socket only keep them."""
+        assert self._last_n is not None
+        codec, first_n = self.codec, self._last_n + 1
+        if self.connection.is_open:
+            numbered = [
+                splice.with_fields(codec, frame, n=n) for n, frame in enumerate(frames, first_n)
+            ]
+            whole = numbered[0] if len(numbered) == 1 else splice.batch(codec, numbered)
+            # A socket that turned out to be dead is no lack of room.
+            if not self.connection.send(whole) and self.connection.is_open:
+                return False
+        if self._ring is None:
+            self._ring = ReplayRing()
+        now = trio.current_time()
+        for n, frame in enumerate(frames, first_n):
+            self._last_n = n
+            self.gateway.parking.record(self._ring, Entry(n, now, frame, is_replay))
+        return True
+
+    def _forget_past(self) -> None:
+        """Keep nothing; nobody will resume this session."""
+        self._last_n = None
+        ring, self._ring = self._ring, None
+        self.gateway.parking.release(ring)
+
+    def _trim_ring(self, now: float) -> None:
+        if self._ring is not None:
+            self.gateway.parking.trim(self._ring, now)
+            if not self._ring:
+                self._ring = None
+
+    # -- private parts
+
+    def _take_held(self, held: Held) -> list[bytes]:
+        """Take what waited, except what the replay has sent."""
+        waiting, held.frames = held.frames, []
+        return [
+            frame
+            for stream, seq, frame in waiting
+            if self._floors is None or self._is_news(stream, seq)
+        ]
+
+    async def _wait_for_room(self) -> None:
         if not self.connection.is_open:
+            raise SocketGone
+        self._room = trio.Event()
+        with trio.move_on_after(self.gateway.timings.room_s) as scope:
+            await self._room.wait()
+        if scope.cancelled_caught:
+            raise SocketGone
+
+    def _keep_latest(self, key: Hashable, frame: bytes) -> None:
+        if self._latest is None:
+            self._latest = {}
+        self._latest.pop(key, None)
+        self._latest[key] = frame
+        if len(self._latest) > LATEST_MAX:
+            del self._latest[next(iter(self._latest))]
+
+    def _note_missed(self, stream: str, seq: int | None = None) -> None:
+        if not self.connection.is_open and self._last_n is None:
             return
         if self._missed is None:
-            self._missed = set()
-        self._missed.add(stream)
+            self._missed = {}
+        self._missed.setdefault(stream, seq)
 
     def _is_news(self, stream: str, seq: int) -> bool:
         """Tell whether the event is beyond what a replay sent; the first such ends the check."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from bountyexpo.errors import BountyExpoError
 from bountyexpo.ws import protocol
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from bountyexpo.ws.ports import Reader, StreamEvent
     from bountyexpo.ws.protocol import Position
     from bountyexpo.ws.receiver import Receiver
+    from bountyexpo.ws.session import Session
 
 
 class Recovery:
@@ -79,17 +81,19 @@ class Recovery:
         limit = min(self._stream_events_max, self._events_left)
         if limit < 1 or self._bytes_left < 1:
             return
+        frames: list[bytes] = []
         for event in await self._reader.read_after(stream, after, limit):
             # A hole means that old events were pruned: replaying the rest would hide it.
-            if event.seq != self.floors[stream] + 1:
-                return
+            if event.seq != after + len(frames) + 1:
+                break
             frame = self._receiver.codec.frame(self._message(event))
             self._bytes_left -= len(frame)
             if self._bytes_left < 0:
-                return
-            await self._receiver.send_patiently(frame)
-            self._events_left -= 1
-            self.floors[stream] = event.seq
+                break
+            frames.append(frame)
+        await self._receiver.send_events(frames, is_replay=True)
+        self._events_left -= len(frames)
+        self.floors[stream] = after + len(frames)
 
     def _message(self, event: StreamEvent) -> dict[str, Any]:
         if event.private and self._receiver.user_id not in event.users:
@@ -111,3 +115,22 @@ class Recovery:
             entry["code"] = code
         self.limited.append(entry)
         self.floors[stream] = head_seq
+
+
+async def recover(
+    session: Session,
+    positions: Mapping[str, Position],
+    conversation_ids: Collection[str],
+    re: str | None,
+) -> None:
+    """Replay what a session missed; live events were held before and go on behind it."""
+    recovery = Recovery(session, session.gateway.reader)
+    try:
+        await recovery.run(positions, conversation_ids)
+        await session.send_patiently(
+            session.codec.frame(protocol.synced(session.gateway.now(), recovery.limited, re))
+        )
+    except BountyExpoError as error:
+        # What was replayed until now counts; the client may sync again.
+        session.refuse(error, re)
+    await session.release(recovery.floors)

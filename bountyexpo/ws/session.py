@@ -1,7 +1,10 @@
 """A session: one signed-in socket, from its first frame to its last.
 
     NEW ── hello ──► GREETING ── welcome ──► OPEN ── close, refusal, expiry ──► CLOSED
+                        ▲                     │ lost, if it may be resumed         ▲
+                        └── another socket ── PARKED ── 120 s, overflow ───────────┘
 
+A resumed session is the same object with another socket, so whoever delivers to it need not know.
 An idle session is this object and nothing else: no task, no queue, no timer. ``ping`` is answered
 where it arrives; any other frame goes to the inbox, and one task works the inbox off, strictly in
 order, and ends when it is empty.
@@ -19,11 +22,10 @@ import msgspec
 import trio
 
 from bountyexpo.errors import BountyExpoError, InvalidRequest, RateLimited, TokenExpired, TooLarge
+from bountyexpo.observability import metrics
 from bountyexpo.observability.logs import get_logger
-from bountyexpo.operations.invalid import sentence
 from bountyexpo.ws import inbound, protocol
-from bountyexpo.ws.close_codes import CloseCode
-from bountyexpo.ws.limits import FRAME_COSTS
+from bountyexpo.ws.close_codes import CloseCode, may_resume
 from bountyexpo.ws.receiver import Receiver, SocketGone
 
 if TYPE_CHECKING:
@@ -43,7 +45,8 @@ class Phase(IntEnum):
     NEW = 0
     GREETING = 1
     OPEN = 2
-    CLOSED = 3
+    PARKED = 3
+    CLOSED = 4
 
 
 class Session(Receiver):
@@ -62,10 +65,13 @@ class Session(Receiver):
         "_strikes",
         "_topics",
         "bearer",
+        "heir",
         "identity",
         "is_echoed",
         "phase",
+        "presence",
         "sid",
+        "watched",
     )
 
     def __init__(
@@ -76,7 +82,13 @@ class Session(Receiver):
         self.phase = Phase.NEW
         self.sid = ""
         self.identity: Identity | None = None
-        self.bearer = upgrade.bearer
+        # Who the upgrade said it was: a token, or by a ticket the caller himself.
+        self.bearer: str | Identity | None = gateway.credential_of(upgrade)
+        # The session that took over this one's socket.
+        self.heir: Session | None = None
+        # What this device says of its user; nothing before the welcome.
+        self.presence = ""
+        self.watched: set[str] | None = None
         self.is_echoed = False
         self._due_at = now + gateway.timings.hello_s
         self._expires_at = math.inf
@@ -87,11 +99,21 @@ class Session(Receiver):
         self._strikes: dict[int, list[float]] | None = None
         self._topics: set[str] | None = None
 
+    @property
+    def is_connected(self) -> bool:
+        """True while the session has a socket, from its welcome on."""
+        return self.phase is Phase.OPEN
+
+    @property
+    def session_id(self) -> str | None:
+        """The sign-in at the auth server that the token came from."""
+        return self.identity.session_id if self.identity is not None else None
+
     # -- what the transport calls
 
     def on_message(self, payload: bytes, *, is_text: bool) -> None:  # noqa: ARG002 - codec knows
         """Decode a frame; answer a ping, queue anything else."""
-        if self.phase is Phase.CLOSED:
+        if self.phase > Phase.OPEN:
             return
         try:
             frame = self.codec.decode(payload)
@@ -110,13 +132,15 @@ class Session(Receiver):
         elif envelope.type != "pong":
             self._enqueue(envelope, frame)
 
-    def on_closed(self, code: int) -> None:  # noqa: ARG002 - every end is the same to a session
-        """Leave; nothing can be sent any more."""
-        self._leave()
+    def on_closed(self, code: int) -> None:
+        """Leave, or wait for the client; nothing can be sent any more."""
+        if self.phase < Phase.PARKED:
+            self._end(code)
 
     def on_tick(self, now: float) -> None:
         """Enforce the time of the hello and of the token."""
         self._drop_old_floors(now)
+        self._trim_ring(now)
         if now < self._due_at or self.phase is Phase.GREETING:
             return
         timings = self.gateway.timings
@@ -148,9 +172,12 @@ class Session(Receiver):
         self._due_at = self._expires_at - max(0.001, self.gateway.timings.expiry_notice_s)
 
     def open(self) -> None:
-        """End the greeting."""
+        """End the greeting; the client learns what the session is called."""
         self.check_open()
         self.phase = Phase.OPEN
+        if self._last_n is not None:
+            self.gateway.parking.add(self)
+        self.gateway.presence.arrived(self)
 
     def check_open(self) -> None:
         """Stop what is under way for a socket that closed meanwhile.
@@ -158,8 +185,42 @@ class Session(Receiver):
         Raises:
             SocketGone: it did.
         """
-        if self.phase is Phase.CLOSED:
+        if self.phase > Phase.OPEN:
             raise SocketGone
+
+    def is_resumable(self, n: int) -> bool:
+        """Tell whether a client that has everything up to ``n`` can go on here."""
+        return self.phase in (Phase.OPEN, Phase.PARKED) and not self._is_working and self.covers(n)
+
+    def adopt(self, other: Session) -> None:
+        """Take over the socket of ``other``, which asked for this session."""
+        if self.phase is Phase.OPEN:
+            # The network of a phone changes faster than its old socket is found dead.
+            old = self.connection
+            old.handler = None
+            old.close(CloseCode.REPLACED, "resumed")
+            self.gateway.detach(self, CloseCode.REPLACED)
+        self.connection = other.connection
+        self.connection.handler = self
+        self._inbox, other._inbox = other._inbox, None
+        self._is_working = True
+        self._full_at, self._latest = other._full_at, None
+        other.phase, other.heir = Phase.CLOSED, self
+        self.phase = Phase.GREETING
+        self.gateway.hand_over(other, self)
+
+    def take_missed(self) -> dict[str, int | None]:
+        """Return the streams that lost events, with their first missing number, and forget them."""
+        missed, self._missed = self._missed or {}, None
+        return missed
+
+    def give_up(self) -> None:
+        """End a session that will not be resumed; one with a socket stays, but forgets."""
+        if self.phase is Phase.PARKED:
+            self._leave()
+        else:
+            self.gateway.parking.discard(self)
+            self._forget_past()
 
     def add_topic(self, topic: str) -> bool:
         """Subscribe; False when the session has too many topics."""
@@ -199,6 +260,8 @@ class Session(Receiver):
 
     def fail(self, cause: BountyExpoError, re: str | None = None) -> None:
         """Send an ``error`` and close with the code that belongs to it."""
+        if isinstance(cause, RateLimited):
+            metrics.WS_RATE_LIMITED.labels("socket").inc()
         self.send_now(protocol.error(self.gateway.now(), cause, re))
         self.disconnect(cause.close_code, type(cause).code)
 
@@ -208,21 +271,25 @@ class Session(Receiver):
         self._strike(CloseCode.PROTOCOL_VIOLATION)
 
     def disconnect(self, code: int, reason: str) -> None:
-        """Leave the hub at once and close the socket."""
-        if self.phase is Phase.CLOSED:
+        """Leave at once and close the socket; the code says whether the client may resume."""
+        if self.phase > Phase.OPEN:
+            if self.phase is Phase.PARKED and not may_resume(code):
+                self._leave()
             return
         if code == CloseCode.REVOKED:
             self.send_now(protocol.session_revoked(self.gateway.now(), reason))
-        self._leave()
+        self._end(code)
         self.connection.close(code, reason)
 
     async def work(self) -> None:
         """Work the inbox off, then end; the one task of a session."""
         is_finished = False
         try:
-            while self._inbox and self.phase is not Phase.CLOSED:
+            while self._inbox and self.phase < Phase.PARKED:
                 envelope, frame = self._inbox.popleft()
                 await self._handle(envelope, frame)
+            if self.heir is not None:
+                await self.heir.work()
             is_finished = True
         finally:
             self._is_working = False
@@ -237,15 +304,17 @@ class Session(Receiver):
         try:
             await inbound.handle(self, envelope, frame)
         except BountyExpoError as error:
-            if self.phase is not Phase.CLOSED:
-                self.refuse(error, envelope.id)
+            self.refuse(error, envelope.id)
         except msgspec.ValidationError as error:
-            self.reject_malformed(sentence(error), envelope.id)
+            self.reject_malformed(str(error), envelope.id)
         except SocketGone:
-            self.disconnect(CloseCode.SLOW_CONSUMER, "reading too slowly")
+            target = self.heir or self
+            # A socket that is closed already says so itself, with the code that counts.
+            if target.connection.is_open and target.phase < Phase.PARKED:
+                target.disconnect(CloseCode.SLOW_CONSUMER, "reading too slowly")
         except Exception:
             log.exception("frame failed", sid=self.sid, frame=envelope.type)
-            self.disconnect(CloseCode.SERVER_ERROR, "internal error")
+            (self.heir or self).disconnect(CloseCode.SERVER_ERROR, "internal error")
 
     def _enqueue(self, envelope: protocol.Envelope, frame: dict[str, Any]) -> None:
         if self._inbox is None:
@@ -260,13 +329,13 @@ class Session(Receiver):
 
     def _take_allowance(self, envelope: protocol.Envelope) -> bool:
         limits = self.gateway.limits
-        if not limits.enabled:
+        if not limits.enabled or self.gateway.admission.is_exempt(self.connection.peer):
             return True
         now = trio.current_time()
-        cost = FRAME_COSTS.get(envelope.type, 1)
-        full_at = max(now, self._full_at) + cost / limits.frames_per_s
+        full_at = max(now, self._full_at) + 1 / limits.frames_per_s
         # A hair of tolerance: sixty times one twentieth is not quite three.
         if full_at - now > limits.frames_burst / limits.frames_per_s + 1e-6:
+            metrics.WS_RATE_LIMITED.labels("frame").inc()
             self.refuse(RateLimited(retry_after_s=1), envelope.id)
             self._strike(CloseCode.RATE_LIMITED)
             return False
@@ -285,10 +354,34 @@ class Session(Receiver):
             self.disconnect(code, "too many breaches")
 
     def _send_reply(self, frame: bytes) -> None:
-        if not self.connection.send(frame) and self.phase is not Phase.CLOSED:
+        # What cannot be said to a lost socket is asked for again by its client.
+        if not self.connection.send(frame) and self.connection.is_open:
             self.disconnect(CloseCode.SLOW_CONSUMER, "reading too slowly")
 
-    def _leave(self) -> None:
+    def _end(self, code: int) -> None:
+        """Part with the socket: wait for the client if it may come back, else leave."""
+        if self.gateway.may_park(self, code) and (self._held is None or not self._is_replaying):
+            self._park(code)
+        else:
+            self._leave(code)
+
+    @property
+    def _is_replaying(self) -> bool:
+        # While a resumed session is greeted nothing is sent before what is held.
+        return self.phase is Phase.OPEN
+
+    def _park(self, code: int) -> None:
+        self.phase = Phase.PARKED
+        self._due_at = math.inf
+        self.connection.handler = None
+        self._inbox = self._latest = self._muted = None
+        self._wake()
+        held, self._held = self._held, None
+        self.gateway.park(self, code)
+        for frame in self._take_held(held) if held is not None else ():
+            self._emit(frame)
+
+    def _leave(self, code: int = CloseCode.ABNORMAL) -> None:
         """Take leave of the hub and the gateway; harmless when repeated."""
         self.phase = Phase.CLOSED
         self._due_at = math.inf
@@ -296,4 +389,5 @@ class Session(Receiver):
         topics, self._topics = self._topics or (), None
         if self.user_id:
             self.gateway.hub.unregister(self, topics)
-        self.gateway.forget(self)
+        self.gateway.forget(self, code)
+        self._forget_past()

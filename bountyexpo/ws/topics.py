@@ -32,6 +32,11 @@ async def subscribe_all(
     return accepted, rejected
 
 
+def named(wanted: Iterable[str]) -> list[str]:
+    """Return the streams among ``wanted`` whose heads are worth reading."""
+    return [topic for topic in dict.fromkeys(wanted) if topic.startswith("bounty:")]
+
+
 async def read_heads(session: Session, accepted: Iterable[str]) -> Mapping[str, tuple[int, Any]]:
     """Read the last numbers of the accepted topics, and let the hub know them."""
     own = f"user:{session.user_id}"

@@ -59,6 +59,10 @@ class Connection:
     def is_open(self):
         return self.closed_with is None
 
+    @property
+    def is_over_half(self):
+        return self.room == 0
+
     def send(self, frame, *, ephemeral=False):
         if not self.is_open or self.room == 0:
             return False
@@ -72,7 +76,8 @@ class Connection:
         if self.is_open:
             self.closed_with = code
             self._change()
-            self.handler.on_closed(code)
+            if self.handler is not None:
+                self.handler.on_closed(code)
 
     def drain(self, room=None):
         self.room = room
@@ -167,13 +172,35 @@ class Database:
         kind, _, name = stream.partition(":")
         return stream not in self.hidden if kind == "bounty" else user_id in self.members[name]
 
-    async def unread_messages(self, user_id):
-        await self._read("unread_messages")
-        return 3
+    async def sign_on(self, user_id, names):
+        await self._read("sign_on")
+        mine = sorted(name for name, users in self.members.items() if user_id in users)
+        heads = {
+            stream: (len(self.log[stream]), self.epochs.get(stream, EPOCH))
+            for stream in [*names, *(f"conv:{each}" for each in mine)]
+            if self.log.get(stream)
+        }
+        await self.pause()
+        found = SimpleNamespace(
+            status=self.status.get(user_id, "active"),
+            conversations=[(each, *heads.get(f"conv:{each}", (0, EPOCH))) for each in mine],
+            unread=3,
+        )
+        return found, heads
 
-    async def account_status(self, user_id):
-        await self._read("account_status")
-        return self.status.get(user_id, "active")
+    async def acquainted(self, user_id, others):
+        await self._read("acquainted")
+        return {
+            other for users in self.members.values() if user_id in users for other in users
+        } & set(others)
+
+    async def partners(self, user_id, limit):
+        await self._read("partners")
+        shared = defaultdict(list)
+        for name, users in sorted(self.members.items()):
+            for other in users - {user_id} if user_id in users else ():
+                shared[other].append(name)
+        return dict(list(shared.items())[:limit])
 
 
 class Verifier:
@@ -223,9 +250,11 @@ class World:
         self.nursery.cancel_scope.cancel()
         return await self._manager.__aexit__(*failure)
 
-    def connect(self, *, bearer=None, used_codec=codec.JSON):
+    def connect(self, *, bearer=None, query=None, used_codec=codec.JSON):
         connection = Connection(used_codec)
-        upgrade = SimpleNamespace(bearer=bearer, headers={}, peer=connection.peer)
+        upgrade = SimpleNamespace(
+            bearer=bearer, headers={}, query=query or {}, peer=connection.peer
+        )
         connection.handler = self.gateway.handler_factory(connection, upgrade)
         return connection
 

@@ -24,13 +24,15 @@ class Ear:
         self.notices = []
         self.missed = []
         self.closed_with = None
-        hub.register(self, sockets_max=10)
+        self.is_connected = True
+        self.session_id = None
+        hub.register(self)
 
     def deliver(self, stream, seq, frame):
         self.heard.append(seq)
         self.raw.append(frame)
 
-    def deliver_ephemeral(self, stream, frame):
+    def deliver_ephemeral(self, stream, frame, key=None):
         self.notices.append(self.codec.decode(frame[2 if frame[1] < 126 else 4 :]))
 
     def miss(self, stream):

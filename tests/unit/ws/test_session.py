@@ -133,7 +133,7 @@ async def test_a_greeting_that_takes_too_long_is_given_up(autojump_clock, world)
 
 
 async def test_a_socket_that_closes_while_greeted_is_not_left_in_the_hub(autojump_clock, world):
-    for reads in range(6):
+    for reads in range(3):
         connection = world.connect()
         world.database.reads.clear()
         connection.say(type="hello", v=1, token="anna", subscribe=["bounty:b"])

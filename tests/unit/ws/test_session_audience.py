@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 import trio
 
@@ -131,14 +133,21 @@ async def test_what_a_slow_reader_misses_is_announced_when_there_is_room(autojum
     assert anna.seqs("conv:c") == [1, 2, 7]
 
 
-async def test_ephemeral_frames_of_a_slow_reader_vanish(autojump_clock, world):
+async def test_ephemeral_frames_of_a_slow_reader_vanish_but_for_the_last(autojump_clock, world):
     anna = await world.open("anna")
     anna.room = 0
 
-    world.hub.publish_ephemeral("conv:c", ["anna"], {"type": "typing.start"})
+    for kind in ("typing.start", "typing.stop", "typing.start"):
+        frame = {"type": kind, "senderId": "ben", "conversationId": "c"}
+        world.hub.publish_ephemeral("conv:c", ["anna"], frame)
+    for count in range(3):
+        frame = {"type": "unread", "messages": count, "notifications": 0}
+        world.hub.publish_ephemeral("user:anna", ["anna"], frame)
+    world.hub.publish_ephemeral("conv:c", ["anna"], {"type": "reaction.passing"})
     anna.drain()
 
-    assert anna.types() == ["welcome"]
+    assert anna.types() == ["welcome", "typing.start", "unread"]
+    assert anna.frames[-1]["messages"] == 2
 
 
 async def test_a_reply_that_does_not_fit_ends_the_socket(autojump_clock, world):
@@ -186,14 +195,14 @@ async def test_draining_spreads_the_return_and_closes_at_the_end(autojump_clock,
 
 async def test_a_draining_gateway_still_serves_but_admits_nobody(autojump_clock, world):
     anna = await world.open("anna")
-    world.gateway.admit(None)
+    world.gateway.admit(SimpleNamespace(peer=anna.peer))
 
     world.gateway.start_draining(10)
     anna.say(type="call", id="c", op="clock.now")
 
     assert (await anna.reply_to("c"))["ok"] is True
     with pytest.raises(Exception, match="not available"):
-        world.gateway.admit(None)
+        world.gateway.admit(SimpleNamespace(peer=anna.peer))
 
 
 async def test_a_stopped_gateway_closes_what_is_half_done(autojump_clock):

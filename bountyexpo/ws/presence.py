@@ -1,0 +1,183 @@
+"""Who is there: the state that others see of a user, over all of his devices.
+
+Nothing here is stored, so nobody is online after a crash who did not come back. What a user is
+seen as follows from the sockets of the hub; only what cannot be derived is kept: who watches whom,
+who left a moment ago and counts as present for ``GRACE_S``, and when somebody was last seen.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+import trio
+
+from bountyexpo.errors import InvalidRequest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from bountyexpo.ws.hub import Hub
+    from bountyexpo.ws.session import Session
+
+ONLINE: Final = "online"
+AWAY: Final = "away"
+INVISIBLE: Final = "invisible"
+OFFLINE: Final = "offline"
+
+# What a device may say of itself.
+STATES: Final = (ONLINE, AWAY, INVISIBLE)
+
+# A user whose last socket closed is still shown for this long: phones change their network.
+GRACE_S: Final = 30.0
+
+# Users that one session may watch (contract realtime §4.5).
+WATCHED_MAX: Final = 200
+
+# Users whose last moment is remembered; the oldest are forgotten first.
+LAST_SEEN_MAX: Final = 50_000
+
+
+class TooManyWatched(InvalidRequest):
+    """More people than one socket may follow."""
+
+    code = "TOO_MANY_SUBSCRIPTIONS"
+
+
+class Presence:
+    """The presence book of one process.
+
+    Bounded: watchers by ``WATCHED_MAX`` per session, last moments by ``LAST_SEEN_MAX``, users in
+    their grace by the sockets that closed within it.
+    """
+
+    def __init__(self, hub: Hub, now: Callable[[], datetime]) -> None:
+        self._hub = hub
+        self._now = now
+        self._watchers: dict[str, set[Session]] = {}
+        self._announced: dict[str, str] = {}
+        self._leaving: dict[str, tuple[float, str]] = {}  # in the order of their ends
+        self._last_seen: dict[str, datetime] = {}
+        self._departure = trio.Event()
+
+    # -- what a device does
+
+    def arrived(self, session: Session) -> None:
+        """Count a session that was welcomed."""
+        session.presence = session.presence or ONLINE
+        self._leaving.pop(session.user_id, None)
+        self._announce(session.user_id)
+
+    def left(self, session: Session) -> None:
+        """Count a session no more; harmless for one that never arrived."""
+        user_id = session.user_id
+        if not session.presence or self._devices(user_id):
+            self._announce(user_id)
+            return
+        if session.presence != INVISIBLE:
+            self._remember(user_id)
+            self._leaving.pop(user_id, None)
+            self._leaving[user_id] = (trio.current_time() + GRACE_S, session.presence)
+            self._departure.set()
+        self._announce(user_id)
+
+    def set_state(self, session: Session, state: str) -> None:
+        """Take what a device says; invisible is said for all devices, and taken back for all."""
+        for device in self._devices(session.user_id):
+            if INVISIBLE in (state, device.presence):
+                device.presence = INVISIBLE if state == INVISIBLE else ONLINE
+        session.presence = state
+        self._announce(session.user_id)
+
+    # -- what others see
+
+    def state_of(self, user_id: str) -> str:
+        """Return what others see of a user."""
+        states = {device.presence for device in self._devices(user_id)}
+        if INVISIBLE in states:
+            return OFFLINE
+        if states:
+            return ONLINE if ONLINE in states else AWAY
+        return self._leaving.get(user_id, (0.0, OFFLINE))[1]
+
+    def view(self, user_id: str) -> dict[str, Any]:
+        """Return the state of a user as clients read it."""
+        state = self.state_of(user_id)
+        seen = self._last_seen.get(user_id) if state == OFFLINE else _to_minute(self._now())
+        return {"userId": user_id, "state": state, "lastSeenAt": seen, "isOnline": state != OFFLINE}
+
+    def watch(self, session: Session, user_ids: Iterable[str]) -> None:
+        """Tell a session of every change of these users, whom it may see.
+
+        Raises:
+            TooManyWatched: it follows too many; nothing was changed.
+        """
+        watched = session.watched or set()
+        wanted = watched.union(user_ids)
+        if len(wanted) > WATCHED_MAX:
+            raise TooManyWatched(f"At most {WATCHED_MAX} people can be followed at a time.")
+        for user_id in wanted - watched:
+            self._watchers.setdefault(user_id, set()).add(session)
+            self._announced[user_id] = self.state_of(user_id)
+        session.watched = wanted or None
+
+    def unwatch(self, session: Session, user_ids: Iterable[str] | None = None) -> None:
+        """End ``watch``, for everybody when nobody is named."""
+        watched = session.watched or set()
+        for user_id in watched if user_ids is None else watched.intersection(user_ids):
+            watchers = self._watchers[user_id]
+            watchers.discard(session)
+            if not watchers:
+                del self._watchers[user_id], self._announced[user_id]
+        session.watched = None if user_ids is None else watched.difference(user_ids) or None
+
+    def refresh(self, session: Session) -> None:
+        """Tell a session that was away how everybody is whom it follows."""
+        for user_id in sorted(session.watched or ()):
+            session.send_now(self._frame(user_id))
+
+    async def run(self) -> None:
+        """End the grace of those who did not come back, for ever."""
+        while True:
+            while self._leaving:
+                user_id, (until, _) = next(iter(self._leaving.items()))
+                await trio.sleep_until(until)
+                if self._leaving.get(user_id, (0.0, ""))[0] == until:
+                    del self._leaving[user_id]
+                    self._announce(user_id)
+            self._departure = trio.Event()
+            await self._departure.wait()
+
+    # -- private parts
+
+    def _devices(self, user_id: str) -> list[Session]:
+        sessions: Any = self._hub.users.get(user_id, ())
+        return [each for each in sessions if each.is_connected and each.presence]
+
+    def _announce(self, user_id: str) -> None:
+        watchers = self._watchers.get(user_id)
+        if not watchers:
+            return
+        state = self.state_of(user_id)
+        if self._announced[user_id] != state:
+            self._announced[user_id] = state
+            self._hub.notify(f"presence:{user_id}", list(watchers), self._frame(user_id))
+
+    def _frame(self, user_id: str) -> dict[str, Any]:
+        frame = {"type": "presence.update", **self.view(user_id)}
+        return frame | {"senderId": user_id, "timestamp": self._now()}
+
+    def _remember(self, user_id: str) -> None:
+        self._last_seen.pop(user_id, None)
+        self._last_seen[user_id] = _to_minute(self._now())
+        if len(self._last_seen) > LAST_SEEN_MAX:
+            del self._last_seen[next(iter(self._last_seen))]
+
+
+def offline(user_id: str) -> dict[str, Any]:
+    """Return how somebody looks of whom one may not know anything."""
+    return {"userId": user_id, "state": OFFLINE, "lastSeenAt": None, "isOnline": False}
+
+
+def _to_minute(moment: datetime) -> datetime:
+    return moment - timedelta(seconds=moment.second, microseconds=moment.microsecond)
