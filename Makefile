@@ -5,12 +5,15 @@ PYTHON ?= python3
 PORT ?= 3001
 URL ?= http://127.0.0.1:$(PORT)
 CODEC ?= json
+SECONDS ?= 600
 BIN := .venv/bin
+# The benchmarks leave out the peers where Node is not there to run them.
+PEERS := $(if $(shell command -v npm),.venv/peers.installed)
 UV := .venv/lock/bin/uv
 COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-header --no-emit-index-url
 
-.PHONY: help serve demo test check lint fmt fmt-check type bench docs lock clean
+.PHONY: help serve demo test check lint fmt fmt-check type bench bench-peers soak docs lock clean
 
 help:  ## Say what can be made
 	@sed -n 's/^\([a-z-]*\):.*##/\1:/p' $(MAKEFILE_LIST) | awk -F: '{printf "  make %-10s%s\n", $$1, $$2}'
@@ -38,16 +41,23 @@ fmt-check: .venv/dev.installed  ## Check that the code is formatted
 type: .venv/dev.installed  ## Check the types with mypy
 	@$(BIN)/mypy
 
-bench: .venv/dev.installed  ## Measure this machine against the goals; ARGS="messages --json" narrows
+bench: .venv/dev.installed $(PEERS)  ## Measure this machine against the goals; ARGS="messages --json" narrows
 	@$(BIN)/python -m bench $(ARGS)
 
 docs: .venv/dev.installed  ## Draw the state machines from their tables, and write docs/rules.md
 	@$(BIN)/python docs/diagrams.py
 
+bench-peers: .venv/dev.installed .venv/peers.installed  ## Compare with ws, websockets, Fastify ...
+	@$(BIN)/python -m bench peers $(ARGS)
+
+soak: .venv/dev.installed  ## Load and kill the server for SECONDS (600), and look for what is lost
+	@$(BIN)/python -m bench.soak --seconds $(SECONDS)
+
 lock: $(UV)  ## Write the locks again from requirements/*.in
 	@$(COMPILE) requirements/runtime.in --output-file requirements/runtime.lock
 	@$(COMPILE) requirements/dev.in --constraint requirements/runtime.lock \
 		--output-file requirements/dev.lock
+	@$(COMPILE) bench/peers/requirements.in --output-file bench/peers/requirements.lock
 
 clean:  ## Remove the installed packages, the embedded data and all caches
 	@rm -rf .venv .data .mypy_cache .ruff_cache .pytest_cache .hypothesis
@@ -61,6 +71,16 @@ clean:  ## Remove the installed packages, the embedded data and all caches
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check \
 		--no-deps --no-build-isolation --editable .
+	@touch $@
+
+# What the service is compared with lives in an environment of its own, Node's packages included.
+.venv/peers.installed: bench/peers/requirements.lock bench/peers/package-lock.json
+	@echo "Installing the peers into .venv/peers ..."
+	@test -x .venv/peers/bin/python || $(PYTHON) -m venv .venv/peers
+	@.venv/peers/bin/pip install --quiet --disable-pip-version-check --require-hashes \
+		-r bench/peers/requirements.lock
+	@mkdir -p .venv/peers/node && cp bench/peers/package*.json .venv/peers/node/
+	@npm ci --prefix .venv/peers/node --silent --no-audit --no-fund
 	@touch $@
 
 $(UV):

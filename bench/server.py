@@ -35,6 +35,7 @@ class Server:
 
     pid: int
     port: int
+    folder: Path = Path()
 
     @property
     def url(self) -> str:
@@ -53,7 +54,7 @@ class Server:
 
 
 @contextmanager
-def serving() -> Iterator[Server]:
+def serving(**settings: str) -> Iterator[Server]:
     """Start a server on a free port with data of its own; stop it and remove the data after."""
     raise_file_limit()
     with tempfile.TemporaryDirectory(prefix="bountyexpo-bench-") as folder:
@@ -66,6 +67,7 @@ def serving() -> Iterator[Server]:
             "RATE_LIMITS": "off",
             "LOG_LEVEL": "warning",
             "SHUTDOWN_GRACE_S": "2",
+            **settings,
         }
         log = Path(folder) / "bench-server.log"
         with log.open("wb") as output:
@@ -76,7 +78,7 @@ def serving() -> Iterator[Server]:
                 stdout=output,
                 stderr=subprocess.STDOUT,
             )
-        server = Server(process.pid, port)
+        server = Server(process.pid, port, Path(folder))
         try:
             _wait_ready(server, process, log)
             yield server

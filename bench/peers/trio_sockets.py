@@ -1,0 +1,31 @@
+"""trio-websocket: "b…" goes to everybody, anything else goes back."""
+
+from __future__ import annotations
+
+import os
+
+import trio
+from trio_websocket import ConnectionClosed, WebSocketConnection, WebSocketRequest, serve_websocket
+
+CONNECTIONS: set[WebSocketConnection] = set()
+
+
+async def handle(request: WebSocketRequest) -> None:
+    connection = await request.accept()
+    CONNECTIONS.add(connection)
+    try:
+        while True:
+            message = await connection.get_message()
+            if message[0] == "b":
+                for each in list(CONNECTIONS):
+                    await each.send_message(message)
+            else:
+                await connection.send_message(message)
+    except ConnectionClosed:
+        pass
+    finally:
+        CONNECTIONS.discard(connection)
+
+
+if __name__ == "__main__":
+    trio.run(serve_websocket, handle, "127.0.0.1", int(os.environ["PORT"]), None)

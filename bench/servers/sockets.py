@@ -1,0 +1,59 @@
+"""Our acceptor, poller and connections: "b…" goes to everybody, anything else goes back."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import trio
+from bountyexpo.ws.acceptor import Acceptor, AcceptorSettings
+from bountyexpo.ws.frames import TEXT, encode_frame
+from bountyexpo.ws.poller import create_poller
+from bountyexpo.ws.socket_door import SocketDoor
+
+if TYPE_CHECKING:
+    from bountyexpo.ws.connection import Connection
+    from bountyexpo.ws.handshake import UpgradeRequest
+
+CONNECTIONS: set[Connection] = set()
+
+
+class Handler:
+    """Echoes and broadcasts."""
+
+    __slots__ = ("_connection",)
+
+    def __init__(self, connection: Connection, _upgrade: UpgradeRequest) -> None:
+        self._connection = connection
+        CONNECTIONS.add(connection)
+
+    def on_message(self, payload: bytes, *, is_text: bool) -> None:  # noqa: ARG002
+        frame = encode_frame(TEXT, payload)
+        if payload[:1] == b"b":
+            # Encoded once, written to each: what the hub does with an event.
+            for each in CONNECTIONS:
+                each.send(frame)
+        else:
+            self._connection.send(frame)
+
+    def on_closed(self, code: int) -> None:  # noqa: ARG002
+        CONNECTIONS.discard(self._connection)
+
+    def on_drained(self) -> None:
+        pass
+
+    def on_tick(self, now: float) -> None:
+        pass
+
+
+async def main() -> None:
+    poller = create_poller()
+    door = SocketDoor(poller, Handler)
+    settings = AcceptorSettings(host="127.0.0.1", port=int(os.environ["PORT"]))
+    async with trio.open_nursery() as nursery:
+        await nursery.start(poller.run)
+        await nursery.start(Acceptor((door,), settings).run)
+
+
+if __name__ == "__main__":
+    trio.run(main)
