@@ -1,4 +1,4 @@
-"""Run the benchmarks: ``python -m bench [actors database messages sockets] [--json]``."""
+"""Run the benchmarks: ``python -m bench [actors database http messages sockets] [--json]``."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import trio
 
 from bench.facts import facts
 
-BENCHMARKS = ("actors", "database", "messages", "sockets")
+BENCHMARKS = ("actors", "database", "http", "messages", "sockets")
 Row = dict[str, Any]
 
 

@@ -88,12 +88,8 @@ def parse_query(operation: Operation, query: str) -> dict[str, Any]:
         return {}
     if len(query) > QUERY_BYTES_MAX:
         raise InvalidRequest("The address is too long.")
-    try:
-        pairs = parse_qsl(query, errors="strict", max_num_fields=QUERY_FIELDS_MAX)
-    except ValueError:
-        raise InvalidRequest("The query in the address is not valid.") from None
     given: dict[str, list[str]] = {}
-    for raw_name, value in pairs:
+    for raw_name, value in _pairs(query):
         name = raw_name.removesuffix("[]")
         canonical = operation.aliased_fields.get(name, name)
         if canonical in operation.fields:
@@ -110,6 +106,18 @@ def encode_reply(status: int, reply: Any) -> HttpResponse:
         return HttpResponse(status, {"content-type": reply.content_type}, reply.body)
     body = msgspec.json.encode({"success": True} if reply is None else reply)
     return HttpResponse(status, {"content-type": JSON}, body)
+
+
+def _pairs(query: str) -> list[tuple[str, str]]:
+    """Return names and values; those without a value are dropped."""
+    if "%" not in query and "+" not in query and query.count("&") < QUERY_FIELDS_MAX:
+        # Nothing is escaped, as in most queries: the library would take five times as long.
+        fields = [field.partition("=") for field in query.split("&")]
+        return [(name, value) for name, _, value in fields if value]
+    try:
+        return parse_qsl(query, errors="strict", max_num_fields=QUERY_FIELDS_MAX)
+    except ValueError:
+        raise InvalidRequest("The query in the address is not valid.") from None
 
 
 def _split(values: list[str]) -> list[str]:

@@ -142,6 +142,8 @@ class Operation:
     def canonical(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
         """Return ``arguments`` under their present names; a present name wins over an old one."""
         named = dict(arguments)
+        if not self.aliased_fields:
+            return named
         for alias, canonical in self.aliased_fields.items():
             if alias in named:
                 value = named.pop(alias)

@@ -25,7 +25,11 @@ OLD_VERSION = b" HTTP/1.0"
 HEADERS_MAX = 100
 
 # With one of these a request is more than a head and a counted body (RFC 9110 §7.8, §10.1.1).
-UNUSUAL_HEADERS = ("transfer-encoding", "expect", "upgrade")
+UNUSUAL_HEADERS = frozenset({"transfer-encoding", "expect", "upgrade"})
+
+# Header names as they came, and as we know them; clients use the same few dozen.
+NAMES_MAX = 1_000
+_names: dict[bytes, str] = {}
 
 
 class Malformed(InvalidRequest):
@@ -74,7 +78,8 @@ class HeadParser:
             Malformed, HeadTooLarge: It is to be refused.
             Unusual: Another door may understand it.
         """
-        _check_line(head.partition(b"\r\n")[0])
+        line = head.partition(b"\r\n")[0]
+        _check_line(line)
         self._fields = []
         parser = self._feeding = self._parser or httptools.HttpRequestParser(self)
         # After a body, or anything that went wrong, the next head needs a fresh one.
@@ -85,7 +90,9 @@ class HeadParser:
             raise Unusual from None
         except httptools.HttpParserError:
             raise Malformed from None
-        request = self._request(parser)
+        if not line.endswith(VERSION):
+            raise Unusual
+        request = self._request(line)
         if not request.body_bytes:
             self._parser = parser
         return request
@@ -107,29 +114,36 @@ class HeadParser:
         """Let go of the library's parser, which holds this one."""
         self._parser = self._feeding = None
 
-    def _request(self, parser: httptools.HttpRequestParser) -> PlainRequest:
-        if parser.get_http_version() != "1.1":
-            raise Unusual
+    def _request(self, line: bytes) -> PlainRequest:
         fields = self._fields
         if len(fields) > HEADERS_MAX:
             raise HeadTooLarge
         headers = {
-            name.lower().decode("latin-1"): value.strip().decode("latin-1")
+            _names.get(name) or _name(name): value.strip().decode("latin-1")
             for name, value in fields
         }
-        # RFC 9112 §3.2: exactly one, or two readers may disagree on whose request it is.
-        if "host" not in headers or (
-            len(headers) != len(fields) and sum(name.lower() == b"host" for name, _ in fields) > 1
-        ):
+        if "host" not in headers or (len(headers) != len(fields) and self._count(b"host") > 1):
+            # RFC 9112 §3.2: exactly one, or two readers may disagree on whose request it is.
             raise Malformed
-        if any(name in headers for name in UNUSUAL_HEADERS):
-            raise Unusual
         path, _, query = self._target.decode("latin-1").partition("?")
         if not path.startswith("/") or "%" in path or "#" in path or "#" in query:
             raise Unusual
-        request = PlainRequest(parser.get_method().decode("latin-1"), path, query, headers)
+        if not UNUSUAL_HEADERS.isdisjoint(headers):
+            raise Unusual
+        request = PlainRequest(line.partition(b" ")[0].decode("latin-1"), path, query, headers)
         request.keep_alive = self._keep_alive
         return request
+
+    def _count(self, wanted: bytes) -> int:
+        return sum(name.lower() == wanted for name, _ in self._fields)
+
+
+def _name(name: bytes) -> str:
+    """Return a header name in lower case, and remember it."""
+    text = name.lower().decode("latin-1")
+    if len(_names) < NAMES_MAX:
+        _names[name] = text
+    return text
 
 
 def _check_line(line: bytes) -> None:
