@@ -24,6 +24,7 @@ import trio
 from bountyexpo.errors import BountyExpoError, InvalidRequest, RateLimited, TokenExpired, TooLarge
 from bountyexpo.observability import metrics
 from bountyexpo.observability.logs import get_logger
+from bountyexpo.operations.invalid import sentence
 from bountyexpo.ws import inbound, protocol
 from bountyexpo.ws.close_codes import CloseCode, may_resume
 from bountyexpo.ws.receiver import Receiver, SocketGone
@@ -306,7 +307,7 @@ class Session(Receiver):
         except BountyExpoError as error:
             self.refuse(error, envelope.id)
         except msgspec.ValidationError as error:
-            self.reject_malformed(str(error), envelope.id)
+            self.reject_malformed(sentence(error), envelope.id)
         except SocketGone:
             target = self.heir or self
             # A socket that is closed already says so itself, with the code that counts.
