@@ -35,7 +35,8 @@ AT_ONCE_S = 5.0
 
 WAITING = """
     select 1 from pg_stat_activity
-    where datname = current_database() and wait_event_type = 'Lock' and query ilike '%bounties%'
+    where datname = current_database() and wait_event_type = 'Lock'
+        and position('bounties' in query) > 0
 """
 
 

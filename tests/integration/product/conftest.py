@@ -52,7 +52,9 @@ def product(folder: Path, database_url: str) -> Iterator[Product]:
 @pytest.fixture(scope="package")
 def scene(product: Product) -> Scene:
     """People with money, bounties and a conversation."""
-    return Scene(product)
+    found = Scene(product)
+    found.prepare()
+    return found
 
 
 def url(dsn: str) -> str:

@@ -36,6 +36,13 @@ class Scene:
         self.stranger = product.person("stranger")
         self.deposit(self.poster, DEPOSIT_CENTS)
 
+    def prepare(self) -> None:
+        """Begin everything now, so that no test begins it while it looks for traces."""
+        assert self.bounty_id
+        assert self.pending
+        assert self.completion_id
+        assert self.intent_id
+
     @cached_property
     def bounty_id(self) -> str:
         """An open bounty of the poster, to which nobody has applied."""

@@ -176,7 +176,7 @@ def test_an_unknown_thing_is_not_found(product: Product, scene: Scene, case: Cas
 
 
 def test_every_wrong_field_is_named_at_once(product: Product, scene: Scene) -> None:
-    wrong = {"title": 7, "amount": True, "work_type": "nowhere", "duration_minutes": 0}
+    wrong = {"title": 7, "amount": True, "work_type": "nowhere", "duration_minutes": "long"}
 
     with product.unchanged():
         body = refused(product.post("/api/bounties", wrong, by=scene.poster), 400, INVALID)
