@@ -14,7 +14,7 @@ import trio
 
 from bench.facts import facts
 
-BENCHMARKS = ("actors", "database", "http", "messages", "sockets")
+BENCHMARKS = ("actors", "database", "http", "messages", "sockets", "scale", "sessions", "peers")
 Row = dict[str, Any]
 
 
