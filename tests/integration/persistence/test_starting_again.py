@@ -1,0 +1,80 @@
+"""Rows that live a second time: an application after its rejection, a deposit after its end."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from bountyexpo.domain.ids import new_id
+from bountyexpo.errors import StaleVersion
+from bountyexpo.persistence import bounties, payments, requests
+from bountyexpo.persistence.bounties import Terms
+from bountyexpo.persistence.payments import NewPayment
+
+if TYPE_CHECKING:
+    from bountyexpo.persistence.pool import Pool
+
+
+@pytest.fixture
+async def people(database: Pool) -> tuple[str, str]:
+    """A poster and a hunter."""
+    found = new_id(), new_id()
+    for user in found:
+        await database.execute(
+            "insert into users (id, username) values (%s, %s)", (user, f"user-{user[:13]}")
+        )
+        await database.execute("insert into user_profiles (user_id) values (%s)", (user,))
+    return found
+
+
+async def _apply(database: Pool, bounty_id: str, hunter: str, note: str) -> None:
+    await requests.insert(
+        database, new_id(), bounty_id, hunter, message=note, proposed_completion_at=None
+    )
+
+
+async def test_a_rejected_application_waits_again_in_its_own_row(
+    database: Pool, people: tuple[str, str]
+) -> None:
+    (poster, hunter), bounty_id = people, new_id()
+    terms = Terms(title="Walk the dog", description="Twice a day, please.", amount_cents=500)
+    await bounties.insert(database, bounty_id, poster, terms, fee_bps=500, policy_version=1)
+    await _apply(database, bounty_id, hunter, "first")
+    (first,) = await requests.of_bounty(database, bounty_id)
+    await database.execute("update bounty_requests set status = 'rejected'")
+
+    await _apply(database, bounty_id, hunter, "second")
+    await _apply(database, bounty_id, hunter, "third, while the second waits")
+
+    (again,) = await requests.of_bounty(database, bounty_id)
+    assert (again.id, again.status, again.message) == (first.id, "pending", "second")
+
+
+async def test_a_deposit_that_ended_forgets_its_intent(
+    database: Pool, people: tuple[str, str]
+) -> None:
+    new = NewPayment(
+        id=new_id(),
+        user_id=people[0],
+        kind="deposit",
+        amount_cents=500,
+        description=None,
+        idempotency_key=None,
+        request_hash="",
+    )
+    await payments.insert(database, new)
+    made = await payments.get(database, new.id)
+    await payments.advance(database, made, "canceled", intent_id="pi_1", failure_code="expired")
+    ended = await payments.get(database, new.id)
+
+    await payments.start_again(database, ended, "creating")
+
+    again = await payments.get(database, new.id)
+    assert (again.status, again.stripe_payment_intent_id, again.failure_code) == (
+        "creating",
+        None,
+        None,
+    )
+    assert again.version == ended.version + 1
+    with pytest.raises(StaleVersion):
+        await payments.start_again(database, ended, "creating")
