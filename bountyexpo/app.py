@@ -33,6 +33,7 @@ from bountyexpo.operations.accounts import AccountVerifier
 from bountyexpo.operations.parts import Parts
 from bountyexpo.operations.rate_limits import RateLimiter
 from bountyexpo.operations.stream_reader import StreamReader
+from bountyexpo.operations.tickets import TicketStore
 from bountyexpo.persistence.journal import Journal
 from bountyexpo.persistence.migrate import migrate
 from bountyexpo.persistence.pool import Pool
@@ -55,6 +56,7 @@ if TYPE_CHECKING:
 
     from bountyexpo.operations.call import ClockLike, Verifier
     from bountyexpo.operations.parts import AuthProvider
+    from bountyexpo.operations.sockets import Sockets
     from bountyexpo.settings import Settings
     from bountyexpo.supervisors import Node
     from bountyexpo.ws.handshake import UpgradeRequest
@@ -79,7 +81,10 @@ class Services:
             app.clock.monotonic,
             enabled=settings.rate_limits,
             multiplier=settings.rate_limit_multiplier,
+            allowed=settings.rate_limit_allow,
         )
+        self.tickets = TicketStore(app.clock.monotonic)
+        self.sockets: Sockets | None = None
         self.settings: Any = settings
         self.parts = Parts(actors=app.actors, db=app.db, auth=auth, policy=app.policy)
         self.readiness = app.readiness
@@ -131,6 +136,8 @@ class App:
         self.gateway.tokens = self.services.tokens
         self.gateway.make_account = self.services.accounts.make_account
         self._poller = create_poller()
+        self.gateway.redeem = self.services.tickets.redeem
+        self.services.sockets = self.gateway
         self._quart = QuartDoor(create_app(self.services))
         self._direct = DirectDoor(Router(self.services).find, self._quart, self.clock.now)
         self.acceptor = self._acceptor()

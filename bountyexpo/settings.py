@@ -92,6 +92,7 @@ class Settings:
     http_direct: bool = True
     rate_limits: bool = True
     rate_limit_multiplier: float = 1.0
+    rate_limit_allow: tuple[IPv4Network | IPv6Network, ...] = ()
     shutdown_grace_s: float = 25.0
 
     @classmethod
@@ -266,6 +267,9 @@ def _read(reader: _Reader) -> Settings:
         rate_limit_multiplier=reader.decimal(
             "RATE_LIMIT_MULTIPLIER", DEVELOPMENT_MULTIPLIER if local else 1, 0.01, 1_000_000
         ),
+        rate_limit_allow=reader.many(
+            "RATE_LIMIT_ALLOW", (), _network, "Use a comma list such as 10.1.0.0/16,192.0.2.7."
+        ),
         shutdown_grace_s=reader.decimal("SHUTDOWN_GRACE_S", 25, 0, 600),
     )
 
@@ -312,11 +316,8 @@ def _check_stripe(settings: Settings, reader: _Reader) -> None:
             f"is a live key, but BOUNTYEXPO_ENV is {settings.environment.value}",
             "Use a test key here: a live key moves real money.",
         )
-    _need(
-        reader,
-        "because STRIPE_SECRET_KEY is set",
-        {"STRIPE_WEBHOOK_SECRET": settings.stripe_webhook_secrets},
-    )
+    wanted = {"STRIPE_WEBHOOK_SECRET": settings.stripe_webhook_secrets}
+    _need(reader, "because STRIPE_SECRET_KEY is set", wanted)
     if any(not secret.startswith("whsec_") for secret in settings.stripe_webhook_secrets):
         reader.refuse(
             "STRIPE_WEBHOOK_SECRET",
@@ -327,20 +328,18 @@ def _check_stripe(settings: Settings, reader: _Reader) -> None:
 
 def _check_production(settings: Settings, reader: _Reader) -> None:
     """Refuse stand-ins, missing secrets and switches that are for tests."""
-    why = "because BOUNTYEXPO_ENV is production, which runs on no stand-in"
-    _need(
-        reader,
-        why,
-        {
-            "DATABASE_URL": settings.database_url,
-            "SUPABASE_URL": settings.supabase_url,
-            "STRIPE_SECRET_KEY": settings.stripe_secret_key,
-        },
-    )
+    real = {
+        "DATABASE_URL": settings.database_url,
+        "SUPABASE_URL": settings.supabase_url,
+        "STRIPE_SECRET_KEY": settings.stripe_secret_key,
+    }
+    _need(reader, "because BOUNTYEXPO_ENV is production, which runs on no stand-in", real)
     if settings.stripe_api_base is not None:
         reader.refuse("STRIPE_API_BASE", "points to a stand-in", "Unset it in production.")
     if not settings.rate_limits:
         reader.refuse("RATE_LIMITS", "is off in production", "Set it to on, or unset it.")
+    if settings.rate_limit_allow:
+        reader.refuse("RATE_LIMIT_ALLOW", "is set in production", "Load-test staging; unset it.")
     if "*" in settings.allowed_origins:
         reader.refuse("ALLOWED_ORIGINS", "allows any origin", "Name the origins in production.")
     secrets = {

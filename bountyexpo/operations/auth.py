@@ -22,6 +22,7 @@ from bountyexpo.persistence import ledger, users
 
 if TYPE_CHECKING:
     from bountyexpo.operations.call import Call
+    from bountyexpo.operations.sockets import Sockets
     from bountyexpo.persistence.users import User
 
 WRONG_CREDENTIALS = "Invalid email or password"
@@ -191,7 +192,19 @@ async def sign_out(call: Call, request: SignOutRequest) -> DoneView:
     if scheme.lower() == "bearer" and token:
         with suppress(NotAuthenticated):
             await parts(call).auth.sign_out(token.strip(), request.scope)
+    _close_sockets(call, request.scope)
     return DoneView(success=True, message="Signed out.")
+
+
+def _close_sockets(call: Call, scope: str) -> None:
+    """End the sockets of what was signed out; other devices keep theirs unless all are meant."""
+    identity = call.identity
+    sockets: Sockets | None = getattr(call.services, "sockets", None)
+    if identity is None or sockets is None or scope == "others":
+        return
+    session_id = identity.session_id if scope == "local" else None
+    if scope != "local" or session_id is not None:
+        sockets.disconnect_user(identity.user_id, reason="signed out", session_id=session_id)
 
 
 @operation("auth.me", http="GET /auth/me", access=USER, rate=READ)

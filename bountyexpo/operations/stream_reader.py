@@ -7,11 +7,18 @@ from typing import TYPE_CHECKING
 from bountyexpo.domain.bounty import Status
 from bountyexpo.domain.ids import is_id
 from bountyexpo.operations.sign_on import CONVERSATIONS_MAX, SignOns
-from bountyexpo.persistence import bounties, conversations, sign_on, streams
+from bountyexpo.persistence import (
+    bounties,
+    conversation_lists,
+    conversations,
+    sign_on,
+    streams,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
+    from bountyexpo.persistence.conversation_lists import Marker
     from bountyexpo.persistence.pool import Pool
     from bountyexpo.persistence.sign_on import SignOn
     from bountyexpo.persistence.streams import StreamEvent
@@ -32,12 +39,17 @@ class StreamReader:
 
     async def acquainted(self, user_id: str, others: Collection[str]) -> set[str]:
         """Return who of ``others`` the user shares a conversation or a running bounty with."""
-        known = [each for each in others if is_id(each)]
-        return await sign_on.acquainted(self._db, user_id, known) if known else set()
+        return await sign_on.acquainted(self._db, user_id, others)
 
     async def partners(self, user_id: str, limit: int) -> dict[str, list[str]]:
         """Return with whom the user shares conversations, and which."""
         return await sign_on.partners(self._db, user_id, limit)
+
+    async def receipts(
+        self, user_id: str, conversation_ids: Sequence[str]
+    ) -> Mapping[str, list[Marker]]:
+        """Return how far the participants of the user's conversations have got."""
+        return await conversation_lists.markers(self._db, user_id, conversation_ids)
 
     async def conversation_ids(self, user_id: str) -> list[str]:
         """Return the user's conversations, the most recently active first."""

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from bountyexpo.domain.ids import is_id
+
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
@@ -24,11 +26,14 @@ _SIGN_ON = """
                 select c.id, c.last_seq, c.epoch from conversation_participants p
                 join conversations c on c.id = p.conversation_id
                 where p.user_id = u.id and p.left_at is null
+                  and (p.hidden_at is null or c.last_message_at > p.hidden_at)
                 order by coalesce(c.last_message_at, c.created_at) desc, c.id limit %(most)s
             ) as mine), '[]') as conversations,
         (select count(*) from conversation_participants p
+            join conversations c on c.id = p.conversation_id
             join messages m on m.conversation_id = p.conversation_id and m.seq > p.last_read_seq
-            where p.user_id = u.id and p.left_at is null and m.sender_id <> p.user_id) as unread
+            where p.user_id = u.id and p.left_at is null and m.sender_id <> p.user_id
+              and (p.hidden_at is null or c.last_message_at > p.hidden_at)) as unread
     from users u where u.id = any(%(users)s::uuid[])
 """
 
@@ -90,7 +95,10 @@ async def read(
 
 async def acquainted(db: Queries, user_id: str, others: Collection[str]) -> set[str]:
     """Return who of ``others`` shares a conversation or a running bounty with the user."""
-    rows = await db.fetch(_ACQUAINTED, {"me": user_id, "others": list(others)})
+    known = [each for each in others if is_id(each)]
+    if not known:
+        return set()
+    rows = await db.fetch(_ACQUAINTED, {"me": user_id, "others": known})
     return {row["user_id"] for row in rows}
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import trio
 
@@ -19,7 +19,7 @@ from bountyexpo.ws.presence import Presence
 from bountyexpo.ws.session import Session
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterable
     from datetime import datetime
 
     from bountyexpo.domain.identity import Identity
@@ -128,6 +128,23 @@ class SessionGateway:
             "resume_bytes": self.parking.size,
             **self.hub.statistics(),
         }
+
+    # -- for operations
+
+    def presence_of(self, user_ids: Iterable[str]) -> list[dict[str, Any]]:
+        """Tell how these users are seen."""
+        return [self.presence.view(user_id) for user_id in user_ids]
+
+    def disconnect_user(
+        self,
+        user_id: str,
+        code: int = CloseCode.REVOKED,
+        reason: str = "revoked",
+        *,
+        session_id: str | None = None,
+    ) -> int:
+        """Close the sockets of a user, or those of one sign-in; returns how many."""
+        return self.hub.disconnect_user(user_id, code, reason, session_id=session_id)
 
     # -- for sessions
 

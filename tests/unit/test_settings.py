@@ -52,6 +52,12 @@ def test_complete_production_is_accepted():
     ("name", "value", "attribute", "expected"),
     [
         ("PORT", "0", "sandbox_port", 0),
+        (
+            "RATE_LIMIT_ALLOW",
+            "10.1.0.0/16, ::1",
+            "rate_limit_allow",
+            (ip_network("10.1.0.0/16"), ip_network("::1")),
+        ),
         ("PORT", "8080", "sandbox_port", 8081),
         ("PORT", " '8080' ", "port", 8080),
         ("PORT", "", "port", 3001),
@@ -168,6 +174,7 @@ def test_production_names_what_is_missing(name):
     ("name", "value"),
     [
         ("RATE_LIMITS", "off"),
+        ("RATE_LIMIT_ALLOW", "10.0.0.0/8"),
         ("STRIPE_API_BASE", "http://localhost:1"),
         ("ALLOWED_ORIGINS", "*"),
         ("SUPABASE_SERVICE_ROLE_KEY", "your-service-key"),

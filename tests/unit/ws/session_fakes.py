@@ -129,6 +129,7 @@ class Database:
     def __init__(self):
         self.log = defaultdict(list)
         self.members = defaultdict(set)
+        self.markers = defaultdict(dict)
         self.status = {}
         self.epochs = {}
         self.hidden = set()
@@ -187,6 +188,17 @@ class Database:
             unread=3,
         )
         return found, heads
+
+    async def receipts(self, user_id, conversation_ids):
+        await self._read("receipts")
+        return {
+            name: [
+                SimpleNamespace(user_id=each, delivered_seq=delivered, read_seq=read)
+                for each, (delivered, read) in sorted(self.markers[name].items())
+            ]
+            for name in conversation_ids
+            if user_id in self.members[name] and self.markers[name]
+        }
 
     async def acquainted(self, user_id, others):
         await self._read("acquainted")
