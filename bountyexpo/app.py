@@ -122,6 +122,7 @@ class App:
             stripe=self._stripe(),
             policy=self.policy,
             feed=self._publish_feed,
+            ephemeral=self._publish_ephemeral,
         )
         self.actors = Actors(self._ports, self.clock)
         self.events = ProviderEvents(self._ports, self.actors, self.clock)
@@ -207,6 +208,9 @@ class App:
     def _publish_feed(self, bounty_id: str, fields: dict[str, Any]) -> None:
         frame = {"type": "bounty.updated", "stream": FEED_STREAM, **fields}
         self.hub.publish_feed(bounty_id, frame | {"timestamp": self.clock.now()})
+
+    def _publish_ephemeral(self, stream: str, users: Sequence[str], frame: dict[str, Any]) -> None:
+        self.hub.publish_ephemeral(stream, users, frame | {"timestamp": self.clock.now()})
 
     def _admit(self, upgrade: UpgradeRequest) -> None:
         """Refuse an upgrade whose hello could not be answered; open sockets stay as they are."""

@@ -6,12 +6,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from bountyexpo.domain.policy import Policy
     from bountyexpo.integrations.stripe import StripePayments
     from bountyexpo.persistence.journal import Journal
     from bountyexpo.persistence.pool import Pool
+
+
+def _nobody_listens(stream: str, users: Sequence[str], frame: dict[str, Any]) -> None:
+    """Take the place of the edge where there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,3 +28,6 @@ class Ports:
     policy: Policy
     # Publishes what anybody may see of a bounty that has just changed; never blocks.
     feed: Callable[[str, dict[str, Any]], None]
+    # Sends a frame that nobody will miss to the sockets of users; never blocks. The stream is what
+    # a socket may mute.
+    ephemeral: Callable[[str, Sequence[str], dict[str, Any]], None] = _nobody_listens

@@ -11,8 +11,13 @@ AREAS = (
     "completions",
     "conversations",
     "messages",
+    "message_lists",
+    "message_changes",
+    "receipts",
+    "blocks",
     "payments",
     "wallet",
+    "sockets",
 )
 
 

@@ -1,177 +1,320 @@
-"""Conversations and their messages (contract realtime §3.5, §4.5)."""
+"""A user's conversations: list, open, look, name, mute, hide, leave (contract realtime §3.5)."""
 
 from __future__ import annotations
 
+import hashlib
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 
-from bountyexpo.actors.user import OpenConversation
-from bountyexpo.errors import InvalidRequest, NotAllowed
-from bountyexpo.operations.catalogue import READ, USER, WRITE, operation
-from bountyexpo.operations.found import checked_id, present
-from bountyexpo.operations.message_views import MessageView, message_view
+from bountyexpo.actors.conversation_messages import (
+    AddParticipants,
+    Hide,
+    Mute,
+    RemoveParticipant,
+    Rename,
+)
+from bountyexpo.actors.user import OpenConversation, OpenGroup
+from bountyexpo.domain.conversation import PARTICIPANTS_MAX, check_size
+from bountyexpo.errors import InvalidRequest
+from bountyexpo.operations.catalogue import READ, USER, WRITE, Limit, RateClass, operation
+from bountyexpo.operations.conversation_routes import HOME, old_routes
+from bountyexpo.operations.conversation_views import (
+    FOR_GOOD,
+    ConversationView,
+    conversation_view,
+    seen_by,
+)
+from bountyexpo.operations.cursor import decode_cursor, encode_cursor
+from bountyexpo.operations.found import checked_id
 from bountyexpo.operations.parts import parts
-from bountyexpo.persistence import conversations, messages
+from bountyexpo.persistence import conversation_lists, conversations
 
 if TYPE_CHECKING:
     from bountyexpo.operations.call import Call
-    from bountyexpo.persistence.conversations import Conversation, Listed
+
+# New threads with people whom the caller has never met (realtime §4.8).
+STRANGERS = RateClass("strangers", per_user=Limit(20, 3600))
+
+Url = Annotated[str, msgspec.Meta(max_length=2_000, pattern="^(https?://.*)?$")]
+Named = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
+CONVERSATION_ID = {"conversation_id": "conversationId"}
+PEOPLE = Annotated[list[str], msgspec.Meta(min_length=1, max_length=PARTICIPANTS_MAX * 2)]
 
 
 class ListConversations(msgspec.Struct, kw_only=True):
-    """How many of the caller's conversations to list."""
+    """A page of the caller's conversations; without a cursor the first one."""
 
-    limit: Annotated[int, msgspec.Meta(ge=1, le=200)] = 200
+    limit: Annotated[int, msgspec.Meta(ge=1, le=200)] | None = None
+    cursor: str | None = None
 
 
 class NewConversation(msgspec.Struct, kw_only=True):
     """With whom to talk; the caller takes part without being named."""
 
-    participantIds: Annotated[list[str], msgspec.Meta(min_length=1, max_length=2)]
+    participantIds: PEOPLE
+    bountyId: str | None = None
+    isGroup: bool | None = None
+    name: Named | None = None
+    avatar: Url | None = None
 
 
-class ReadMessages(msgspec.Struct, kw_only=True):
-    """A page of a conversation: the last ones, those before a seq, or those after a seq."""
+class ConversationRef(msgspec.Struct, kw_only=True):
+    """One conversation."""
 
     conversationId: str
-    limit: Annotated[int, msgspec.Meta(ge=1, le=100)] = 50
-    page: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 1
-    before: Annotated[int, msgspec.Meta(ge=1)] | None = None
-    after: Annotated[int, msgspec.Meta(ge=0)] | None = None
 
 
-class ConversationView(msgspec.Struct, kw_only=True):
-    """A conversation, under the names of all its clients."""
+class ChangeConversation(msgspec.Struct, kw_only=True):
+    """What to change: name and picture of a group; the caller's own mute."""
 
-    id: str
-    kind: str
-    isGroup: bool
-    bountyId: str | None
-    name: str | None
-    participantIds: list[str]
-    createdBy: str | None
-    createdAt: datetime
-    updatedAt: datetime
-    seq: int
-    epoch: str
-    lastReadSeq: int = 0
-    unread: int = 0
-    unreadCount: int = 0
-    lastMessage: dict[str, Any] | None = None
+    conversationId: str
+    name: Named | None = None
+    avatar: Url | None = None
+    muted: bool | None = None
+    mutedUntil: datetime | None = None
+
+
+class NewParticipants(msgspec.Struct, kw_only=True):
+    """Who shall join a group."""
+
+    conversationId: str
+    participantIds: PEOPLE
+
+
+class ParticipantRef(msgspec.Struct, kw_only=True):
+    """One person in one group."""
+
+    conversationId: str
+    userId: str
 
 
 class ConversationList(msgspec.Struct, kw_only=True):
     """The caller's conversations, the most recently active first."""
 
     conversations: list[ConversationView]
+    nextCursor: str | None
 
 
 class OpenedView(msgspec.Struct, kw_only=True):
     """A conversation that was found or made."""
 
     id: str
+    existing: bool
     conversation: ConversationView
 
 
-class MessagePage(msgspec.Struct, kw_only=True):
-    """Messages in ascending order of seq, and where the conversation's log ends."""
+class ConversationReply(msgspec.Struct, kw_only=True):
+    """The conversation as it is now."""
 
-    messages: list[MessageView]
-    headSeq: int
-    epoch: str
-    hasMore: bool
-    nextCursor: str | None
+    conversation: ConversationView
 
 
-@operation("conversation.list", http="GET /api/conversations", access=USER, rate=READ)
+class Done(msgspec.Struct, kw_only=True):
+    """It is done."""
+
+    conversationId: str
+    success: bool = True
+
+
+@operation(
+    "conversation.list", http=f"GET {HOME}", access=USER, rate=READ, aliases=old_routes("GET")
+)
 async def list_conversations(call: Call, request: ListConversations) -> ConversationList:
-    """List the caller's conversations with their unread counts."""
-    rows = await conversations.of_user(parts(call).db, call.user_id, request.limit)
-    return ConversationList(conversations=[_listed_view(row) for row in rows])
+    """List the caller's conversations with their unread counts.
+
+    The first page holds 200 unless ``limit`` says otherwise, a page behind a cursor 50.
+    """
+    limit = request.limit or (50 if request.cursor else 200)
+    after = decode_cursor(request.cursor) if request.cursor else None
+    rows = await conversation_lists.page(parts(call).db, call.user_id, limit=limit + 1, after=after)
+    shown, now = rows[:limit], call.services.clock.now()
+    cursor = None
+    if len(rows) > limit:
+        last = shown[-1]
+        cursor = encode_cursor(last.last_message_at or last.created_at, last.id)
+    return ConversationList(
+        conversations=[conversation_view(row, call.user_id, now) for row in shown],
+        nextCursor=cursor,
+    )
 
 
 @operation(
     "conversation.open",
-    http="POST /api/conversations",
+    http=f"POST {HOME}",
     access=USER,
     rate=WRITE,
     status=201,
-    aliased_fields={"participant_ids": "participantIds"},
+    aliases=old_routes("POST"),
+    aliased_fields={
+        "participant_ids": "participantIds",
+        "bounty_id": "bountyId",
+        "is_group": "isGroup",
+        "avatar_url": "avatar",
+    },
 )
 async def open_conversation(call: Call, request: NewConversation) -> OpenedView:
-    """Open the direct conversation with one other user, or find it (200)."""
-    others = {checked_id(user_id, "user") for user_id in request.participantIds}
-    others.discard(call.user_id)
-    if len(others) != 1:
+    """Open a conversation, or find it (200).
+
+    Two people have one direct thread and one for each bounty they share; a group is always new,
+    but for a repeated ``Idempotency-Key``.
+    """
+    others = sorted({checked_id(each, "user") for each in request.participantIds} - {call.user_id})
+    if not others:
         raise InvalidRequest(
-            "Name exactly one other user.",
-            issues=[{"path": "participantIds", "message": "must name one other user"}],
+            "Name at least one other user.",
+            issues=[{"path": "participantIds", "message": "must name another user"}],
         )
-    opened = await (
-        parts(call).actors.user(call.user_id).ask(OpenConversation(other_id=others.pop()))
-    )
+    user = parts(call).actors.user(call.user_id)
+    if request.isGroup or len(others) > 1:
+        check_size(len(others) + 1)
+        opened = await user.ask(_group(call, request, others))
+    else:
+        bounty_id = checked_id(request.bountyId, "bounty") if request.bountyId else None
+        await _check_strangers(call, others[0], bounty_id)
+        opened = await user.ask(OpenConversation(other_id=others[0], bounty_id=bounty_id))
     if not opened.created:
         call.reply_status = 200
-    view = _conversation_view(opened.conversation)
-    return OpenedView(id=view.id, conversation=view)
+    view = await seen_by(call, opened.conversation.id)
+    view.existing = not opened.created
+    return OpenedView(id=view.id, existing=view.existing, conversation=view)
 
 
 @operation(
-    "message.list",
-    http="GET /api/conversations/{conversationId}/messages",
+    "conversation.get",
+    http=f"GET {HOME}/{{conversationId}}",
     access=USER,
     rate=READ,
-    aliases=("GET /conversations/{conversationId}/messages",),
+    aliases=old_routes("GET", "/{conversationId}"),
 )
-async def list_messages(call: Call, request: ReadMessages) -> MessagePage:
-    """Read a page of a conversation that the caller takes part in."""
-    db, conversation_id = parts(call).db, checked_id(request.conversationId, "conversation")
-    conversation = present(await conversations.get(db, conversation_id), "conversation")
-    if call.user_id not in conversation.participants:
-        raise NotAllowed("You are not part of this conversation.", code="NOT_PARTICIPANT")
-    limit = request.limit
-    if request.after is not None:
-        rows = await messages.after(db, conversation_id, seq=request.after, limit=limit + 1)
-        has_more, shown = len(rows) > limit, rows[:limit]
-    else:
-        before = request.before
-        if request.page > 1:
-            before = max(1, conversation.last_seq + 1 - (request.page - 1) * limit)
-        rows = await messages.newest(db, conversation_id, limit=limit + 1, before=before)
-        has_more, shown = len(rows) > limit, rows[:limit][::-1]
-    edge = None
-    if has_more:
-        edge = shown[-1].seq if request.after is not None else shown[0].seq
-    return MessagePage(
-        messages=[message_view(row) for row in shown],
-        headSeq=conversation.last_seq,
-        epoch=conversation.epoch,
-        hasMore=has_more,
-        nextCursor=str(edge) if edge is not None else None,
+async def get_conversation(call: Call, request: ConversationRef) -> ConversationReply:
+    """Show one conversation of the caller."""
+    conversation_id = checked_id(request.conversationId, "conversation")
+    return ConversationReply(conversation=await seen_by(call, conversation_id))
+
+
+@operation(
+    "conversation.update",
+    http=f"PATCH {HOME}/{{conversationId}}",
+    access=USER,
+    rate=WRITE,
+    aliases=old_routes("PATCH", "/{conversationId}"),
+    aliased_fields={**CONVERSATION_ID, "avatar_url": "avatar", "muted_until": "mutedUntil"},
+)
+async def update_conversation(call: Call, request: ChangeConversation) -> ConversationReply:
+    """Name a group or give it a picture (its owner and admins; "" takes it away), or mute.
+
+    ``muted`` is the caller's own and keeps notices away, until ``mutedUntil`` or for good.
+    """
+    conversation_id = checked_id(request.conversationId, "conversation")
+    owner = parts(call).actors.conversation(conversation_id)
+    if request.name is not None or request.avatar is not None:
+        name = request.name.strip() if request.name is not None else None
+        if name == "":
+            raise InvalidRequest("A name must not be blank.")
+        await owner.ask(Rename(user_id=call.user_id, name=name, avatar_url=request.avatar))
+    if request.muted is not None or request.mutedUntil is not None:
+        until = None if request.muted is False else request.mutedUntil or FOR_GOOD
+        if until is not None and until.tzinfo is None:
+            raise InvalidRequest("mutedUntil needs a time zone.")
+        await owner.ask(Mute(user_id=call.user_id, until=until))
+    return ConversationReply(conversation=await seen_by(call, conversation_id))
+
+
+@operation(
+    "conversation.hide",
+    http=f"DELETE {HOME}/{{conversationId}}",
+    access=USER,
+    rate=WRITE,
+    aliases=old_routes("DELETE", "/{conversationId}"),
+    aliased_fields=CONVERSATION_ID,
+)
+async def hide_conversation(call: Call, request: ConversationRef) -> Done:
+    """Take a conversation out of the caller's list; the next message brings it back."""
+    conversation_id = checked_id(request.conversationId, "conversation")
+    await parts(call).actors.conversation(conversation_id).ask(Hide(user_id=call.user_id))
+    return Done(conversationId=conversation_id)
+
+
+@operation(
+    "conversation.leave",
+    http=f"POST {HOME}/{{conversationId}}/leave",
+    access=USER,
+    rate=WRITE,
+    aliases=old_routes("POST", "/{conversationId}/leave"),
+    aliased_fields=CONVERSATION_ID,
+)
+async def leave_conversation(call: Call, request: ConversationRef) -> Done:
+    """Leave a group."""
+    return await _remove(call, request.conversationId, call.user_id)
+
+
+@operation(
+    "participant.add",
+    http=f"POST {HOME}/{{conversationId}}/participants",
+    access=USER,
+    rate=WRITE,
+    aliases=old_routes("POST", "/{conversationId}/participants"),
+    aliased_fields={
+        **CONVERSATION_ID,
+        "participant_ids": "participantIds",
+        "userIds": "participantIds",
+        "user_ids": "participantIds",
+    },
+)
+async def add_participants(call: Call, request: NewParticipants) -> ConversationReply:
+    """Let people join a group; for its owner and admins."""
+    conversation_id = checked_id(request.conversationId, "conversation")
+    added = tuple(sorted({checked_id(each, "user") for each in request.participantIds}))
+    await (
+        parts(call)
+        .actors.conversation(conversation_id)
+        .ask(AddParticipants(user_id=call.user_id, added=added))
     )
+    return ConversationReply(conversation=await seen_by(call, conversation_id))
 
 
-def _conversation_view(row: Conversation) -> ConversationView:
-    return ConversationView(
-        id=row.id,
-        kind=row.kind,
-        isGroup=row.kind == "group",
-        bountyId=row.bounty_id,
-        name=row.name,
-        participantIds=row.participants,
-        createdBy=row.created_by,
-        createdAt=row.created_at,
-        updatedAt=row.last_message_at or row.updated_at,
-        seq=row.last_seq,
-        epoch=row.epoch,
+@operation(
+    "participant.remove",
+    http=f"DELETE {HOME}/{{conversationId}}/participants/{{userId}}",
+    access=USER,
+    rate=WRITE,
+    aliases=old_routes("DELETE", "/{conversationId}/participants/{userId}"),
+    aliased_fields={**CONVERSATION_ID, "user_id": "userId"},
+)
+async def remove_participant(call: Call, request: ParticipantRef) -> Done:
+    """Take somebody out of a group; for its owner and admins."""
+    return await _remove(call, request.conversationId, checked_id(request.userId, "user"))
+
+
+async def _remove(call: Call, named: str, user_id: str) -> Done:
+    conversation_id = checked_id(named, "conversation")
+    await (
+        parts(call)
+        .actors.conversation(conversation_id)
+        .ask(RemoveParticipant(user_id=call.user_id, removed_id=user_id))
     )
+    return Done(conversationId=conversation_id)
 
 
-def _listed_view(row: Listed) -> ConversationView:
-    view = _conversation_view(row)
-    view.lastReadSeq = row.last_read_seq
-    view.unread = view.unreadCount = row.unread
-    view.lastMessage = row.last_message
-    return view
+async def _check_strangers(call: Call, other_id: str, bounty_id: str | None) -> None:
+    """Count a thread that would be the first contact of two people."""
+    db = parts(call).db
+    if other_id != call.user_id and bounty_id is None:
+        if await conversations.have_contact(db, call.user_id, other_id):
+            return
+        call.services.rate_limiter.take(STRANGERS, user_id=call.user_id, address=call.peer)
+
+
+def _group(call: Call, request: NewConversation, others: list[str]) -> OpenGroup:
+    if request.bountyId is not None:
+        raise InvalidRequest("A conversation about a bounty has two people.")
+    fingerprint = msgspec.json.encode((others, request.name, request.avatar))
+    return OpenGroup(
+        others=tuple(others),
+        name=request.name,
+        avatar_url=request.avatar or None,
+        idempotency_key=call.idempotency_key,
+        request_hash=hashlib.sha256(fingerprint).hexdigest(),
+    )

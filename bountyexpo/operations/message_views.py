@@ -7,12 +7,26 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from bountyexpo.domain.conversation import status_of
+
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from bountyexpo.persistence.conversation_lists import Marker
     from bountyexpo.persistence.messages import StoredMessage
 
 
+class ReactionView(msgspec.Struct, kw_only=True):
+    """One emoji on a message, and whose it is."""
+
+    emoji: str
+    count: int
+    mine: bool
+    userIds: list[str]
+
+
 class MessageView(msgspec.Struct, kw_only=True):
-    """A message as every participant sees it."""
+    """A message as a participant sees it."""
 
     id: str
     conversationId: str
@@ -20,6 +34,7 @@ class MessageView(msgspec.Struct, kw_only=True):
     seq: int
     senderId: str
     sender_id: str
+    senderHandle: str | None
     clientMsgId: str | None
     text: str | None
     kind: str
@@ -28,13 +43,23 @@ class MessageView(msgspec.Struct, kw_only=True):
     replyTo: str | None
     reply_to: str | None
     isEncrypted: bool
+    isPinned: bool
+    is_pinned: bool
     createdAt: datetime
     created_at: datetime
-    status: str = "sent"
+    updatedAt: datetime
+    editedAt: datetime | None
+    deletedAt: datetime | None
+    reactions: list[ReactionView]
+    status: str
 
 
-def message_view(row: StoredMessage) -> MessageView:
-    """Return the wire shape of a stored message."""
+def message_view(
+    row: StoredMessage, *, viewer_id: str, markers: Sequence[Marker], pinned_id: str | None
+) -> MessageView:
+    """Return the wire shape of a stored message; its status follows from the others' markers."""
+    others = [(m.delivered_seq, m.read_seq) for m in markers if m.user_id != row.sender_id]
+    is_pinned = row.id == pinned_id
     return MessageView(
         id=row.id,
         conversationId=row.conversation_id,
@@ -42,6 +67,7 @@ def message_view(row: StoredMessage) -> MessageView:
         seq=row.seq,
         senderId=row.sender_id,
         sender_id=row.sender_id,
+        senderHandle=row.sender_handle,
         clientMsgId=row.client_message_id,
         text=row.body,
         kind=row.kind,
@@ -50,6 +76,21 @@ def message_view(row: StoredMessage) -> MessageView:
         replyTo=row.reply_to,
         reply_to=row.reply_to,
         isEncrypted=row.is_encrypted,
+        isPinned=is_pinned,
+        is_pinned=is_pinned,
         createdAt=row.created_at,
         created_at=row.created_at,
+        updatedAt=row.deleted_at or row.edited_at or row.created_at,
+        editedAt=row.edited_at,
+        deletedAt=row.deleted_at,
+        reactions=[
+            ReactionView(
+                emoji=each["emoji"],
+                count=len(each["users"]),
+                mine=viewer_id in each["users"],
+                userIds=each["users"],
+            )
+            for each in row.reactions or ()
+        ],
+        status=status_of(row.seq, others),
     )

@@ -2,24 +2,34 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import msgspec
 
-from bountyexpo.actors.conversation import SendMessage
-from bountyexpo.domain import limits
+from bountyexpo.actors.conversation_messages import SendMessage
+from bountyexpo.domain.conversation import message_text
 from bountyexpo.domain.ids import new_id
-from bountyexpo.errors import InvalidRequest, TooLarge
+from bountyexpo.errors import InvalidRequest
 from bountyexpo.operations.catalogue import MESSAGE, USER, operation
+from bountyexpo.operations.conversation_routes import HOME, old_routes
 from bountyexpo.operations.found import checked_id
+from bountyexpo.operations.message_views import MessageView, message_view
 from bountyexpo.operations.parts import parts
+from bountyexpo.persistence.messages import StoredMessage
 
 if TYPE_CHECKING:
     from bountyexpo.operations.call import Call
 
 # The service writes its own messages under this prefix, which makes them happen once.
 RESERVED_PREFIX = "sys:"
+
+# The longest id that the database keeps.
+CLIENT_ID_CHARS_MAX = 128
+
+MEDIA_URL = re.compile(r"https?://[^\s/]+(/\S*)?")
 
 
 class NewMessage(msgspec.Struct, kw_only=True):
@@ -28,13 +38,16 @@ class NewMessage(msgspec.Struct, kw_only=True):
     conversationId: str
     clientMsgId: Annotated[str, msgspec.Meta(min_length=1, max_length=128)] | None = None
     text: str | None = None
-    mediaUrl: Annotated[str, msgspec.Meta(max_length=2_000, pattern="^https?://")] | None = None
+    mediaUrl: Annotated[str, msgspec.Meta(max_length=2_000)] | None = None
     replyTo: str | None = None
     kind: Literal["text", "media", "encrypted"] | None = None
 
 
-class SentView(msgspec.Struct, kw_only=True):
-    """Where the message stands in its conversation; being told so means that it is durable."""
+class SentView(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """Where the message stands in its conversation; being told so means that it is durable.
+
+    Over HTTP the ``message`` itself is there too, under its present and its older names.
+    """
 
     messageId: str
     seq: int
@@ -43,31 +56,36 @@ class SentView(msgspec.Struct, kw_only=True):
     clientMsgId: str
     createdAt: datetime
     duplicate: bool
+    message: MessageView | None = None
 
 
 @operation(
     "message.send",
-    http="POST /api/conversations/{conversationId}/messages",
+    http=f"POST {HOME}/{{conversationId}}/messages",
     access=USER,
     rate=MESSAGE,
     status=201,
     frame="message.send",
-    aliases=("POST /conversations/{conversationId}/messages",),
-    aliased_fields={"media_url": "mediaUrl", "reply_to": "replyTo", "client_msg_id": "clientMsgId"},
+    aliases=old_routes("POST", "/{conversationId}/messages"),
+    aliased_fields={
+        "conversation_id": "conversationId",
+        "media_url": "mediaUrl",
+        "reply_to": "replyTo",
+        "client_msg_id": "clientMsgId",
+    },
 )
 async def send_message(call: Call, request: NewMessage) -> SentView:
     """Send a message; the same ``clientMsgId`` again gives ``duplicate`` and no second message.
 
     Over HTTP the ``Idempotency-Key`` header may stand in for ``clientMsgId``.
     """
-    client_message_id = request.clientMsgId or call.idempotency_key
-    if client_message_id is None and call.transport == "socket":
-        raise InvalidRequest(
-            "clientMsgId is required.", issues=[{"path": "clientMsgId", "message": "is required"}]
-        )
-    client_message_id = client_message_id or new_id()
-    if client_message_id.startswith(RESERVED_PREFIX):
-        raise InvalidRequest(f"clientMsgId must not begin with {RESERVED_PREFIX!r}.")
+    client_message_id = _client_id(call, request)
+    if request.mediaUrl is not None and not MEDIA_URL.fullmatch(request.mediaUrl):
+        raise InvalidRequest("This is not the address of a file.", code="BAD_MEDIA")
+    is_encrypted = request.kind == "encrypted"
+    text = message_text(
+        request.text or "", is_encrypted=is_encrypted, has_media=bool(request.mediaUrl)
+    )
     conversation_id = checked_id(request.conversationId, "conversation")
     committed = (
         await parts(call)
@@ -76,17 +94,17 @@ async def send_message(call: Call, request: NewMessage) -> SentView:
             SendMessage(
                 sender_id=call.user_id,
                 client_message_id=client_message_id,
-                kind=request.kind or ("text" if request.text else "media"),
-                text=_text(request),
+                kind=request.kind or ("text" if text else "media"),
+                text=text,
                 media_url=request.mediaUrl,
                 reply_to=checked_id(request.replyTo, "message") if request.replyTo else None,
-                is_encrypted=request.kind == "encrypted",
+                is_encrypted=is_encrypted,
             )
         )
     )
     if committed.duplicate:
         call.reply_status = 200
-    return SentView(
+    sent = SentView(
         messageId=committed.message_id,
         seq=committed.seq,
         epoch=committed.epoch,
@@ -95,21 +113,40 @@ async def send_message(call: Call, request: NewMessage) -> SentView:
         createdAt=committed.created_at,
         duplicate=committed.duplicate,
     )
+    if call.transport == "rest":
+        sent.message = _message(call, request, sent, text)
+    return sent
 
 
-def _text(request: NewMessage) -> str | None:
-    """Return the text as it is stored; an encrypted envelope is never touched (realtime §1.3)."""
-    text = request.text or ""
-    if request.kind == "encrypted":
-        if len(text.encode()) > limits.ENVELOPE_BYTES_MAX:
-            raise TooLarge("This message is too long.", code="TEXT_TOO_LONG")
-    else:
-        text = limits.CONTROL_CHARACTERS.sub("", text)
-        if len(text) > limits.MESSAGE_CHARS_MAX:
-            raise InvalidRequest(
-                f"A message has at most {limits.MESSAGE_CHARS_MAX} characters.",
-                code="TEXT_TOO_LONG",
-            )
-    if not text.strip() and request.mediaUrl is None:
-        raise InvalidRequest("A message needs text or media.", code="EMPTY_MESSAGE")
-    return text if text.strip() else None
+def _client_id(call: Call, request: NewMessage) -> str:
+    """Return the id under which the message is written once."""
+    client_id = request.clientMsgId or call.idempotency_key
+    if client_id is None and call.transport == "socket":
+        raise InvalidRequest(
+            "clientMsgId is required.", issues=[{"path": "clientMsgId", "message": "is required"}]
+        )
+    client_id = client_id or new_id()
+    if client_id.startswith(RESERVED_PREFIX):
+        raise InvalidRequest(f"clientMsgId must not begin with {RESERVED_PREFIX!r}.")
+    if len(client_id) > CLIENT_ID_CHARS_MAX:
+        # A key of the header may be longer than what is stored.
+        client_id = hashlib.sha256(client_id.encode()).hexdigest()
+    return client_id
+
+
+def _message(call: Call, request: NewMessage, sent: SentView, text: str | None) -> MessageView:
+    """Return the message as it was written, without reading it back."""
+    row = StoredMessage(
+        id=sent.messageId,
+        conversation_id=sent.conversationId,
+        seq=sent.seq,
+        sender_id=call.user_id,
+        client_message_id=sent.clientMsgId,
+        body=text,
+        kind=request.kind or ("text" if text else "media"),
+        media_url=request.mediaUrl,
+        reply_to=request.replyTo,
+        is_encrypted=request.kind == "encrypted",
+        created_at=sent.createdAt,
+    )
+    return message_view(row, viewer_id=call.user_id, markers=(), pinned_id=None)

@@ -1,7 +1,9 @@
 """Conversations and who takes part in them (contract realtime §1, §3.6).
 
 Two people have one direct thread, and one more for each bounty they share. The pair is the key
-of a unique index, so that two requests at the same moment end in the same conversation.
+of a unique index, so that two requests at the same moment end in the same conversation. Whatever
+changes who takes part, or who may write to whom, changes ``version``: a writer who was checked
+against the old set is refused by the journal and by ``lock``.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from bountyexpo.domain.ids import new_id
+from bountyexpo.errors import StaleVersion
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,13 +23,25 @@ if TYPE_CHECKING:
     from bountyexpo.persistence.unit_of_work import Transaction
 
 COLUMNS = """
-    c.id, c.kind, c.bounty_id, c.created_by, c.name, c.last_seq, c.epoch, c.last_message_at,
-    c.version, c.created_at, c.updated_at,
+    c.id, c.kind, c.bounty_id, c.created_by, c.name, c.avatar_url, c.last_seq, c.epoch,
+    c.last_message_at, c.pinned_message_id, c.version, c.created_at, c.updated_at,
     array(select user_id from conversation_participants p
           where p.conversation_id = c.id and p.left_at is null order by user_id) as participants
 """
 
 BY_ID = f"select {COLUMNS} from conversations c where c.id = %s"
+
+# With each pair of participants between whom there is a block, for the conversation's owner.
+BY_ID_WITH_BLOCKS = f"""
+    select {COLUMNS}, array(
+        select b.blocker_id || ':' || b.blocked_id
+        from conversation_participants one
+        join user_blocks b on b.blocker_id = one.user_id
+        join conversation_participants two
+            on two.conversation_id = one.conversation_id and two.user_id = b.blocked_id
+        where one.conversation_id = c.id) as blocks
+    from conversations c where c.id = %s
+"""
 
 BY_PAIR = f"""
     select {COLUMNS} from conversations c
@@ -39,28 +54,38 @@ INSERT = """
     on conflict do nothing
 """
 
+INSERT_GROUP = """
+    insert into conversations (id, kind, created_by, name, avatar_url)
+    values (%(id)s, 'group', %(created_by)s, %(name)s, %(avatar_url)s)
+"""
+
 JOIN = """
     insert into conversation_participants (conversation_id, user_id)
     select %s, unnest(%s::uuid[]) on conflict do nothing
 """
 
-OF_USER = f"""
-    select {COLUMNS}, mine.last_read_seq,
-        (select count(*) from messages m where m.conversation_id = c.id
-            and m.seq > mine.last_read_seq and m.sender_id <> mine.user_id) as unread,
-        (select jsonb_build_object('id', m.id, 'text', m.body, 'senderId', m.sender_id,
-                                   'createdAt', m.created_at)
-         from messages m where m.conversation_id = c.id order by m.seq desc limit 1)
-            as last_message
-    from conversation_participants mine join conversations c on c.id = mine.conversation_id
-    where mine.user_id = %s and mine.left_at is null
-    order by coalesce(c.last_message_at, c.created_at) desc, c.id limit %s
+SET_OWNER = """
+    update conversation_participants set role = 'owner' where conversation_id = %s and user_id = %s
+"""
+
+LOCK = """
+    select last_seq, pinned_message_id from conversations
+    where id = %s and version = %s for no key update
+"""
+
+RENAME = """
+    update conversations set name = coalesce(%(name)s, name),
+        avatar_url = case when %(avatar_url)s::text is null then avatar_url
+                          else nullif(%(avatar_url)s, '') end,
+        updated_at = clock_timestamp()
+    where id = %(id)s
 """
 
 IDS_OF_USER = """
     select p.conversation_id from conversation_participants p
     join conversations c on c.id = p.conversation_id
     where p.user_id = %s and p.left_at is null
+      and (p.hidden_at is null or c.last_message_at > p.hidden_at)
     order by coalesce(c.last_message_at, c.created_at) desc limit %s
 """
 
@@ -69,10 +94,16 @@ IS_MEMBER = """
     where conversation_id = %s and user_id = %s and left_at is null
 """
 
-UNREAD_OF_USER = """
-    select count(*) as unread from conversation_participants p
-    join messages m on m.conversation_id = p.conversation_id and m.seq > p.last_read_seq
-    where p.user_id = %s and p.left_at is null and m.sender_id <> p.user_id
+HAVE_CONTACT = """
+    select 1 from conversation_participants mine
+    join conversation_participants theirs using (conversation_id)
+    where mine.user_id = %s and theirs.user_id = %s limit 1
+"""
+
+PEOPLE = """
+    select p.user_id as id, u.username as handle, p.role
+    from conversation_participants p join users u on u.id = p.user_id
+    where p.conversation_id = %s and p.left_at is null order by p.user_id
 """
 
 
@@ -84,27 +115,32 @@ class Conversation(msgspec.Struct, frozen=True, kw_only=True):
     bounty_id: str | None
     created_by: str | None
     name: str | None
+    avatar_url: str | None
     last_seq: int
     epoch: str
     last_message_at: datetime | None
+    pinned_message_id: str | None
     version: int
     created_at: datetime
     updated_at: datetime
     participants: list[str]
 
 
-class Listed(Conversation, frozen=True, kw_only=True):
-    """A conversation as one participant sees it in the list."""
-
-    last_read_seq: int
-    unread: int
-    last_message: dict[str, Any] | None
-
-
 async def get(db: Queries, conversation_id: str) -> Conversation | None:
     """Return the conversation, or None."""
     row = await db.fetch_one(BY_ID, (conversation_id,))
     return Conversation(**row) if row else None
+
+
+async def get_with_blocks(
+    db: Queries, conversation_id: str
+) -> tuple[Conversation, frozenset[frozenset[str]]] | None:
+    """Return the conversation and the blocked pairs in it, or None."""
+    row = await db.fetch_one(BY_ID_WITH_BLOCKS, (conversation_id,))
+    if row is None:
+        return None
+    blocks = frozenset(frozenset(pair.split(":")) for pair in row.pop("blocks"))
+    return Conversation(**row), blocks
 
 
 async def between(
@@ -137,9 +173,37 @@ async def open_between(
     return found, bool(created)
 
 
-async def of_user(db: Queries, user_id: str, limit: int) -> list[Listed]:
-    """Return the conversations of a user, the most recently active first."""
-    return [Listed(**row) for row in await db.fetch(OF_USER, (user_id, limit))]
+async def open_group(
+    db: Queries, owner_id: str, others: Sequence[str], *, name: str | None, avatar_url: str | None
+) -> Conversation:
+    """Make a group of the owner and others."""
+    conversation_id = new_id()
+    fields = {"created_by": owner_id, "name": name, "avatar_url": avatar_url}
+    await db.execute(INSERT_GROUP, {"id": conversation_id, **fields})
+    await db.execute(JOIN, (conversation_id, [owner_id, *others]))
+    await db.execute(SET_OWNER, (conversation_id, owner_id))
+    found = await get(db, conversation_id)
+    assert found is not None
+    return found
+
+
+async def lock(tx: Queries, conversation: Conversation) -> dict[str, Any]:
+    """Hold the conversation until the end of the transaction; returns head and pin.
+
+    Raises:
+        StaleVersion: who takes part, or who may write, has changed since it was read.
+    """
+    row = await tx.fetch_one(LOCK, (conversation.id, conversation.version))
+    if row is None:
+        raise StaleVersion
+    return row
+
+
+async def rename(
+    db: Queries, conversation_id: str, *, name: str | None, avatar_url: str | None
+) -> None:
+    """Change name and picture; None leaves one as it is, an empty picture takes it away."""
+    await db.execute(RENAME, {"id": conversation_id, "name": name, "avatar_url": avatar_url})
 
 
 async def ids_of_user(db: Queries, user_id: str, limit: int) -> list[str]:
@@ -152,15 +216,16 @@ async def is_member(db: Queries, conversation_id: str, user_id: str) -> bool:
     return await db.fetch_one(IS_MEMBER, (conversation_id, user_id)) is not None
 
 
-async def unread_of(db: Queries, user_id: str) -> int:
-    """Return how many messages of others the user has not read."""
-    row = await db.fetch_one(UNREAD_OF_USER, (user_id,))
-    assert row is not None
-    return int(row["unread"])
+async def have_contact(db: Queries, user_id: str, other_id: str) -> bool:
+    """Tell whether two people have ever been in one conversation."""
+    return await db.fetch_one(HAVE_CONTACT, (user_id, other_id)) is not None
 
 
-async def announce(tx: Transaction, conversation: Conversation) -> None:
-    """Tell each participant, on their own stream, that they are in a new conversation."""
+async def announce(
+    tx: Transaction, conversation: Conversation, users: Sequence[str] | None = None
+) -> None:
+    """Tell ``users``, else every participant, on their own stream, that they are in it."""
+    people = await tx.fetch(PEOPLE, (conversation.id,))
     payload = {
         "conversationId": conversation.id,
         "conversation": {
@@ -169,11 +234,14 @@ async def announce(tx: Transaction, conversation: Conversation) -> None:
             "isGroup": conversation.kind == "group",
             "bountyId": conversation.bounty_id,
             "name": conversation.name,
-            "participantIds": conversation.participants,
+            "avatar": conversation.avatar_url,
+            "participantIds": [row["id"] for row in people],
+            "participants": people,
             "createdBy": conversation.created_by,
+            "createdAt": conversation.created_at,
         },
     }
-    for user_id in conversation.participants:
+    for user_id in conversation.participants if users is None else users:
         await tx.event(f"user:{user_id}", "conversation.added", payload, users=(user_id,))
 
 

@@ -55,8 +55,11 @@ _APPEND = """
             is_encrypted boolean)
     ), known as (
         select i.nth, m.id, m.seq, m.created_at, c.epoch,
-               (m.conversation_id, m.body, m.kind, m.media_url, m.reply_to) is not distinct from
-               (i.conversation_id, i.body, i.kind, i.media_url, i.reply_to) as same_content
+               m.conversation_id = i.conversation_id
+               -- What was changed since can no longer be compared; it is taken for the same.
+               and (m.edited_at is not null or m.deleted_at is not null
+                    or (m.body, m.kind, m.media_url, m.reply_to) is not distinct from
+                       (i.body, i.kind, i.media_url, i.reply_to)) as same_content
         from input i
         cross join lateral (
             select * from messages where sender_id = i.sender_id
@@ -325,7 +328,9 @@ def _meaning(error: Exception) -> Exception:
     """Say what a refusal of the database means to the sender."""
     if isinstance(error, psycopg.errors.ForeignKeyViolation):
         if "reply_to" in (error.diag.constraint_name or ""):
-            return InvalidRequest("The message you reply to is not in this conversation.")
+            return InvalidRequest(
+                "The message you reply to is not in this conversation.", code="BAD_REPLY"
+            )
     elif isinstance(error, psycopg.DataError):
         return InvalidRequest("The message holds something that cannot be stored.")
     return error

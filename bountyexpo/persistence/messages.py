@@ -6,7 +6,7 @@ What people send goes through the journal; see there for how a message gets its 
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -22,15 +22,27 @@ COLUMNS = """
     is_encrypted, created_at
 """
 
+SHOWN = """
+    m.id, m.conversation_id, m.seq, m.sender_id, m.client_message_id, m.body, m.kind, m.media_url,
+    m.reply_to, m.is_encrypted, m.created_at, m.edited_at, m.deleted_at,
+    (select username from users where id = m.sender_id) as sender_handle,
+    (select jsonb_agg(jsonb_build_object('emoji', r.emoji, 'users', r.users) order by r.since)
+     from (select emoji, array_agg(user_id order by created_at, user_id) as users,
+                  min(created_at) as since
+           from message_reactions where message_id = m.id group by emoji) r) as reactions
+"""
+
 NEWEST = f"""
-    select {COLUMNS} from messages
+    select {SHOWN} from messages m
     where conversation_id = %s and (%s::bigint is null or seq < %s)
-    order by seq desc limit %s
+    order by seq desc limit %s offset %s
 """
 
 AFTER = f"""
-    select {COLUMNS} from messages where conversation_id = %s and seq > %s order by seq limit %s
+    select {SHOWN} from messages m where conversation_id = %s and seq > %s order by seq limit %s
 """
+
+COUNT = "select count(*) as total from messages where conversation_id = %s"
 
 # Takes the next number under the conversation's row lock, like the journal does.
 INSERT_SYSTEM = f"""
@@ -65,13 +77,17 @@ class StoredMessage(msgspec.Struct, frozen=True, kw_only=True):
     reply_to: str | None
     is_encrypted: bool
     created_at: datetime
+    edited_at: datetime | None = None
+    deleted_at: datetime | None = None
+    sender_handle: str | None = None
+    reactions: list[dict[str, Any]] | None = None
 
 
 async def newest(
-    db: Queries, conversation_id: str, *, limit: int, before: int | None = None
+    db: Queries, conversation_id: str, *, limit: int, before: int | None = None, skipped: int = 0
 ) -> list[StoredMessage]:
-    """Return the last messages before seq ``before``, newest first."""
-    rows = await db.fetch(NEWEST, (conversation_id, before, before, limit))
+    """Return the last messages before seq ``before``, newest first, without ``skipped`` ones."""
+    rows = await db.fetch(NEWEST, (conversation_id, before, before, limit, skipped))
     return [StoredMessage(**row) for row in rows]
 
 
@@ -79,6 +95,13 @@ async def after(db: Queries, conversation_id: str, *, seq: int, limit: int) -> l
     """Return the first messages after ``seq``, oldest first."""
     rows = await db.fetch(AFTER, (conversation_id, seq, limit))
     return [StoredMessage(**row) for row in rows]
+
+
+async def count(db: Queries, conversation_id: str) -> int:
+    """Return how many messages there are, tombstones included."""
+    row = await db.fetch_one(COUNT, (conversation_id,))
+    assert row is not None
+    return int(row["total"])
 
 
 async def add_system_message(

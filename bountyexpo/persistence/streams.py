@@ -42,7 +42,8 @@ _CONVERSATION_EVENTS_AFTER = """
 
 _MESSAGES_AFTER = """
     select m.id, m.conversation_id, m.seq, m.sender_id, m.client_message_id, m.body, m.kind,
-           m.media_url, m.reply_to, m.is_encrypted, m.created_at, c.epoch
+           m.media_url, m.reply_to, m.is_encrypted, m.created_at, m.edited_at, m.deleted_at,
+           c.epoch
     from messages m join conversations c on c.id = m.conversation_id
     where m.conversation_id = %s and m.seq > %s order by m.seq limit %s
 """
@@ -71,8 +72,13 @@ class StreamEvent(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def message_payload(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the ``message.new`` payload of a row of ``messages`` (realtime §4.6)."""
-    return {
+    """Return the ``message.new`` payload of a row of ``messages`` (realtime §4.6).
+
+    A message that was changed since is told as it is now: with the present text and ``editedAt``,
+    or as a tombstone with ``deletedAt`` and no content. The event of the change follows later in
+    the stream, and says the same again.
+    """
+    payload = {
         "conversationId": row["conversation_id"],
         "messageId": row["id"],
         "clientMsgId": row["client_message_id"],
@@ -85,6 +91,11 @@ def message_payload(row: Mapping[str, Any]) -> dict[str, Any]:
         "createdAt": row["created_at"],
         "status": "sent",
     }
+    if row.get("edited_at") is not None:
+        payload["editedAt"] = row["edited_at"]
+    if row.get("deleted_at") is not None:
+        payload["deletedAt"] = row["deleted_at"]
+    return payload
 
 
 async def heads(db: Queries, streams: Sequence[str]) -> dict[str, tuple[int, str]]:

@@ -21,7 +21,7 @@ from bountyexpo.operations.call import Call, RawReply
 from bountyexpo.operations.dispatch import dispatch
 from bountyexpo.ws import greeting, protocol, topics
 from bountyexpo.ws.presence import offline
-from bountyexpo.ws.recovery import recover
+from bountyexpo.ws.recovery import recover, tell_receipts
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -78,6 +78,7 @@ async def _subscribe(session: Session, envelope: Envelope, frame: dict[str, Any]
     heads = await topics.read_heads(session, accepted)
     fields = {"accepted": accepted, "rejected": rejected, "heads": protocol.heads(heads)}
     session.reply(envelope, fields)
+    await tell_receipts(session, session.gateway.reader, accepted)
 
 
 async def _unsubscribe(session: Session, envelope: Envelope, frame: dict[str, Any]) -> None:
@@ -135,13 +136,18 @@ async def _presence_unsubscribe(
 
 async def _join(session: Session, envelope: Envelope, frame: dict[str, Any]) -> None:
     conversation_id = await _conversation_of(session, frame)
-    session.unmute(f"conv:{conversation_id}")
+    stream = f"conv:{conversation_id}"
+    was_muted = session.unmute(stream)
     session.reply(envelope, {"conversationId": conversation_id})
+    if was_muted:
+        # Receipts went by meanwhile.
+        await tell_receipts(session, session.gateway.reader, [stream])
 
 
 async def _leave(session: Session, envelope: Envelope, frame: dict[str, Any]) -> None:
     conversation_id = await _conversation_of(session, frame)
-    session.mute(f"conv:{conversation_id}")
+    if not session.mute(f"conv:{conversation_id}"):
+        raise InvalidRequest("Too many conversations are muted.", code="TOO_MANY_SUBSCRIPTIONS")
     session.reply(envelope, {"conversationId": conversation_id})
 
 

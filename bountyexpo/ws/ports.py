@@ -70,6 +70,22 @@ class SignOn(Protocol):
         """How many messages the user has not read."""
 
 
+class Marker(Protocol):
+    """How far one participant of a conversation has got."""
+
+    @property
+    def user_id(self) -> str:
+        """The participant."""
+
+    @property
+    def delivered_seq(self) -> int:
+        """The last message that reached him."""
+
+    @property
+    def read_seq(self) -> int:
+        """The last message that he has read."""
+
+
 class Listener(Protocol):
     """Who hears events: a session, as the hub sees it. Nothing here blocks."""
 
@@ -121,6 +137,11 @@ class Reader(Protocol):
         self, user_id: str, names: Sequence[str]
     ) -> tuple[SignOn | None, Mapping[str, tuple[int, Any]]]:
         """The account, None when there is none, and the heads of the named streams."""
+
+    async def receipts(
+        self, user_id: str, conversation_ids: Sequence[str]
+    ) -> Mapping[str, Sequence[Marker]]:
+        """The markers in the user's conversations, without those of whom a block hides."""
 
     async def acquainted(self, user_id: str, others: Collection[str]) -> set[str]:
         """Who of ``others`` the user shares a conversation or a running bounty with."""

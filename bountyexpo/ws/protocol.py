@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from bountyexpo.errors import BountyExpoError
-    from bountyexpo.ws.ports import StreamEvent
+    from bountyexpo.ws.ports import Marker, StreamEvent
 
 VERSION: Final = 1
 
@@ -204,6 +204,19 @@ def synced(now: datetime, limited: list[dict[str, Any]], re: str | None = None) 
     if re is not None:
         frame["re"] = re
     return frame
+
+
+def receipts(now: datetime, conversation_id: str, markers: Iterable[Marker]) -> dict[str, Any]:
+    """How far each participant has got; markers only grow, so the larger one counts."""
+    return {
+        "type": "receipts",
+        "conversationId": conversation_id,
+        "markers": [
+            {"userId": m.user_id, "deliveredSeq": m.delivered_seq, "readSeq": m.read_seq}
+            for m in markers
+        ],
+        "timestamp": now,
+    }
 
 
 def reconnect(now: datetime, after_ms: int, grace_ms: int, reason: str) -> dict[str, Any]:

@@ -202,17 +202,24 @@ class Receiver:
 
     # -- for the session
 
-    def mute(self, stream: str) -> None:
-        """Keep ephemeral frames of ``stream`` from this socket."""
+    def mute(self, stream: str) -> bool:
+        """Keep ephemeral frames of ``stream`` from this socket; False when too many are kept."""
         if self._muted is None:
             self._muted = set()
-        if len(self._muted) < self.gateway.limits.subscriptions_max:
+        if stream not in self._muted:
+            if len(self._muted) >= self.gateway.limits.subscriptions_max:
+                return False
             self._muted.add(stream)
+        return True
 
-    def unmute(self, stream: str) -> None:
-        """End ``mute``."""
-        if self._muted is not None:
-            self._muted.discard(stream)
+    def unmute(self, stream: str) -> bool:
+        """End ``mute``; tells whether the stream was muted."""
+        if self._muted is None or stream not in self._muted:
+            return False
+        self._muted.discard(stream)
+        if not self._muted:
+            self._muted = None
+        return True
 
     def tell_missed(self) -> None:
         """Announce the streams that lost events, if anything may be said now."""

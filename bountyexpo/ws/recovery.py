@@ -9,18 +9,20 @@ live events go on after the head that was read, and the client fetches the rest 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from bountyexpo.errors import BountyExpoError
 from bountyexpo.ws import protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
     from bountyexpo.ws.ports import Reader, StreamEvent
     from bountyexpo.ws.protocol import Position
     from bountyexpo.ws.receiver import Receiver
     from bountyexpo.ws.session import Session
+
+CONVERSATION: Final = "conv:"
 
 
 class Recovery:
@@ -55,6 +57,7 @@ class Recovery:
                 await self._recover(stream, position, heads.get(stream, (0, None)))
             else:
                 self.limited.append({"stream": stream, "code": "FORBIDDEN"})
+        await tell_receipts(self._receiver, self._reader, readable)
 
     async def _may_read(self, stream: str, conversation_ids: Collection[str]) -> bool:
         kind, _, entity_id = stream.partition(":")
@@ -115,6 +118,17 @@ class Recovery:
             entry["code"] = code
         self.limited.append(entry)
         self.floors[stream] = head_seq
+
+
+async def tell_receipts(receiver: Receiver, reader: Reader, streams: Iterable[str]) -> None:
+    """Send the present markers of each conversation among ``streams``: state, not events."""
+    ids = [each.removeprefix(CONVERSATION) for each in streams if each.startswith(CONVERSATION)]
+    if not ids:
+        return
+    found = await reader.receipts(receiver.user_id, ids)
+    for conversation_id, markers in found.items():
+        frame = protocol.receipts(receiver.gateway.now(), conversation_id, markers)
+        await receiver.send_patiently(receiver.codec.frame(frame))
 
 
 async def recover(

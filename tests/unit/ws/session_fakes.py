@@ -262,10 +262,15 @@ class World:
         self.nursery.cancel_scope.cancel()
         return await self._manager.__aexit__(*failure)
 
-    def connect(self, *, bearer=None, query=None, used_codec=codec.JSON):
+    def connect(self, *, bearer=None, query=None, path="/v1/socket", used_codec=codec.JSON):
         connection = Connection(used_codec)
         upgrade = SimpleNamespace(
-            bearer=bearer, headers={}, query=query or {}, peer=connection.peer
+            path=path,
+            subprotocols=(),
+            bearer=bearer,
+            headers={},
+            query=query or {},
+            peer=connection.peer,
         )
         connection.handler = self.gateway.handler_factory(connection, upgrade)
         return connection

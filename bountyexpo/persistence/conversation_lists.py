@@ -1,0 +1,134 @@
+"""A user's conversations as that user sees them: unread, muted, hidden (contract realtime §3.5).
+
+A hidden conversation comes back with the first message that is newer than the hiding, so nothing
+has to be written per message. What is unread is counted, never stored: the others' messages
+beyond the user's own read marker.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime  # noqa: TC003 - fields of structs
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from bountyexpo.persistence.conversations import COLUMNS, Conversation
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from bountyexpo.persistence.queries import Queries
+
+NOT_HIDDEN = "(mine.hidden_at is null or c.last_message_at > mine.hidden_at)"
+
+# No block stands between the participant ``p`` and the one who looks, ``mine``.
+NO_BLOCK = """
+    not exists (select 1 from user_blocks b
+                where (b.blocker_id = p.user_id and b.blocked_id = mine.user_id)
+                   or (b.blocker_id = mine.user_id and b.blocked_id = p.user_id))
+"""
+
+LISTED = f"""
+    select {COLUMNS}, mine.last_read_seq, mine.muted_until,
+        (select count(*) from messages m where m.conversation_id = c.id
+            and m.seq > mine.last_read_seq and m.sender_id <> mine.user_id) as unread,
+        (select jsonb_build_object('id', m.id, 'text', m.body, 'senderId', m.sender_id,
+                                   'createdAt', m.created_at, 'seq', m.seq, 'kind', m.kind)
+         from messages m where m.conversation_id = c.id order by m.seq desc limit 1)
+            as last_message,
+        (select coalesce(min(p.last_read_seq), 0) from conversation_participants p
+         where p.conversation_id = c.id and p.left_at is null and p.user_id <> mine.user_id
+           and {NO_BLOCK}) as peer_read_seq,
+        (select jsonb_agg(jsonb_build_object(
+                    'id', u.id, 'handle', u.username, 'displayName', f.display_name,
+                    'avatar', f.avatar_url, 'role', p.role) order by u.id)
+         from conversation_participants p join users u on u.id = p.user_id
+         join user_profiles f on f.user_id = p.user_id
+         where p.conversation_id = c.id and p.left_at is null) as people
+    from conversation_participants mine join conversations c on c.id = mine.conversation_id
+    where mine.user_id = %(user_id)s and mine.left_at is null
+"""
+
+PAGE = f"""
+    {LISTED} and {NOT_HIDDEN}
+      and (%(at)s::timestamptz is null
+           or (coalesce(c.last_message_at, c.created_at), c.id) < (%(at)s, %(id)s::uuid))
+    order by coalesce(c.last_message_at, c.created_at) desc, c.id desc limit %(limit)s
+"""
+
+ONE = f"{LISTED} and c.id = %(id)s"
+
+UNREAD = f"""
+    select mine.user_id, count(m.id) as unread
+    from conversation_participants mine
+    join conversations c on c.id = mine.conversation_id
+    join messages m on m.conversation_id = mine.conversation_id
+        and m.seq > mine.last_read_seq and m.sender_id <> mine.user_id
+    where mine.user_id = any(%s::uuid[]) and mine.left_at is null and {NOT_HIDDEN}
+    group by mine.user_id
+"""
+
+MARKERS = f"""
+    select p.conversation_id, p.user_id, p.last_delivered_seq, p.last_read_seq
+    from conversation_participants mine
+    join conversation_participants p on p.conversation_id = mine.conversation_id
+    where mine.user_id = %s and mine.left_at is null
+      and mine.conversation_id = any(%s::uuid[]) and p.left_at is null and {NO_BLOCK}
+    order by p.conversation_id, p.user_id
+"""
+
+
+class Listed(Conversation, frozen=True, kw_only=True):
+    """A conversation as one participant sees it in the list."""
+
+    last_read_seq: int
+    muted_until: datetime | None
+    unread: int
+    last_message: dict[str, Any] | None
+    peer_read_seq: int
+    people: list[dict[str, Any]]
+
+
+class Marker(msgspec.Struct, frozen=True, kw_only=True):
+    """How far a participant has got."""
+
+    user_id: str
+    delivered_seq: int
+    read_seq: int
+
+
+async def page(
+    db: Queries, user_id: str, *, limit: int, after: tuple[datetime, str] | None = None
+) -> list[Listed]:
+    """Return a user's conversations, the most recently active first, from behind ``after`` on."""
+    at, row_id = after or (None, None)
+    rows = await db.fetch(PAGE, {"user_id": user_id, "at": at, "id": row_id, "limit": limit})
+    return [Listed(**row) for row in rows]
+
+
+async def one(db: Queries, user_id: str, conversation_id: str) -> Listed | None:
+    """Return the conversation as the user sees it; None when he does not take part."""
+    row = await db.fetch_one(ONE, {"user_id": user_id, "id": conversation_id})
+    return Listed(**row) if row else None
+
+
+async def unread_of(db: Queries, users: Sequence[str]) -> dict[str, int]:
+    """Return how many messages of others each of the users has not read."""
+    rows = await db.fetch(UNREAD, (list(users),))
+    found = {row["user_id"]: row["unread"] for row in rows}
+    return {user_id: found.get(user_id, 0) for user_id in users}
+
+
+async def markers(
+    db: Queries, viewer_id: str, conversation_ids: Sequence[str]
+) -> dict[str, list[Marker]]:
+    """Return the markers that the viewer may see, by conversation that he takes part in."""
+    found: dict[str, list[Marker]] = {}
+    for row in await db.fetch(MARKERS, (viewer_id, list(conversation_ids))):
+        marker = Marker(
+            user_id=row["user_id"],
+            delivered_seq=row["last_delivered_seq"],
+            read_seq=row["last_read_seq"],
+        )
+        found.setdefault(row["conversation_id"], []).append(marker)
+    return found

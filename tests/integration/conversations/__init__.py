@@ -1,0 +1,1 @@
+"""Conversations on a real database: actors, journal, streams."""
