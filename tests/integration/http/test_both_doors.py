@@ -1,0 +1,102 @@
+"""Every operation of the catalogue answers the same behind both doors."""
+
+from __future__ import annotations
+
+from urllib.parse import urlencode
+
+import msgspec
+import pytest
+from both_doors import both_doors, comparable, operations, path_of, sample
+from tests.integration.ws.plain_client import request
+
+OPERATIONS = {operation.name: operation for operation in operations()}
+USER = {"Authorization": "Bearer user"}
+ADMIN = {"Authorization": "Bearer admin"}
+NOBODY = {"Authorization": "Bearer rubbish"}
+JSON = {"Content_Type": "application/json"}
+BAD_BODIES = (b"{", b"[1]", b'"x"', b'{"\x00": 1}', b"{}" + b" " * 1024 * 1024)
+
+
+def asked(route, arguments, **fields):
+    """A request with the arguments where its method has them."""
+    path = path_of(route)
+    if route.method in {"GET", "DELETE"}:
+        flat = {name: value for name, value in arguments.items() if value is not None}
+        query = f"?{urlencode(flat, doseq=True)}" if flat else ""
+        return request(f"{route.method} {path}{query}", **fields)
+    return request(f"{route.method} {path}", msgspec.json.encode(arguments), **JSON, **fields)
+
+
+def good_and_bad(operation, route):
+    """Requests of every kind: valid, not valid, by nobody, by somebody else."""
+    good = sample(operation)
+    yield from (asked(route, good, **by) for by in (USER, ADMIN, NOBODY, {}))
+    yield asked(route, {}, **USER)
+    yield asked(route, good | {"surprise": 1}, **USER, Idempotency_Key="k" * 256)
+    yield asked(route, {name: [[{"a": 7}]] for name in good}, **ADMIN)
+    yield asked(route, good, **USER, Origin="https://app.example", X_Request_Id="mine-1")
+    yield asked(route, good, Origin="https://evil.example", X_Forwarded_For="10.0.0.1")
+    yield asked(route, good, Authorization="Bearer expired")
+    yield asked(route, good, Authorization="Bearer unlucky")
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+async def test_an_operation_answers_the_same_behind_both_doors(name):
+    operation = OPERATIONS[name]
+    async with both_doors() as doors:
+        for route in operation.routes:
+            for data in good_and_bad(operation, route):
+                direct, quart = await doors.ask(data)
+                assert comparable(direct) == comparable(quart), data
+                assert set(direct.headers) ^ set(quart.headers) == set()
+            assert doors.taken.count(path_of(route)) >= 11
+
+
+@pytest.mark.parametrize("name", [n for n, o in OPERATIONS.items() if o.route.method != "GET"])
+async def test_bad_bodies_are_refused_the_same_behind_both_doors(name):
+    route = OPERATIONS[name].route
+    async with both_doors() as doors:
+        for body in BAD_BODIES:
+            data = request(f"{route.method} {path_of(route)}", body, **JSON, **USER)
+            direct, quart = await doors.ask(data)
+            assert comparable(direct) == comparable(quart)
+        data = request(f"{route.method} {path_of(route)}", b"a=b", Content_Type="text/plain")
+        direct, quart = await doors.ask(data)
+        assert comparable(direct) == comparable(quart)
+
+
+@pytest.mark.parametrize("name", [n for n, o in OPERATIONS.items() if o.route.method == "GET"])
+async def test_head_answers_the_same_behind_both_doors(name):
+    async with both_doors() as doors:
+        data = request(f"HEAD {path_of(OPERATIONS[name].route)}", **USER)
+        direct, quart = await doors.ask(data, with_body=False)
+        assert comparable(direct, with_body=False) == comparable(quart, with_body=False)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "GET /api/bounties/",
+        "GET /api//bounties",
+        "GET /api/bounties/%41",
+        "GET /api/bounties/a%2Fb",
+        "GET /api/bounties/a/b/c",
+        "GET /api/bounties?limit=%31",
+        "GET /api/bounties?limit=1&limit=2&x=%ff",
+        "GET /api/bounties?limit",
+        "GET /api/bounties?status=open+all&&=&a",
+        "GET /api/bounties?" + "a=1&" * 300,
+        "PATCH /api/bounties",
+        "OPTIONS /api/bounties",
+        "POST /health",
+        "GET /docs",
+        "GET /nothing",
+    ],
+)
+async def test_any_path_is_answered_the_same_behind_both_doors(line):
+    async with both_doors() as doors:
+        direct, quart = await doors.ask(request(line, Origin="https://app.example"))
+        assert direct.status == quart.status
+        assert direct.headers.get("allow") == quart.headers.get("allow")
+        if direct.status != 204:
+            assert comparable(direct) == comparable(quart)
