@@ -62,6 +62,7 @@ def serving(**settings: str) -> Iterator[Server]:
         environment = os.environ | {
             "HOST": "127.0.0.1",
             "PORT": str(port),
+            "SANDBOX_PORT": str(free_port()),
             "BOUNTYEXPO_DATA": folder,
             "SUPABASE_JWT_SECRET": SECRET,
             "RATE_LIMITS": "off",

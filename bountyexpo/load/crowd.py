@@ -107,14 +107,14 @@ class Crowd:
         )
 
     def gather(self) -> None:
-        """Open everybody's socket and wait for all the welcomes.
+        """Open the sockets of those who have none yet, and wait for all the welcomes.
 
         Raises:
             FleetFailed: When they are not all there in time.
         """
-        waiting = deque(self.people)
+        waiting = deque(person for person in self.people if person.socket is None)
         until = time.monotonic() + GATHER_S
-        began = 0
+        began = len(self.people) - len(waiting)
         while waiting or self.welcome_count < len(self.people):
             while waiting and began - self.welcome_count < GATHER_AT_ONCE:
                 self.begin(waiting.popleft())
@@ -230,9 +230,15 @@ class Crowd:
             self._stats.count("moved")
             self.drop(person, back_after_s=heard.after_ms / 1000)
         elif kind == "error" and heard.re in (None, "sync"):
-            self._stats.error(str(heard.code))
+            self._refused(heard)
         else:
             self._on_frame(person, heard)
+
+    def _refused(self, heard: Heard) -> None:
+        if self._plan.is_patient and heard.retryable:
+            self._stats.count("refused for now")
+        else:
+            self._stats.error(str(heard.code))
 
     def _welcome(self, person: Person, heard: Heard) -> None:
         now = time.monotonic()

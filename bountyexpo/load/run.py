@@ -90,8 +90,9 @@ def measure(options: Options, say: Callable[[str], None] = lambda _text: None) -
     finally:
         workers.stop()
     after = _server_metrics(options.url)
-    if "server cpu s" in before and "server cpu s" in after:
-        result.server["server cpu s"] = after["server cpu s"] - before["server cpu s"]
+    used_s = after.get("server cpu s", 0.0) - before.get("server cpu s", 0.0)
+    if used_s > 0:  # otherwise it began anew meanwhile
+        result.server["server cpu s"] = used_s
     if "server rss bytes" in after:
         result.server["server rss MiB"] = after["server rss bytes"] / 2**20
     return result

@@ -209,6 +209,9 @@ class Chat(SocketScenario):
         self.crowd.say(first, call)
 
     def _opened(self, pair: int, heard: Heard) -> None:
+        if heard.type == "error" and heard.retryable:
+            self._open(pair)
+            return
         if heard.type == "error":
             raise FleetFailed(f"a conversation was refused with {heard.code}: {heard.message}")
         opened = heard.result.get("conversation") or heard.result

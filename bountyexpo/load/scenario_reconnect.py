@@ -7,8 +7,13 @@ when all come back in the same moment; each is back when his missed message was 
 from __future__ import annotations
 
 import time
+from typing import TYPE_CHECKING
 
 from bountyexpo.load.scenario_chat import Chat
+
+if TYPE_CHECKING:
+    from bountyexpo.load.plan import Plan
+    from bountyexpo.load.stats import Stats
 
 # How long the last words before the storm may take.
 LAST_WORDS_S = 60.0
@@ -16,6 +21,11 @@ LAST_WORDS_S = 60.0
 
 class Reconnect(Chat):
     """Measures the time from the storm to each return, and to the last one."""
+
+    def __init__(self, plan: Plan, stats: Stats) -> None:
+        super().__init__(plan, stats)
+        self._are_back = True
+        self._lasted_s = 0.0
 
     def run(self, started: float) -> None:
         """Cut, write, cut, and come back; the duration bounds the storm only from below."""
@@ -32,13 +42,13 @@ class Reconnect(Chat):
         for writer_person in people[::2]:
             self.crowd.drop(writer_person, back_after_s=None)
         self.stats.begin(time.monotonic())
-        self._storm_at = time.monotonic()
+        storm_at = time.monotonic()
         for person in people:
-            person.lost_at = self._storm_at
+            person.lost_at = storm_at
         for person in people:
             self.crowd.begin(person)
         self._are_back = self.drain(self._is_over)
-        self._lasted_s = time.monotonic() - self._storm_at
+        self._lasted_s = time.monotonic() - storm_at
 
     def finish(self) -> None:
         """Check that everybody is back and has what he missed."""

@@ -1,0 +1,108 @@
+"""The example client of ``examples/chat.py`` chats with a server process."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+import trio
+from bountyexpo.load.people import make_accounts
+from bountyexpo.load.rest import Rest
+
+from tests.server_process import ServerProcess, running
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "chat.py"
+PATIENCE_S = 30.0
+
+
+class Chatter:
+    """The example, with a person at its keyboard."""
+
+    def __init__(self, process: trio.Process) -> None:
+        self.process = process
+        self._heard = b""
+
+    async def write(self, line: str) -> None:
+        assert self.process.stdin is not None
+        await self.process.stdin.send_all(f"{line}\n".encode())
+
+    async def wait_for(self, words: str) -> None:
+        """Read on until the words were printed."""
+        assert self.process.stdout is not None
+        with trio.fail_after(PATIENCE_S):
+            while words.encode() not in self._heard:
+                chunk = await self.process.stdout.receive_some()
+                if not chunk:
+                    raise AssertionError(f"ended without {words!r}: {self._heard.decode()}")
+                self._heard += chunk
+
+
+@asynccontextmanager
+async def chatting(url: str, token: str, conversation: str, folder: Path) -> AsyncIterator[Chatter]:
+    """Run the example in a folder of its own."""
+    await trio.Path(folder).mkdir(exist_ok=True)
+    process = await trio.lowlevel.open_process(
+        [sys.executable, str(EXAMPLE), f"{url}/v1/socket", token, conversation],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        cwd=folder,
+    )
+    try:
+        yield Chatter(process)
+    finally:
+        process.kill()
+        with trio.CancelScope(shield=True):
+            await process.wait()
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[ServerProcess]:
+    folder = Path(tempfile.mkdtemp(prefix="bountyexpo-example-"))
+    process = ServerProcess(folder)
+    async with running(process):
+        yield process
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+async def open_conversation(url: str, tokens: list[str]) -> str:
+    rest = Rest(url)
+    other = (await rest.get("/auth/me", token=tokens[1])).body["id"]
+    opened = await rest.post("/api/conversations", {"participantIds": [other]}, token=tokens[0])
+    await rest.aclose()
+    return str(opened.body["id"])
+
+
+async def test_two_people_chat_and_one_catches_up(server: ServerProcess, tmp_path: Path) -> None:
+    tokens = await make_accounts(server.url, ["anna", "ben"])
+    conversation = await open_conversation(server.url, tokens)
+    url = server.url.replace("http", "ws")
+    anna, ben = tmp_path / "anna", tmp_path / "ben"
+
+    async with chatting(url, tokens[0], conversation, anna) as left:
+        await left.wait_for("connected")
+        async with chatting(url, tokens[1], conversation, ben) as right:
+            await right.wait_for("connected")
+            await left.write("At noon?")
+            await right.wait_for("At noon?")
+            await right.write("At noon!")
+            await left.wait_for("At noon!")
+            await right.wait_for("2  sent")
+        await left.write("Bring the green paint.")
+        await left.wait_for("3  sent")
+
+    async with chatting(url, tokens[1], conversation, ben) as right:
+        await right.wait_for("Bring the green paint.")
+
+    memory = trio.Path(ben / f".chat-{conversation}.json")
+    places = json.loads(await memory.read_text())
+    assert places[f"conv:{conversation}"]["seq"] == 3
