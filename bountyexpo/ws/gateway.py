@@ -13,6 +13,7 @@ from bountyexpo.ws import protocol
 from bountyexpo.ws.admission import Admission
 from bountyexpo.ws.broadcast import CHUNK
 from bountyexpo.ws.close_codes import ADVICE, CloseCode, may_resume
+from bountyexpo.ws.legacy import EVENTS_PATH, MESSAGES_PATH, EventsListener, MessagesSession
 from bountyexpo.ws.limits import SessionLimits, Timings
 from bountyexpo.ws.parking import Parking
 from bountyexpo.ws.presence import Presence
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from bountyexpo.domain.identity import Identity
     from bountyexpo.operations.call import Services, Verifier
     from bountyexpo.ws.connection import Connection
+    from bountyexpo.ws.connection_ports import SocketHandler
     from bountyexpo.ws.handshake import UpgradeRequest
     from bountyexpo.ws.hub import Hub
     from bountyexpo.ws.ports import NewId, Reader
@@ -66,6 +68,7 @@ class SessionGateway:
         self.parking = Parking()
         self.presence = Presence(hub, services.clock.now)
         self.sessions: set[Session] = set()
+        self.listeners: set[EventsListener] = set()
         self.drained = trio.Event()
         self._departure = trio.Event()
         self._nursery: trio.Nursery | None = None
@@ -80,13 +83,19 @@ class SessionGateway:
         """
         if self._is_draining or self._nursery is None:
             raise Unavailable
-        if len(self.sessions) >= self.limits.sockets_max:
+        if len(self.sessions) + len(self.listeners) >= self.limits.sockets_max:
             raise Unavailable(code="OVERLOADED", retry_after_s=5)
-        self.admission.check_upgrade(upgrade.peer)
+        self.admission.check_upgrade(upgrade.peer, is_anonymous=_is_for(upgrade, EVENTS_PATH))
 
-    def handler_factory(self, connection: Connection, upgrade: UpgradeRequest) -> Session:
-        """Make the handler of a new socket."""
-        session = Session(connection, self, upgrade)
+    def handler_factory(self, connection: Connection, upgrade: UpgradeRequest) -> SocketHandler:
+        """Make the handler of a new socket: who names a protocol gets that, on any path."""
+        if _is_for(upgrade, EVENTS_PATH):
+            listener = EventsListener(connection, self)
+            self.admission.opened(connection.peer, is_anonymous=True)
+            self.listeners.add(listener)
+            return listener
+        kind = MessagesSession if _is_for(upgrade, MESSAGES_PATH) else Session
+        session = kind(connection, self, upgrade)
         self.admission.opened(connection.peer)
         self.sessions.add(session)
         return session
@@ -163,6 +172,12 @@ class SessionGateway:
         ticket = upgrade.query.get("ticket")
         return None if ticket is None else self.redeem(ticket) or ""
 
+    def forget_listener(self, listener: EventsListener, code: int) -> None:
+        """Drop an anonymous socket that left."""
+        self.listeners.discard(listener)
+        self.admission.closed(listener.connection.peer, is_anonymous=True)
+        _count_close(code)
+
     def close_surplus(self, session: Session) -> None:
         """Close the oldest sockets of a user who has too many with this one."""
         for oldest in self.hub.surplus(session.user_id, self.limits.sockets_per_user):
@@ -180,7 +195,7 @@ class SessionGateway:
         self.sessions.discard(session)
         self.admission.closed(session.connection.peer)
         self.presence.left(session)
-        metrics.WS_CLOSES.labels(str(code) if code in ADVICE else "other").inc()
+        _count_close(code)
         self._departure.set()
 
     def park(self, session: Session, code: int) -> None:
@@ -219,11 +234,21 @@ class SessionGateway:
             while self.sessions:
                 self._departure = trio.Event()
                 await self._departure.wait()
-        for index, session in enumerate(list(self.sessions)):
-            session.disconnect(CloseCode.RESTART, "restart")
+        left: list[Session | EventsListener] = [*self.sessions, *self.listeners]
+        for index, socket in enumerate(left):
+            socket.disconnect(CloseCode.RESTART, "restart")
             if index % CHUNK == CHUNK - 1:
                 await trio.lowlevel.checkpoint()
         self.drained.set()
+
+
+def _is_for(upgrade: UpgradeRequest, path: str) -> bool:
+    """Tell whether an upgrade wants an old protocol: it is on its path and names no other."""
+    return upgrade.path == path and not upgrade.subprotocols
+
+
+def _count_close(code: int) -> None:
+    metrics.WS_CLOSES.labels(str(code) if code in ADVICE else "other").inc()
 
 
 async def _no_account(_identity: Identity) -> None:

@@ -27,6 +27,9 @@ log = get_logger(__name__)
 
 FEED_TOPIC: Final = "feed:open"
 
+# What anonymous listeners of the old event path follow (contract realtime §2.1).
+PUBLIC_EVENTS: Final = "events:public"
+
 # How long an early event waits for its predecessor before the database is asked.
 HOLE_S: Final = 0.1
 REPAIR_TIMEOUT_S: Final = 5.0
@@ -187,11 +190,22 @@ class Hub:
             self._holes.pop(stream, None)
 
     def _deliver(self, event: StreamEvent) -> None:
+        if event.type == "bounty.status" and not event.private and PUBLIC_EVENTS in self.topics:
+            self._announce_publicly(event)
         listeners = self._audience(event)
         if listeners:
             self._fan_out.submit(event.stream, listeners, EventBroadcast(event))
         elif not any(self.users.get(user_id) for user_id in event.users):
             self._order.forget(event.stream)
+
+    def _announce_publicly(self, event: StreamEvent) -> None:
+        frame = {
+            "type": "bounty.status",
+            "id": event.payload.get("bountyId", event.payload.get("id")),
+            "status": event.payload.get("status"),
+            "timestamp": event.created_at,
+        }
+        self.notify(PUBLIC_EVENTS, list(self.topics[PUBLIC_EVENTS]), frame)
 
     def _audience(self, event: StreamEvent) -> Sequence[Listener]:
         listeners: Sequence[Listener] = [

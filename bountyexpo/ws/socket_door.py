@@ -10,6 +10,7 @@ from bountyexpo.ws.close_codes import CloseCode
 from bountyexpo.ws.connection import Connection
 from bountyexpo.ws.door import answer
 from bountyexpo.ws.handshake import VERSION_HEADER, Upgrade, open_handshake, refusal
+from bountyexpo.ws.legacy import EVENTS_PATH, MESSAGES_PATH
 from bountyexpo.ws.request_head import HEAD_END
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 _log = logs.get_logger("ws.socket_door")
 
 # Where sockets are spoken (contract realtime §4.1).
-SOCKET_PATHS = frozenset({"/v1/socket", "/ws"})
+SOCKET_PATHS = frozenset({"/v1/socket", "/ws", EVENTS_PATH, MESSAGES_PATH})
 
 # When a client that meets a draining process should come back; another process is up by then.
 DRAIN_RETRY_S = 5

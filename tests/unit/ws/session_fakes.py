@@ -262,17 +262,20 @@ class World:
         self.nursery.cancel_scope.cancel()
         return await self._manager.__aexit__(*failure)
 
-    def connect(self, *, bearer=None, query=None, path="/v1/socket", used_codec=codec.JSON):
-        connection = Connection(used_codec)
-        upgrade = SimpleNamespace(
+    def upgrade(self, *, bearer=None, query=None, path="/v1/socket", subprotocols=()):
+        return SimpleNamespace(
             path=path,
-            subprotocols=(),
+            subprotocols=subprotocols,
             bearer=bearer,
             headers={},
             query=query or {},
-            peer=connection.peer,
+            peer="192.0.2.1",
         )
-        connection.handler = self.gateway.handler_factory(connection, upgrade)
+
+    def connect(self, *, used_codec=codec.JSON, upgrade=None, **asked):
+        connection = Connection(used_codec)
+        wanted = upgrade or self.upgrade(**asked)
+        connection.handler = self.gateway.handler_factory(connection, wanted)
         return connection
 
     async def open(self, user_id, *, used_codec=codec.JSON, **hello):

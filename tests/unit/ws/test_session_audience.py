@@ -195,14 +195,14 @@ async def test_draining_spreads_the_return_and_closes_at_the_end(autojump_clock,
 
 async def test_a_draining_gateway_still_serves_but_admits_nobody(autojump_clock, world):
     anna = await world.open("anna")
-    world.gateway.admit(SimpleNamespace(peer=anna.peer))
+    world.gateway.admit(SimpleNamespace(peer=anna.peer, path="/ws"))
 
     world.gateway.start_draining(10)
     anna.say(type="call", id="c", op="clock.now")
 
     assert (await anna.reply_to("c"))["ok"] is True
     with pytest.raises(Exception, match="not available"):
-        world.gateway.admit(SimpleNamespace(peer=anna.peer))
+        world.gateway.admit(SimpleNamespace(peer=anna.peer, path="/ws"))
 
 
 async def test_a_stopped_gateway_closes_what_is_half_done(autojump_clock):
