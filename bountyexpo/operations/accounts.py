@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from bountyexpo.actors.user import Register
 from bountyexpo.domain.ids import is_id
-from bountyexpo.errors import NotAuthenticated
+from bountyexpo.errors import NotAllowed, NotAuthenticated
 
 if TYPE_CHECKING:
     from bountyexpo.actors.system import Actors
@@ -19,8 +19,13 @@ if TYPE_CHECKING:
     from bountyexpo.operations.call import Verifier
     from bountyexpo.runtime.clock import Clock
 
-# Accounts known to exist; beyond this many they are looked up again.
+# Accounts known to be in use; beyond this many they are looked up again.
 KNOWN_MAX = 200_000
+
+# How long an account that was suspended may still be let in by this node.
+LOOK_AGAIN_S = 30.0
+
+ACTIVE = "active"
 
 
 class AccountVerifier:
@@ -30,18 +35,23 @@ class AccountVerifier:
         self._verifier = verifier
         self._actors = actors
         self._clock = clock
-        self._known: set[str] = set()
+        # Until when each account need not be looked at again.
+        self._known: dict[str, float] = {}
 
     async def verify(self, token: str) -> Identity:
         """Return the caller, who has an account from now on.
 
         Raises:
             NotAuthenticated: the token is not good, or not about a user.
+            NotAllowed: the account is suspended, banned or deleted.
             Unavailable: it cannot be checked at present.
         """
         identity = await self._verifier.verify(token)
-        if not identity.is_service and identity.user_id not in self._known:
-            await self.make_account(identity)
+        if not identity.is_service:
+            now = self._clock.monotonic()
+            if self._known.get(identity.user_id, 0.0) <= now:
+                await self.make_account(identity)
+                self._remember(identity.user_id, now)
         return identity
 
     async def make_account(self, identity: Identity) -> None:
@@ -49,16 +59,21 @@ class AccountVerifier:
 
         Raises:
             NotAuthenticated: it is not about a user.
+            NotAllowed: the account may not be used.
         """
         if not is_id(identity.user_id):
             raise NotAuthenticated
-        await self._actors.user(identity.user_id).ask(
+        user = await self._actors.user(identity.user_id).ask(
             Register(
                 email=identity.email,
                 # The auth server gives tokens to confirmed addresses only.
                 email_verified_at=self._clock.now() if identity.email else None,
             )
         )
+        if user.account_status != ACTIVE:
+            raise NotAllowed(f"This account is {user.account_status}.", code="ACCOUNT_SUSPENDED")
+
+    def _remember(self, user_id: str, now: float) -> None:
         if len(self._known) >= KNOWN_MAX:
             self._known.clear()
-        self._known.add(identity.user_id)
+        self._known[user_id] = now + LOOK_AGAIN_S
