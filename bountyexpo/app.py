@@ -24,6 +24,7 @@ from bountyexpo.domain.ids import new_id
 from bountyexpo.domain.policy import Policy
 from bountyexpo.errors import Unavailable
 from bountyexpo.http.app import create_app
+from bountyexpo.http.peer import client_address
 from bountyexpo.http.router import Router
 from bountyexpo.integrations.stripe import StripePayments
 from bountyexpo.integrations.supabase import SupabaseAuth
@@ -136,9 +137,9 @@ class App:
         )
         self.gateway.tokens = self.services.tokens
         self.gateway.make_account = self.services.accounts.make_account
-        self._poller = create_poller()
         self.gateway.redeem = self.services.tickets.redeem
         self.services.sockets = self.gateway
+        self._poller = create_poller()
         self._quart = QuartDoor(create_app(self.services))
         self._direct = DirectDoor(Router(self.services).find, self._quart, self.clock.now)
         self.acceptor = self._acceptor()
@@ -198,6 +199,9 @@ class App:
             self.gateway.handler_factory,
             admit=self._admit,
             origins=settings.allowed_origins,
+            address_of=lambda peer, headers: client_address(
+                peer, headers, settings.trusted_proxies
+            ),
         )
         plain = (self._direct,) if settings.http_direct else ()
         return Acceptor(

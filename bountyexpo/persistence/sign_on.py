@@ -47,16 +47,22 @@ _BOTH = f"""
     from (select 1) as one left join ({_SIGN_ON}) as f on true
 """
 
+# Whoever has blocked the other, or was, is a stranger again.
 _ACQUAINTED = """
-    select other.user_id from conversation_participants mine
-    join conversation_participants other on other.conversation_id = mine.conversation_id
-    where mine.user_id = %(me)s and mine.left_at is null and other.left_at is null
-        and other.user_id = any(%(others)s::uuid[])
-    union
-    select case when poster_id = %(me)s then hunter_id else poster_id end from bounties
-    where status in ('in_progress', 'cancellation_requested')
-        and ((poster_id = %(me)s and hunter_id = any(%(others)s::uuid[]))
-            or (hunter_id = %(me)s and poster_id = any(%(others)s::uuid[])))
+    select user_id from (
+        select other.user_id from conversation_participants mine
+        join conversation_participants other on other.conversation_id = mine.conversation_id
+        where mine.user_id = %(me)s and mine.left_at is null and other.left_at is null
+            and other.user_id = any(%(others)s::uuid[])
+        union
+        select case when poster_id = %(me)s then hunter_id else poster_id end from bounties
+        where status in ('in_progress', 'cancellation_requested')
+            and ((poster_id = %(me)s and hunter_id = any(%(others)s::uuid[]))
+                or (hunter_id = %(me)s and poster_id = any(%(others)s::uuid[])))
+    ) as known
+    where not exists (select 1 from user_blocks
+        where (blocker_id = %(me)s and blocked_id = known.user_id)
+            or (blocker_id = known.user_id and blocked_id = %(me)s))
 """
 
 _PARTNERS = """
@@ -65,6 +71,9 @@ _PARTNERS = """
     join conversation_participants other on other.conversation_id = mine.conversation_id
         and other.user_id <> mine.user_id and other.left_at is null
     where mine.user_id = %s and mine.left_at is null
+        and not exists (select 1 from user_blocks
+            where (blocker_id = mine.user_id and blocked_id = other.user_id)
+                or (blocker_id = other.user_id and blocked_id = mine.user_id))
     group by other.user_id order by max(other.joined_at) desc limit %s
 """
 

@@ -14,7 +14,7 @@ from bountyexpo.ws.legacy import EVENTS_PATH, MESSAGES_PATH
 from bountyexpo.ws.request_head import HEAD_END
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from bountyexpo.ws.connection_ports import SocketHandler
     from bountyexpo.ws.door import Arrival
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     HandlerFactory: TypeAlias = Callable[[Connection, UpgradeRequest], SocketHandler]
     Admission: TypeAlias = Callable[[UpgradeRequest], None]
+    AddressOf: TypeAlias = Callable[[str, Mapping[str, str]], str]
 
 _log = logs.get_logger("ws.socket_door")
 
@@ -37,6 +38,7 @@ DRAIN_RETRY_S = 5
 class SocketDoor:
     """Turns an upgrade into a connection of the poller.
 
+    ``address_of`` finds the client behind our own proxies, for limits count clients.
     ``admit`` may raise a ``BountyExpoError``, which becomes an HTTP answer before the upgrade.
     ``create_handler`` makes the session; if it raises, the socket is closed with the error's code.
     """
@@ -49,12 +51,14 @@ class SocketDoor:
         admit: Admission | None = None,
         paths: Collection[str] = SOCKET_PATHS,
         origins: Sequence[str] = (),
+        address_of: AddressOf | None = None,
     ) -> None:
         self._poller = poller
         self._create_handler = create_handler
         self._admit = admit
         self._paths = frozenset(paths)
         self._origins = tuple(origins)
+        self._address_of = address_of
         self._is_draining = False
 
     @property
@@ -87,6 +91,8 @@ class SocketDoor:
     def _judge(self, arrival: Arrival) -> Upgrade:
         if self._is_draining or not self._poller.is_running:
             raise Unavailable(retry_after_s=DRAIN_RETRY_S)
+        if self._address_of is not None:
+            arrival.peer = self._address_of(arrival.peer, arrival.head.headers)
         upgrade = open_handshake(arrival.head, arrival.data, arrival.peer, origins=self._origins)
         if self._admit is not None:
             try:
