@@ -20,7 +20,7 @@ from bountyexpo.sandbox.stand_ins import SECRETS_FILE, Secrets
 from trio_websocket import ConnectionClosed, connect_websocket_url
 
 from tests.integration.product.product import standing
-from tests.server_process import ServerProcess
+from tests.server_process import ServerProcess, running
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -266,12 +266,14 @@ async def test_the_eleventh_hello_in_a_minute_is_too_much(server: ServerProcess)
         assert await last.closed() == 4429
 
 
-async def test_a_restart_says_so(server: ServerProcess) -> None:
-    anna = Person(server)
-    async with socket(server) as first, socket(server, "/events/subscribe", codec=None) as old:
-        await first.say(type="hello", v=1, token=anna.token)
-        await first.hears("welcome")
-        server.process.terminate()
-        assert (await first.hears("reconnect"))["resumable"] is True
-        assert await first.closed() == 1012
-        assert await old.closed() == 1012
+async def test_a_restart_says_so(folder: Path) -> None:
+    server = ServerProcess(folder, SHUTDOWN_GRACE_S="4")
+    async with running(server):
+        anna = await in_thread(Person, server)
+        async with socket(server) as first, socket(server, "/events/subscribe", codec=None) as old:
+            await first.say(type="hello", v=1, token=anna.token)
+            await first.hears("welcome")
+            server.process.terminate()
+            assert (await first.hears("reconnect"))["resumable"] is True
+            assert await first.closed() == 1012
+            assert await old.closed() == 1012
