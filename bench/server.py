@@ -66,6 +66,7 @@ def serving(**settings: str) -> Iterator[Server]:
             "BOUNTYEXPO_DATA": folder,
             "SUPABASE_JWT_SECRET": SECRET,
             "RATE_LIMITS": "off",
+            "RATE_LIMIT_ALLOW": "127.0.0.0/8",
             "LOG_LEVEL": "warning",
             "SHUTDOWN_GRACE_S": "2",
             **settings,
