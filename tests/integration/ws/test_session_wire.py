@@ -29,16 +29,21 @@ WAIT_S = 10
 CODECS = {"json": msgspec.json, "msgpack": msgspec.msgpack}
 
 
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """A folder that the user of an embedded database may enter."""
+    path = Path(tempfile.mkdtemp(prefix="bountyexpo-wire-"))
+    yield path
+    shutil.rmtree(path, ignore_errors=True)
+
+
 @pytest.fixture(scope="module")
 def server() -> Iterator[ServerProcess]:
     """A server with the limits of production."""
-    folder = Path(tempfile.mkdtemp(prefix="bountyexpo-wire-"))
-    process = ServerProcess(
-        folder, RATE_LIMITS="on", RATE_LIMIT_MULTIPLIER="1", SHUTDOWN_GRACE_S="4"
-    )
-    with standing(process) as server:
+    path = Path(tempfile.mkdtemp(prefix="bountyexpo-wire-"))
+    with standing(ServerProcess(path, RATE_LIMITS="on", RATE_LIMIT_MULTIPLIER="1")) as server:
         yield server
-    shutil.rmtree(folder, ignore_errors=True)
+    shutil.rmtree(path, ignore_errors=True)
 
 
 class Person:
