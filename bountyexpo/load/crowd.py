@@ -42,7 +42,9 @@ class Person:
         "is_back",
         "is_welcome",
         "lost_at",
+        "n",
         "number",
+        "sid",
         "socket",
         "streams",
         "token",
@@ -61,6 +63,9 @@ class Person:
         # False from the loss of a connection until everything missed was replayed.
         self.is_back = True
         self.failures = 0
+        # The session that may be resumed, and the last number it was told.
+        self.sid = ""
+        self.n = 0
         self.began_at = 0.0
         self.lost_at = 0.0
 
@@ -205,6 +210,10 @@ class Crowd:
         hello: dict[str, Any] = {"type": "hello", "v": 1}
         if person.topics:
             hello["subscribe"] = person.topics
+        if self._plan.is_resuming:
+            hello["caps"] = ["resume"]
+            if person.sid:
+                hello["resume"] = {"sid": person.sid, "n": person.n}
         if person.streams:
             hello["streams"] = {name: at.position() for name, at in person.streams.items()}
         self.say(person, hello)
@@ -213,12 +222,14 @@ class Crowd:
         person = self.people[client.number]
         heard = self._decode(payload)
         kind = heard.type
+        person.n = max(person.n, heard.n)
         if kind == "pong":
             if heard.t is not None:
                 self._stats.record("pong", time.monotonic() - float(heard.t))
         elif kind == "welcome":
             self._welcome(person, heard)
-        elif kind == "synced":
+        elif kind in ("synced", "resumed"):
+            self._stats.count(kind)
             for each in heard.limited:
                 self._stats.fault(f"{each.get('stream')} was not replayed whole: {each}")
             if not person.is_back:
@@ -247,6 +258,9 @@ class Crowd:
             own = f"user:{person.user_id}"
             head = heard.heads.get(own, {})
             person.streams[own] = StreamCheck(int(head.get("seq", 0)), head.get("epoch"))
+        if not heard.resumed:
+            person.n = 0
+        person.sid = heard.sid or ""
         person.is_welcome = True
         person.failures = 0
         self.welcome_count += 1

@@ -57,6 +57,7 @@ class Options:
     jwt_secret: str | None = None
     drops_per_s: float | None = None
     is_patient: bool = False
+    is_resuming: bool = False
     drain_s: float = 15.0
     max_p95_ms: float | None = None
     max_errors: int = 0
@@ -105,6 +106,7 @@ def add_arguments(parser: argparse.ArgumentParser, url: str) -> None:
     )
     add("--drops", type=float, metavar="PER_S", help="connections cut per second (chat, mixed)")
     add("--patient", action="store_true", help="the server may go away and come back meanwhile")
+    add("--resume", action="store_true", help="come back by session, not by streams alone")
     add("--drain", type=float, default=15.0, metavar="S", help="wait so long for what is late")
     add("--max-p95-ms", type=float, metavar="MS", help="fail above it")
     add("--max-errors", type=int, default=0, metavar="N", help="fail above it (default: 0)")
@@ -131,6 +133,7 @@ def options_of(arguments: argparse.Namespace) -> Options:
         jwt_secret=arguments.jwt_secret,
         drops_per_s=arguments.drops,
         is_patient=arguments.patient,
+        is_resuming=arguments.resume,
         drain_s=arguments.drain,
         max_p95_ms=arguments.max_p95_ms,
         max_errors=arguments.max_errors,
@@ -232,6 +235,7 @@ def _split(
             room_size=max(1, share_of(len(people), 0, parts)),
             drops_per_s=(options.drops_per_s or 0.0) / parts,
             is_patient=options.is_patient,
+            is_resuming=options.is_resuming,
             drain_s=options.drain_s,
         )
         first += count

@@ -45,6 +45,8 @@ class Plan(msgspec.Struct, kw_only=True):
     # Connections that are cut per second, and whether the server may be away for a while.
     drops_per_s: float = 0.0
     is_patient: bool = False
+    # Whether people come back by their session first, and by streams only where it is gone.
+    is_resuming: bool = False
     drain_s: float = 15.0
 
     @property
@@ -74,6 +76,9 @@ class Heard(msgspec.Struct, rename="camel"):
 
     type: str
     re: str | None = None
+    n: int = 0
+    sid: str | None = None
+    resumed: bool = False
     stream: str | None = None
     seq: int | None = None
     epoch: Any = None

@@ -27,7 +27,7 @@ SCENARIOS = {
     "room": ["--connections", "20", "--rate", "5", "--duration", "1", "--processes", "2"],
     "rest": ["--connections", "4", "--rate", "50", "--duration", "1", "--ramp", "0.5"],
     "story": ["--rate", "1", "--duration", "1"],
-    "reconnect": ["--connections", "20", "--source", "127.0.0.0/8"],
+    "reconnect": ["--connections", "20", "--source", "127.0.0.0/8", "--resume"],
     "mixed": ["--connections", "20", "--rate", "30", "--duration", "1"],
 }
 
