@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 from bountyexpo.domain.escrow import Effect, Event, Facts, Intent, State, Verdict
 from bountyexpo.domain.escrow_rules import MACHINE
@@ -191,8 +192,161 @@ def test_a_failed_refund_that_was_never_made_creates_no_money():
     assert Effect.REVERSE_POSTING not in effects
 
 
-def test_honor_has_no_escrow():
-    for event, role in ((Event.FUND_CARD, POSTER), (Event.RELEASE, BOUNTY)):
-        with pytest.raises(InvalidRequest) as refused:
-            MACHINE.decide(State.NONE, event, role, Facts(is_for_honor=True))
-        assert refused.value.error_code == "is_for_honor"
+@pytest.mark.parametrize(
+    ("event", "role"),
+    [
+        (Event.FUND_WALLET, POSTER),
+        (Event.FUND_CARD, POSTER),
+        (Event.RELEASE, BOUNTY),
+        (Event.REFUND, BOUNTY),
+    ],
+)
+def test_honor_has_no_escrow(event, role):
+    with pytest.raises(InvalidRequest) as refused:
+        MACHINE.decide(State.NONE, event, role, Facts(is_for_honor=True))
+
+    assert refused.value.error_code == "is_for_honor"
+
+
+@pytest.mark.parametrize(
+    ("event", "is_card"), [(Event.FUND_WALLET, False), (Event.FUND_CARD, True)]
+)
+def test_a_new_round_remembers_nothing_of_the_last(event, is_card):
+    last = Facts(
+        is_card=not is_card,
+        intent=Intent.POSTED,
+        has_chargeback=True,
+        is_chargeback_lost=True,
+        has_refund=True,
+    )
+
+    decision = MACHINE.decide(State.REFUNDED, event, POSTER, last)
+
+    assert decision.facts == Facts(is_card=is_card)
+
+
+# What each step does with money, in the order in which it is done (money §1.6, §3.3).
+STEPS = """
+none fund_wallet poster - post_hold
+refunded fund_wallet poster - post_hold
+none fund_card poster - make_intent
+refunded fund_card poster - make_intent
+funding pi_succeeded provider - post_funded
+funding pi_succeeded provider short post_funded,make_refund,notify_poster
+funding pi_failed provider - notify_poster
+funding pi_canceled provider - notify_poster
+funding refund system - cancel_intent,cancel_bounty
+refunded pi_succeeded provider - post_funded,make_refund
+held accept system - bind_hunter
+held dispute_open system - post_freeze
+frozen dispute_decided system disputed post_thaw,post_release,make_transfer
+frozen dispute_decided admin disputed,poster post_thaw,post_refund,make_refund
+frozen dispute_decided admin disputed,split post_thaw,post_split,make_transfer,make_refund
+frozen dispute_closed system disputed post_thaw
+frozen chargeback_won provider chargeback post_thaw
+held release system - post_release,make_transfer
+held refund system - post_refund,make_refund
+held refund system part post_split,make_transfer,make_refund
+releasing settled provider - complete_bounty
+refunding settled provider - cancel_bounty
+releasing refused provider - reverse_posting,record_finding
+refunding refused provider chargeback reverse_posting,post_freeze
+refunding refused provider lost reverse_posting,recover_from_escrow
+refunded refund_failed provider refunded reverse_posting,notify_poster
+refunding refund_failed provider refunded,chargeback reverse_posting,post_freeze
+refunding refund_failed provider refunded,lost reverse_posting,recover_from_escrow
+held chargeback_open provider - post_freeze,record_finding
+releasing chargeback_open provider - record_finding
+refunding chargeback_open provider - stop_refund,record_finding
+released chargeback_open provider - post_chargeback_opened
+refunded chargeback_open provider - send_evidence
+held chargeback_lost provider - consume_escrow,cancel_bounty
+frozen chargeback_lost provider chargeback consume_escrow,cancel_bounty
+released chargeback_lost provider - post_debt,record_finding
+refunding chargeback_lost provider - record_finding
+released chargeback_won provider chargeback post_chargeback_won
+held chargeback_lost provider stray record_finding
+"""
+ABOUT = {
+    "-": {},
+    "short": {"is_short": True},
+    "part": {"is_part": True},
+    "disputed": {"has_dispute": True},
+    "chargeback": {"has_chargeback": True},
+    "lost": {"is_chargeback_lost": True},
+    "refunded": {"has_refund": True},
+    "poster": {"verdict": Verdict.POSTER},
+    "split": {"verdict": Verdict.SPLIT},
+    "stray": {"intent": Intent.STRAY},
+}
+
+
+@pytest.mark.parametrize("step", STEPS.strip().splitlines())
+def test_each_step_moves_the_money_of_its_rule(step):
+    state, event, role, about, effects = step.split()
+    facts = Facts(is_card=True)
+    for word in about.split(","):
+        facts = msgspec.structs.replace(facts, **ABOUT[word])
+
+    decision = MACHINE.decide(State(state), Event(event), Role(role), facts)
+
+    assert [effect.value for effect in decision.effects] == effects.split(",")
+
+
+@pytest.mark.parametrize("is_short", [False, True])
+def test_money_that_is_in_the_books_is_not_taken_for_new(is_short):
+    decision = MACHINE.decide(
+        State.FUNDING, Event.PI_SUCCEEDED, STRIPE, Facts(is_card=True, is_short=is_short)
+    )
+
+    assert decision.facts.intent is Intent.POSTED
+    assert decision.facts.has_refund == is_short
+
+
+@pytest.mark.parametrize("verdict", Verdict)
+def test_a_verdict_ends_the_dispute_and_needs_one(verdict):
+    facts = Facts(verdict=verdict, has_dispute=True)
+    decision = MACHINE.decide(State.FROZEN, Event.DISPUTE_DECIDED, Role.ADMIN, facts)
+
+    assert not decision.facts.has_dispute
+    assert decision.facts.has_refund == (verdict is not Verdict.HUNTER)
+    for missing, code in (
+        (Facts(verdict=verdict), "INVALID_TRANSITION"),
+        (Facts(verdict=verdict, has_dispute=True, has_chargeback=True), "chargeback_open"),
+    ):
+        with pytest.raises(Conflict) as refused:
+            MACHINE.decide(State.FROZEN, Event.DISPUTE_DECIDED, Role.ADMIN, missing)
+        assert refused.value.error_code == code
+
+
+def test_a_dispute_about_money_that_is_frozen_already_is_remembered():
+    charged = Facts(has_chargeback=True)
+    first = MACHINE.decide(State.FROZEN, Event.DISPUTE_OPEN, BOUNTY, charged)
+    second = MACHINE.decide(State.FROZEN, Event.DISPUTE_OPEN, BOUNTY, first.facts)
+
+    assert (first.outcome, second.outcome) == (Outcome.MOVE, Outcome.REPEAT)
+    assert first.facts == Facts(has_chargeback=True, has_dispute=True)
+
+
+def test_closing_a_dispute_twice_is_closing_it_once():
+    first = MACHINE.decide(State.FROZEN, Event.DISPUTE_CLOSED, BOUNTY, Facts(has_dispute=True))
+    second = MACHINE.decide(first.state, Event.DISPUTE_CLOSED, BOUNTY, first.facts)
+
+    assert (first.state, first.facts) == (State.HELD, Facts())
+    assert second.outcome is Outcome.REPEAT
+
+
+@pytest.mark.parametrize("event", [Event.PI_FAILED, Event.PI_CANCELED])
+def test_the_failure_of_an_earlier_intent_does_not_end_this_round(event):
+    decision = MACHINE.decide(State.FUNDING, event, STRIPE, Facts(intent=Intent.STRAY))
+
+    assert (decision.state, decision.outcome) == (State.FUNDING, Outcome.IGNORE)
+
+
+@pytest.mark.parametrize("is_part", [False, True])
+def test_what_was_given_back_can_fail_to_arrive(is_part):
+    given = MACHINE.decide(State.HELD, Event.REFUND, BOUNTY, Facts(is_part=is_part))
+    by_itself = MACHINE.decide(State.REFUNDED, Event.PI_SUCCEEDED, STRIPE, Facts())
+
+    assert given.facts.has_refund
+    assert by_itself.facts.has_refund
