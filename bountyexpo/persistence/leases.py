@@ -28,6 +28,7 @@ _TRY = """
     returning epoch
 """
 
+
 async def try_lease(db: Queries, name: str, owner: str, ttl_s: float) -> int | None:
     """Take or keep a lease; return its epoch, or None while another holds it."""
     row = await db.fetch_one(_TRY, {"name": name, "owner": owner, "ttl_s": ttl_s})
