@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import psycopg
@@ -25,13 +24,11 @@ from bountyexpo.domain.ledger_accounts import (
     held,
     in_flight,
 )
-from bountyexpo.domain.ledger_transfers import post, reversal, void
 from bountyexpo.errors import (
     Conflict,
     IdempotencyConflict,
     InsufficientBalance,
     NotAllowed,
-    NotFound,
 )
 from bountyexpo.persistence import ledger, ledger_accounts
 
@@ -41,70 +38,7 @@ if TYPE_CHECKING:
     from bountyexpo.domain.ledger_transfers import Transfer
     from bountyexpo.persistence.pool import Pool
 
-BALANCES = """
-    select kind, coalesce(user_id::text, bounty_id::text, payout_id::text, stripe_account_id)
-           as owner_id, balance_cents, reserved_cents
-    from ledger_accounts where balance_cents <> 0 or reserved_cents <> 0
-"""
-
-DRIFT = """
-    select count(*) as drift from ledger_accounts a
-    where a.balance_cents <> (select coalesce(sum(e.amount_cents), 0)
-                              from ledger_entries e where e.account_id = a.id)
-"""
-
-ADD_BOUNTY = """
-    insert into bounties (id, poster_id, title, description, amount_cents, platform_fee_bps,
-                          policy_version)
-    values (%s, %s, 'A title', 'A description', 10000, 500, 1)
-"""
-
-
-class Books:
-    """The stored ledger with two people, a bounty and a withdrawal."""
-
-    def __init__(self, db: Pool) -> None:
-        self.db = db
-        self.poster, self.hunter, self.bounty, self.withdrawal = (new_id() for _ in range(4))
-
-    async def open(self) -> None:
-        for user_id in (self.poster, self.hunter):
-            await self.db.execute(
-                "insert into users (id, username) values (%s, %s)", (user_id, user_id[:13])
-            )
-        await self.db.execute(ADD_BOUNTY, (self.bounty, self.poster))
-
-    async def post(self, *transfers: Transfer) -> list[bool]:
-        async with self.db.transaction() as tx:
-            return [await ledger.post(tx, transfer) for transfer in transfers]
-
-    async def deposit(self, amount_cents: int, intent_id: str = "pi_1") -> list[bool]:
-        return await self.post(
-            events.deposit_captured(
-                intent_id=intent_id, user_id=self.poster, amount_cents=amount_cents
-            )
-        )
-
-    async def balances(self) -> dict[Account, int]:
-        rows = await self.db.fetch(BALANCES)
-        assert (await self.db.fetch(DRIFT))[0]["drift"] == 0
-        assert await ledger.imbalance_cents(self.db) == 0
-        return {
-            Account(AccountKind(row["kind"]), row["owner_id"]): row["balance_cents"] for row in rows
-        }
-
-    async def reserved_cents(self, account: Account) -> int:
-        rows = await self.db.fetch(BALANCES)
-        return sum(
-            row["reserved_cents"]
-            for row in rows
-            if (row["kind"], row["owner_id"]) == (account.kind, account.owner_id)
-        )
-
-    def hold(self, amount_cents: int = 10_000) -> Transfer:
-        return events.escrow_held(
-            bounty_id=self.bounty, poster_id=self.poster, amount_cents=amount_cents
-        )
+from tests.integration.persistence.ledger_books import Books
 
 
 @pytest.fixture
@@ -225,88 +159,6 @@ async def test_a_refusal_says_what_is_there(books: Books) -> None:
     assert refusal.value.fields == {"required": 100.0, "available": 9.99}
 
 
-async def test_a_pending_refund_reserves_the_escrow_until_it_is_posted(books: Books) -> None:
-    await books.post(events.escrow_funded_by_card(bounty_id=books.bounty, amount_cents=10_000))
-    intention = events.escrow_refund_requested(bounty_id=books.bounty, amount_cents=10_000)
-    await books.post(intention)
-    assert (await books.balances())[escrow(books.bounty)] == 10_000
-    assert await books.reserved_cents(escrow(books.bounty)) == 10_000
-    with pytest.raises(Conflict):
-        await books.post(
-            events.dispute_opened(dispute_id="1", bounty_id=books.bounty, amount_cents=1)
-        )
-
-    found = await ledger.find(books.db, intention.business_key)
-    assert found == intention
-    assert await books.post(post(intention), post(intention)) == [True, False]
-
-    assert await books.balances() == {}
-    assert await books.reserved_cents(escrow(books.bounty)) == 0
-    with pytest.raises(Conflict, match="ended"):
-        await books.post(void(intention))
-
-
-async def test_a_voided_refund_leaves_the_escrow_to_the_next_round(books: Books) -> None:
-    await books.post(events.escrow_funded_by_card(bounty_id=books.bounty, amount_cents=10_000))
-    intention = events.escrow_refund_requested(bounty_id=books.bounty, amount_cents=10_000)
-    await books.post(intention)
-    await books.post(void(intention))
-
-    await books.post(
-        events.escrow_released(
-            bounty_id=books.bounty,
-            hunter_id=books.hunter,
-            amount_cents=10_000,
-            fee_bps=500,
-            funding_round=2,
-        )
-    )
-
-    assert (await books.balances())[available(books.hunter)] == 9_500
-    with pytest.raises(Conflict):
-        await books.post(post(intention))
-
-
-async def test_a_part_of_a_reservation_frees_the_rest(books: Books) -> None:
-    await books.post(events.escrow_funded_by_card(bounty_id=books.bounty, amount_cents=10_000))
-    intention = events.escrow_refund_requested(bounty_id=books.bounty, amount_cents=10_000)
-    await books.post(intention, post(intention, 4_000))
-
-    assert (await books.balances())[escrow(books.bounty)] == 6_000
-    assert await books.reserved_cents(escrow(books.bounty)) == 0
-
-
-async def test_an_end_without_a_beginning_is_not_kept(books: Books) -> None:
-    await books.post(events.escrow_funded_by_card(bounty_id=books.bounty, amount_cents=10_000))
-    intention = events.escrow_refund_requested(bounty_id=books.bounty, amount_cents=10_000)
-
-    with pytest.raises(NotFound):
-        await books.post(post(intention))
-    with pytest.raises(Conflict):
-        # Something else has this key.
-        await books.post(reversal(books.hold()))
-    with pytest.raises(NotFound):
-        await books.post(
-            reversal(events.processing_fee_known(balance_transaction_id="txn_1", fee_cents=59))
-        )
-
-    assert await ledger.find(books.db, post(intention).business_key) is None
-
-
-async def test_a_transfer_is_taken_back_once(books: Books) -> None:
-    await books.deposit(10_000)
-    fee = ledger_payouts.instant_fee_charged(
-        withdrawal_id=books.withdrawal, user_id=books.poster, fee_cents=50
-    )
-    await books.post(fee, reversal(fee))
-
-    assert (await books.balances())[available(books.poster)] == 10_000
-    assert await books.post(reversal(fee)) == [False]
-    found = await ledger.find(books.db, reversal(fee).business_key)
-    assert found is not None
-    assert found.reverses_key == fee.business_key
-
-
 async def test_a_chargeback_on_spent_money_becomes_a_debt_that_income_pays(books: Books) -> None:
     await books.deposit(10_000)
     await books.post(books.hold(7_000))
@@ -393,17 +245,6 @@ async def test_the_database_itself_refuses_to_cook_the_books(books: Books, sql: 
 
     with pytest.raises(psycopg.Error):
         await books.db.execute(sql)
-
-
-async def test_a_reservation_with_a_time_limit_is_stored_with_it(books: Books) -> None:
-    ends = datetime(2026, 1, 1, tzinfo=UTC)
-    await books.post(events.escrow_funded_by_card(bounty_id=books.bounty, amount_cents=10_000))
-    intention = events.escrow_refund_requested(
-        bounty_id=books.bounty, amount_cents=10_000, expires_at=ends
-    )
-    await books.post(intention)
-
-    assert await ledger.find(books.db, intention.business_key) == intention
 
 
 async def test_every_account_kind_can_be_stored(books: Books) -> None:

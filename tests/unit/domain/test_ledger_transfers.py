@@ -9,6 +9,7 @@ import pytest
 from bountyexpo.domain import ledger, ledger_chargebacks, ledger_payouts
 from bountyexpo.domain.ledger_accounts import (
     STRIPE,
+    Account,
     available,
     escrow,
 )
@@ -193,11 +194,11 @@ def test_a_reservation_and_a_hold_are_not_reversed(asked: Transfer) -> None:
     ],
     ids=["one line", "a sum", "zeros", "one account twice"],
 )
-def test_an_unbalanced_transfer_is_a_defect(postings: tuple[tuple[object, int], ...]) -> None:
+def test_an_unbalanced_transfer_is_a_defect(postings: tuple[tuple[Account, int], ...]) -> None:
     with pytest.raises(AssertionError):
         msgspec.structs.replace(
             hold(1),
-            postings=tuple(Posting(account, cents) for account, cents in postings),  # type: ignore[arg-type]
+            postings=tuple(Posting(account, cents) for account, cents in postings),
         )
 
 
