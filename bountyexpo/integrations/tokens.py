@@ -11,6 +11,9 @@ A verified token is remembered until it expires, because a check costs 160 µs a
 
 from __future__ import annotations
 
+import binascii
+import hmac
+import re
 from collections import OrderedDict
 from contextlib import suppress
 from hashlib import sha256
@@ -110,6 +113,11 @@ class TokenVerifier:
     async def _claims(self, token: str) -> dict[str, Any]:
         if not token or len(token) > TOKEN_BYTES_MAX:
             raise NotAuthenticated
+        if self._secret is not None:
+            claims = quick_claims(token, self._secret)
+            if claims is not None:
+                self._refuse_the_future(claims)
+                return claims
         try:
             header = jwt.get_unverified_header(token)
             key, algorithm = await self._key_for(header)
@@ -191,6 +199,29 @@ class PublishedKeys:
         self._failed = False
 
 
+def quick_claims(token: str, secret: bytes) -> dict[str, Any] | None:
+    """Return the claims of a plain HS256 token whose signature is good, else None.
+
+    The library takes 20 times as long, which counts when everybody comes back at once. This only
+    ever says yes; whatever it does not accept is for the library to judge.
+    """
+    parts = _PLAIN_TOKEN.fullmatch(token)
+    if parts is None:
+        return None
+    signed, header, payload, signature = parts.groups()
+    try:
+        mac = _from_base64url(signature)
+        found = _decode_header(_from_base64url(header))
+        claims: dict[str, Any] = _decode_claims(_from_base64url(payload))
+    except (ValueError, msgspec.MsgspecError):
+        return None
+    if found.alg == HMAC_ALGORITHM and hmac.compare_digest(
+        mac, hmac.digest(secret, signed.encode(), "sha256")
+    ):
+        return claims
+    return None
+
+
 def identity_of(claims: dict[str, Any], audience: str, issuer: str | None) -> Identity:
     """Read the caller from the claims of a token whose signature is good.
 
@@ -232,6 +263,27 @@ _OUR_OWN_CHECKS: Any = {
     "verify_sub": False,
     "verify_jti": False,
 }
+
+
+# Three segments of base64url without padding (RFC 7515 §3.1); the first group is what is signed.
+_PLAIN_TOKEN = re.compile(r"(([\w-]+)\.([\w-]+))\.([\w-]{43})", re.ASCII)
+
+
+class _PlainHeader(msgspec.Struct, forbid_unknown_fields=True):
+    """A header without extensions: those change what a signature means (RFC 7515 §4.1.11)."""
+
+    alg: str
+    typ: str = "JWT"
+    kid: str = ""
+
+
+_decode_header = msgspec.json.Decoder(_PlainHeader).decode
+_decode_claims = msgspec.json.Decoder(dict[str, Any]).decode
+
+
+def _from_base64url(text: str) -> bytes:
+    standard = text.replace("-", "+").replace("_", "/")
+    return binascii.a2b_base64(standard + "=" * (-len(text) % 4))
 
 
 class _KeySet(msgspec.Struct):
