@@ -25,6 +25,7 @@ from bountyexpo.domain.machine import Decision, Role
 from bountyexpo.errors import Conflict, NotFound
 from bountyexpo.observability import metrics
 from bountyexpo.persistence import (
+    blocks,
     bounties,
     conversations,
     idempotency,
@@ -105,8 +106,7 @@ class BountyActor(Actor):
         event: Event,
         caller_id: str,
         application: Application | None = None,
-        *,
-        has_room: bool = True,
+        **known: bool,
     ) -> Decision[Status, Facts]:
         bounty = self._present
         facts = facts_of(
@@ -115,7 +115,7 @@ class BountyActor(Actor):
             self._submission,
             now=self.context.now(),
             application=application,
-            has_room=has_room,
+            **known,
         )
         return MACHINE.decide(bounty.status, event, bounty.parties.role_of(caller_id), facts)
 
@@ -205,7 +205,10 @@ class BountyActor(Actor):
             await tx.lock(f"apply:{hunter_id}")
             waiting = await requests.pending_of(tx, hunter_id)
             has_room = waiting < self._ports.policy.pending_applications_max
-            decision = self._decide(Event.APPLY, hunter_id, mine, has_room=has_room)
+            is_blocked = bool(await blocks.between(tx, hunter_id, (bounty.poster_id,)))
+            decision = self._decide(
+                Event.APPLY, hunter_id, mine, has_room=has_room, is_blocked=is_blocked
+            )
             await requests.insert(
                 tx,
                 request_id,

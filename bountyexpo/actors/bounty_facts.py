@@ -27,6 +27,7 @@ def facts_of(
     now: datetime,
     application: Application | None = None,
     has_room: bool = True,
+    is_blocked: bool = False,
 ) -> Facts:
     """Return the facts of a decision that is about ``application``, if about any."""
     waiting = (row.status == ApplicationStatus.PENDING for row in applications)
@@ -39,6 +40,7 @@ def facts_of(
         application=ApplicationStatus(application.status) if application else None,
         is_accepted_one=application is not None and application.id == bounty.accepted_request_id,
         has_room=has_room,
+        is_blocked=is_blocked,
     )
 
 

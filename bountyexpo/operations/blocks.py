@@ -22,6 +22,7 @@ from bountyexpo.persistence import blocks
 
 if TYPE_CHECKING:
     from bountyexpo.operations.call import Call
+    from bountyexpo.operations.sockets import Sockets
     from bountyexpo.persistence.blocks import Block
 
 SPELLINGS = {"user_id": "userId", "blockedId": "userId", "blocked_id": "userId"}
@@ -111,6 +112,9 @@ async def _set(call: Call, request: BlockRef, *, is_blocked: bool) -> BlockReply
     )
     if not changed.is_new:
         call.reply_status = 200
+    sockets: Sockets | None = getattr(call.services, "sockets", None)
+    if is_blocked and sockets is not None:
+        sockets.separate(call.user_id, other_id)
     for conversation_id in changed.conversation_ids:
         try:
             # What passes by stops at once; what is written is refused by the new version anyway.

@@ -31,6 +31,9 @@ class Sockets(Protocol):
     def presence_of(self, user_ids: Iterable[str]) -> list[dict[str, Any]]:
         """Tell how these users are seen."""
 
+    def separate(self, one: str, other: str) -> None:
+        """Let two people no longer see each other come and go."""
+
     def disconnect_user(
         self,
         user_id: str,

@@ -144,6 +144,11 @@ class SessionGateway:
         """Tell how these users are seen."""
         return [self.presence.view(user_id) for user_id in user_ids]
 
+    def separate(self, one: str, other: str) -> None:
+        """Let two people no longer see each other come and go."""
+        for viewer, seen in ((one, other), (other, one)):
+            self.presence.cover(viewer, seen)
+
     def disconnect_user(
         self,
         user_id: str,

@@ -20,7 +20,7 @@ from bountyexpo.errors import (
     Unavailable,
 )
 from bountyexpo.ws import protocol, topics
-from bountyexpo.ws.recovery import recover
+from bountyexpo.ws.recovery import recover, tell_receipts
 from bountyexpo.ws.replay_ring import RING_AGE_S
 
 if TYPE_CHECKING:
@@ -208,6 +208,8 @@ async def _resume(session: Session, n: int, missed: Mapping[str, int | None], he
         session.codec.frame(protocol.resumed(session.gateway.now(), replayed, limited))
     )
     await session.release(floors)
+    unheard, session.unheard = session.unheard or (), None
+    await tell_receipts(session, session.gateway.reader, unheard)
     session.gateway.presence.refresh(session)
 
 

@@ -131,6 +131,15 @@ class Presence:
                 del self._watchers[user_id], self._announced[user_id]
         session.watched = None if user_ids is None else watched.difference(user_ids) or None
 
+    def cover(self, viewer_id: str, user_id: str) -> None:
+        """Let a user look offline to somebody, who no longer hears of him."""
+        sessions: Any = self._hub.users.get(viewer_id, ())
+        for session in sessions:
+            if user_id in (session.watched or ()):
+                self.unwatch(session, [user_id])
+                frame = {"type": "presence.update", **offline(user_id), "senderId": user_id}
+                session.send_now(frame | {"timestamp": self._now()})
+
     def refresh(self, session: Session) -> None:
         """Tell a session that was away how everybody is whom it follows."""
         for user_id in sorted(session.watched or ()):

@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 # Passing frames that wait for room; each is the last of its kind, so few are ever needed.
 LATEST_MAX: Final = 64
 
+# What a socket that was away is told as state when it comes back.
+RECEIPTS: Final = ("message.delivered", "message.read")
+
 
 class SocketGone(Exception):
     """The socket closed while something was under way for it; nobody is left to tell."""
@@ -86,6 +89,7 @@ class Receiver:
         "connection",
         "gateway",
         "is_batching",
+        "unheard",
         "user_id",
     )
 
@@ -105,6 +109,8 @@ class Receiver:
         self._missed: dict[str, int | None] | None = None
         self._muted: set[str] | None = None
         self._room: trio.Event | None = None
+        # Conversations whose receipts went by while the socket was away.
+        self.unheard: set[str] | None = None
 
     @property
     def codec(self) -> Codec:
@@ -134,11 +140,13 @@ class Receiver:
     def deliver_ephemeral(self, stream: str, frame: bytes, key: Hashable = None) -> None:
         """Send a frame that may be lost, unless its stream is muted or nothing was said yet."""
         if self._held is not None and self._held.streams is None:
+            self._note_unheard(stream, key)
             return
         if self._muted is not None and stream in self._muted:
             return
         if key is None or not self.connection.is_over_half:
-            self.connection.send(frame, ephemeral=True)
+            if not self.connection.send(frame, ephemeral=True):
+                self._note_unheard(stream, key)
         else:
             self._keep_latest(key, frame)
 
@@ -335,6 +343,14 @@ class Receiver:
         self._latest[key] = frame
         if len(self._latest) > LATEST_MAX:
             del self._latest[next(iter(self._latest))]
+
+    def _note_unheard(self, stream: str, key: Hashable) -> None:
+        """Remember whose receipts are to be told as state; all else that passes by is gone."""
+        if isinstance(key, tuple) and key[0] in RECEIPTS:
+            if self.unheard is None:
+                self.unheard = set()
+            if len(self.unheard) < self.gateway.limits.subscriptions_max:
+                self.unheard.add(stream)
 
     def _note_missed(self, stream: str, seq: int | None = None) -> None:
         if not self.connection.is_open and self._last_n is None:

@@ -276,3 +276,44 @@ def test_a_long_idempotency_key_is_as_good_as_a_short_one(product, pair, thread)
     ]
 
     assert [each.status_code for each in sends] == [201, 200]
+
+
+@pytest.mark.parametrize("codec", ["json", "msgpack"])
+async def test_a_block_ends_what_was_seen_of_each_other(product, pair, thread, sockets):
+    anna, ben = sockets
+    seen = await ben.ask("presence.subscribe", userIds=[pair[0].id])
+
+    product.post("/api/blocks", {"userId": pair[1].id}, by=pair[0])
+    gone = await ben.hear("presence.update")
+    await anna.ask("typing", conversationId=thread, isTyping=True)
+    sent = await ben.ask(
+        "message.send", conversationId=thread, clientMsgId=new_id(), text="Are you there?"
+    )
+    again = await ben.ask("presence.subscribe", userIds=[pair[0].id])
+
+    assert seen["snapshot"][0]["state"] == "online"
+    assert (gone["userId"], gone["state"]) == (pair[0].id, "offline")
+    assert sent["code"] == "BLOCKED"
+    assert again["snapshot"][0]["state"] == "offline"
+    assert not any(frame["type"] == "typing.start" for frame in ben.heard)
+
+
+def test_the_blocked_cannot_apply(product):
+    poster, hunter = product.person("poster"), product.person("hunter")
+    bounty = {
+        "title": "Move a sofa",
+        "description": "From the second floor to the street.",
+        "amount": 0,
+        "isForHonor": True,
+    }
+    made = product.post("/api/bounties", bounty, by=poster)
+    assert made.status_code == 201, made.text
+    bounty_id = made.json()["id"]
+    product.post("/api/blocks", {"userId": poster.id}, by=hunter)
+
+    application = {"bounty_id": bounty_id, "message": "I have a van."}
+    path = "/api/bounty-requests"
+    refused(product.post(path, application, by=hunter), 403, "BLOCKED")
+    product.send("DELETE", f"/api/blocks/{poster.id}", by=hunter)
+
+    assert product.post(path, application, by=hunter).status_code == 201

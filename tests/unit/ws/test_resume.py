@@ -338,3 +338,23 @@ async def test_a_batch_is_bounded_in_bytes(autojump_clock, world):
 
     assert max(len(frame) for frame in anna.raw) <= 64 * 1024
     assert [len(frame["frames"]) for frame in anna.frames if frame["type"] == "batch"] == [3, 3, 3]
+
+
+async def test_receipts_that_went_by_meanwhile_are_told_as_they_are(autojump_clock, world):
+    world.database.members["c1"] = {"anna", "ben"}
+    world.database.members["c2"] = {"anna", "ben"}
+    world.database.markers["c1"] = {"ben": (3, 2)}
+    world.database.markers["c2"] = {"ben": (1, 1)}
+    anna = await start(world)
+    anna.close(1006)
+    read = {"type": "message.read", "senderId": "ben", "conversationId": "c1", "upToSeq": 2}
+    typing = {"type": "typing.start", "senderId": "ben", "conversationId": "c2"}
+    world.hub.publish_ephemeral("conv:c1", ["anna"], read)
+    world.hub.publish_ephemeral("conv:c2", ["anna"], typing)
+
+    back = await go_on(world, anna)
+    await back.until(lambda: "receipts" in back.types())
+
+    told = [frame for frame in back.frames if frame["type"] == "receipts"]
+    assert [frame["conversationId"] for frame in told] == ["c1"]
+    assert told[0]["markers"] == [{"userId": "ben", "deliveredSeq": 3, "readSeq": 2}]
