@@ -32,6 +32,8 @@ from bench.peer_servers import (
 from bench.server import raise_file_limit, serving, token
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from bountyexpo.load.wires import Wire
 
     from bench.peer_servers import Peer
@@ -61,6 +63,7 @@ ECHO_DEPTH = 16
 ECHO_S = float(os.environ.get("BENCH_SECONDS", "3"))
 REST_S = ECHO_S
 REST_CONNECTIONS = 32
+TAKES = 2
 POOL_SIZE = 10
 # Sockets in the room, how often the room is told something, and the goals.
 ROOMS = ((1_000, 30, 120_000, 20.0), (10_000, 5, 90_000, 200.0))
@@ -103,20 +106,30 @@ def run() -> Rows:
     check_installed()
     raise_file_limit()
     with client_on_its_core():
-        rows = _compare("echo", {peer.name: echo_rate(peer) for peer in SOCKET_PEERS})
+        rates = {peer.name: best(lambda peer=peer: echo_rate(peer)) for peer in SOCKET_PEERS}
+        rows = _compare("echo", rates)
         for size, rounds, goal_rate, goal_p99_ms in ROOMS:
-            rates: dict[str, float] = {}
-            for peer in SOCKET_PEERS:
-                if size <= 1_000 or peer.name in LARGE_ROOM:
-                    rates[peer.name], p99_ms = room_rate(peer, size, rounds)
-                    if peer is OURS:
-                        rows.append(
-                            (f"room of {size:,}, ours p99", p99_ms, "ms", f"<= {goal_p99_ms}")
-                        )
-            goals = {"ours": f">= {goal_rate}"}
-            rows += _compare(f"room of {size:,}", rates, goals, goal_ratio=">= 1.2")
+            rows += rooms(size, rounds, f">= {goal_rate}", f"<= {goal_p99_ms}")
         rows += _compare("REST, one row", rest_rates(), only_goal="Starlette on uvicorn")
     return rows
+
+
+def best(measure: Callable[[], float]) -> float:
+    """The best of a few: other work on the machine can only make it look worse."""
+    return max(measure() for _ in range(TAKES))
+
+
+def rooms(size: int, rounds: int, goal_rate: str, goal_p99_ms: str) -> Rows:
+    """Tell a room of this size something, with every server that can fill it in time."""
+    peers = [peer for peer in SOCKET_PEERS if size <= 1_000 or peer.name in LARGE_ROOM]
+    found = {peer.name: room_rate(peer, size, rounds) for peer in peers}
+    rates = {name: rate for name, (rate, _) in found.items()}
+    p99: Rows = [
+        (f"room of {size:,}, {name} p99", p99_ms, "ms", goal_p99_ms if name == "ours" else None)
+        for name, (_, p99_ms) in found.items()
+        if name in LARGE_ROOM
+    ]
+    return p99 + _compare(f"room of {size:,}", rates, {"ours": goal_rate}, goal_ratio=">= 1.2")
 
 
 def echo_rate(peer: Peer) -> float:
@@ -168,7 +181,7 @@ def rest_rates() -> dict[str, float]:
         postgres = postgres_pid(server.folder)
         pin(postgres, to_server_core=False)
         pin(server.pid, to_server_core=True)
-        rates = {"ours": requests_per_s(server.port, bounty_id)}
+        rates = {"ours": best(lambda: requests_per_s(server.port, bounty_id))}
         database = EmbeddedPostgres(server.folder / "postgres")
         environ = {
             "DATABASE_URL": database.start(),
@@ -179,7 +192,7 @@ def rest_rates() -> dict[str, float]:
         try:
             for peer in REST_PEERS:
                 with running(peer, **environ) as port:
-                    rates[peer.name] = requests_per_s(port, bounty_id)
+                    rates[peer.name] = best(lambda port=port: requests_per_s(port, bounty_id))
         finally:
             database.stop()
     return rates

@@ -22,14 +22,17 @@ async def socket() -> None:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(forward, receive)
             while True:
-                message = await websocket.receive()
-                if message[0] == "b":
-                    for each in list(CHANNELS):
-                        await each.send(message)
-                else:
-                    await websocket.send(message)
+                await answer(await websocket.receive())
     finally:
         CHANNELS.discard(send)
+
+
+async def answer(message: str) -> None:
+    if message[0] != "b":
+        await websocket.send(message)
+        return
+    for each in list(CHANNELS):
+        await each.send(message)
 
 
 async def forward(receive: trio.MemoryReceiveChannel[str]) -> None:

@@ -30,11 +30,8 @@ async def socket(websocket: WebSocket) -> None:
     try:
         while True:
             message = await websocket.receive_text()
-            if message[0] == "b":
-                for each in list(SOCKETS):
-                    await each.send_text(message)
-            else:
-                await websocket.send_text(message)
+            for each in list(SOCKETS) if message[0] == "b" else (websocket,):
+                await each.send_text(message)
     except WebSocketDisconnect:
         pass
     finally:

@@ -16,11 +16,8 @@ async def handle(request: WebSocketRequest) -> None:
     try:
         while True:
             message = await connection.get_message()
-            if message[0] == "b":
-                for each in list(CONNECTIONS):
-                    await each.send_message(message)
-            else:
-                await connection.send_message(message)
+            for each in list(CONNECTIONS) if message[0] == "b" else (connection,):
+                await each.send_message(message)
     except ConnectionClosed:
         pass
     finally:
