@@ -68,6 +68,9 @@ AT_THE_DOOR: Final[Mapping[Door, str]] = {
 }
 
 
+NOT_IN_IT: Final = "You are not part of this conversation."
+
+
 class Grant(msgspec.Struct, frozen=True, kw_only=True):
     """One row of the table.
 
@@ -82,6 +85,8 @@ class Grant(msgspec.Struct, frozen=True, kw_only=True):
     says: str = ""
     hides: bool = False
     code: str | None = None
+    # Whether it is about a conversation, where outsiders first hear that they are not in it.
+    in_conversation: bool = False
 
     def __post_init__(self) -> None:
         """Refuse a row that lets somebody in behind a door that keeps him out."""
@@ -97,6 +102,8 @@ class Grant(msgspec.Struct, frozen=True, kw_only=True):
         if caller not in BEHIND[self.door]:
             code = "ADMIN_REQUIRED" if self.door is Door.ADMIN else None
             return NotAllowed(AT_THE_DOOR[self.door], code=code)
+        if self.in_conversation and caller not in PARTIES:
+            return NotAllowed(NOT_IN_IT, code="NOT_PARTICIPANT")
         return NotFound(self.says) if self.hides else NotAllowed(self.says, code=self.code)
 
 
@@ -135,6 +142,17 @@ def _open(operation: str, why: str) -> Grant:
 def _own(operation: str, why: str) -> Grant:
     """Anybody with an account, because it is about the caller's own things only."""
     return Grant(operation=operation, door=Door.USER, allowed=PEOPLE, why=why)
+
+
+def _between_members(operation: str) -> Grant:
+    return Grant(
+        operation=operation,
+        door=Door.USER,
+        allowed=PARTIES,
+        why="A conversation is between its members.",
+        says=NOT_IN_IT,
+        in_conversation=True,
+    )
 
 
 _GRANTS: Final = (
@@ -191,23 +209,70 @@ _GRANTS: Final = (
         says="Only the poster can approve this work.",
     ),
     _own("conversation.list", "It shows what the caller takes part in."),
+    Grant(
+        operation="conversation.get",
+        door=Door.USER,
+        allowed=PARTIES,
+        why="A conversation is between its members.",
+        says="This conversation does not exist.",
+        hides=True,
+    ),
     _own("conversation.open", "The caller is one of the two."),
-    Grant(
-        operation="message.list",
-        door=Door.USER,
-        allowed=PARTIES,
-        why="A conversation is between its members.",
-        says="You are not part of this conversation.",
-        code="NOT_PARTICIPANT",
+    *(
+        _between_members(operation)
+        for operation in (
+            "conversation.update",
+            "conversation.hide",
+            "conversation.typing",
+            "message.list",
+            "message.send",
+            "message.pin",
+            "message.unpin",
+            "message.react",
+            "message.unreact",
+            "message.status",
+            "receipt.read",
+            "receipt.delivered",
+            "conversation.leave",
+        )
     ),
     Grant(
-        operation="message.send",
+        operation="participant.add",
         door=Door.USER,
-        allowed=PARTIES,
-        why="A conversation is between its members.",
-        says="You are not part of this conversation.",
-        code="NOT_PARTICIPANT",
+        allowed=POSTER,
+        why="Who leads a group chooses its members.",
+        says="Only the owner and admins of a group can do this.",
+        in_conversation=True,
     ),
+    Grant(
+        operation="participant.remove",
+        door=Door.USER,
+        allowed=POSTER,
+        why="Who leads a group chooses its members.",
+        says="Only the owner and admins of a group can do this.",
+        in_conversation=True,
+    ),
+    Grant(
+        operation="message.edit",
+        door=Door.USER,
+        allowed=POSTER,
+        why="Nobody puts words into another's mouth.",
+        says="Only its author can edit a message.",
+        in_conversation=True,
+    ),
+    Grant(
+        operation="message.delete",
+        door=Door.USER,
+        allowed=POSTER | {Caller.ADMIN},
+        why="The author takes it back; a moderator takes it down.",
+        says="Only its author can delete a message.",
+        in_conversation=True,
+    ),
+    _own("block.list", "It shows whom the caller blocked."),
+    _own("block.add", "Everybody chooses who may write to him."),
+    _own("block.remove", "It is the caller's own block."),
+    _own("socket.ticket", "It opens a socket as the caller."),
+    _own("presence.list", "People whom the caller does not know are shown as away."),
     _own("payment.create_intent", "The money goes into the caller's wallet."),
     Grant(
         operation="payment.confirm",

@@ -94,6 +94,23 @@ class Stage:
         handed_in = {"bounty_id": self.work["bounty"]["id"], "message": "It is done."}
         return self.post(Caller.HUNTER, "/api/completions", handed_in)
 
+    def talk(self, rest: str = "") -> str:
+        return f"/api/conversations/{self.work['conversationId']}{rest}"
+
+    def message(self, rest: str = "") -> str:
+        """A fresh message of the poster's, that nobody has touched."""
+        said = {"text": "Hello!", "clientMsgId": new_id()}
+        sent = self.post(Caller.POSTER, self.talk("/messages"), said)
+        return self.talk(f"/messages/{sent['messageId']}{rest}")
+
+    def group(self) -> tuple[str, str]:
+        """A group that the poster owns, and one of its plain members besides the hunter."""
+        member = self.product.person("member").id
+        names = [self.people[Caller.HUNTER].id, member]
+        path = "/api/conversations"
+        made = self.post(Caller.POSTER, path, {"participantIds": names, "isGroup": True})
+        return made["id"], member
+
     @cached_property
     def intent_id(self) -> str:
         path = "/payments/create-payment-intent"
@@ -171,6 +188,54 @@ CASES: dict[str, Callable[[Stage], Ask]] = {
         f"/api/conversations/{stage.work['conversationId']}/messages",
         {"text": "Hello!", "clientMsgId": new_id()},
     ),
+    "conversation.get": lambda stage: ("GET", stage.talk(), None),
+    "conversation.update": lambda stage: ("PATCH", stage.talk(), {"muted": True}),
+    "conversation.hide": lambda stage: ("DELETE", stage.talk(), None),
+    "conversation.typing": lambda stage: ("POST", stage.talk("/typing"), {"isTyping": True}),
+    "conversation.leave": lambda stage: (
+        "POST",
+        f"/api/conversations/{stage.group()[0]}/leave",
+        None,
+    ),
+    "participant.add": lambda stage: (
+        "POST",
+        f"/api/conversations/{stage.group()[0]}/participants",
+        {"participantIds": [stage.product.person("newcomer").id]},
+    ),
+    "participant.remove": lambda stage: (
+        "DELETE",
+        "/api/conversations/{}/participants/{}".format(*stage.group()),
+        None,
+    ),
+    "message.edit": lambda stage: ("PATCH", stage.message(), {"text": "Good day!"}),
+    "message.delete": lambda stage: ("DELETE", stage.message(), None),
+    "message.pin": lambda stage: ("PUT", stage.message("/pin"), None),
+    "message.unpin": lambda stage: ("DELETE", stage.message("/pin"), None),
+    "message.react": lambda stage: ("PUT", stage.message("/reactions/👍"), None),
+    "message.unreact": lambda stage: ("DELETE", stage.message("/reactions/👍"), None),
+    "message.status": lambda stage: (
+        "POST",
+        stage.talk("/messages/status"),
+        {"messageIds": [stage.message().rsplit("/", 1)[1]], "status": "read"},
+    ),
+    "receipt.read": lambda stage: ("POST", stage.talk("/read"), {"upToSeq": 1}),
+    "block.list": lambda _: ("GET", "/api/blocks", None),
+    "block.add": lambda stage: (
+        "POST",
+        "/api/blocks",
+        {"blocked_id": stage.product.person("pest").id},
+    ),
+    "block.remove": lambda stage: (
+        "DELETE",
+        f"/api/blocks/{stage.product.person('pest').id}",
+        None,
+    ),
+    "socket.ticket": lambda _: ("POST", "/v1/socket/ticket", None),
+    "presence.list": lambda stage: (
+        "GET",
+        f"/api/presence?ids={stage.product.person('other').id}",
+        None,
+    ),
     "payment.create_intent": lambda _: (
         "POST",
         "/payments/create-payment-intent",
@@ -204,12 +269,12 @@ def test_the_catalogue_has_the_door_of_the_table(operation: Any) -> None:
     assert operation.access.value == TABLE[operation.name].door.value
 
 
-def test_every_row_is_asked_for() -> None:
-    assert set(CASES) == set(TABLE)
+def test_every_row_with_a_route_is_asked_for() -> None:
+    assert set(CASES) == {each.name for each in CATALOGUE.all() if each.route is not None}
 
 
 @pytest.mark.parametrize("caller", Caller)
-@pytest.mark.parametrize("name", TABLE)
+@pytest.mark.parametrize("name", CASES)
 def test_the_service_answers_as_the_table_says(stage: Stage, name: str, caller: Caller) -> None:
     method, path, body = CASES[name](stage)
     expected = TABLE[name].refusal(caller)
@@ -225,7 +290,7 @@ def test_the_service_answers_as_the_table_says(stage: Stage, name: str, caller: 
 
 
 @pytest.mark.parametrize(
-    "name", [n for n, row in TABLE.items() if Caller.ANONYMOUS not in row.allowed]
+    "name", [name for name in CASES if Caller.ANONYMOUS not in TABLE[name].allowed]
 )
 def test_a_forged_token_opens_no_door(stage: Stage, name: str) -> None:
     method, path, body = CASES[name](stage)
