@@ -113,9 +113,10 @@ class DirectConnection:
         buffer = self._buffer
         if not await self._await_first_byte():
             return False
-        self._limit(self._settings.head_s)
         searched = 0
         while (end := buffer.find(HEAD_END, max(0, searched - len(HEAD_END)))) < 0:
+            if not searched:
+                self._limit(self._settings.head_s)
             searched = len(buffer)
             if searched > self._settings.head_bytes_max:
                 raise HeadTooLarge
