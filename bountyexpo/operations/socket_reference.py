@@ -30,7 +30,10 @@ CLIENT_FRAMES = (
         "hello",
         "v, token?, device?{id, platform, app}, caps?, echo?, subscribe?, resume?{sid, n}, "
         "streams?{<stream>: {seq, epoch}}",
-        "The first frame, within 10 s. Names the caller and what was seen last.",
+        "The first frame, within 10 s. Names the caller and what was seen last. caps: batch (a "
+        "replay may come in batch frames), resume (events carry n; come back with the sid and the "
+        "last n within resumeTtlMs). The caller may also be named by the upgrade: Authorization, "
+        "a subprotocol bearer.<token>, or ?ticket= of POST /v1/socket/ticket.",
     ),
     Frame("auth.refresh", "token", "Brings a newer token of the same user."),
     Frame("ping", "t?", "A sign of life every heartbeatMs; answered by pong."),
@@ -39,7 +42,6 @@ CLIENT_FRAMES = (
         "id, op, args",
         "Carries out any operation of the catalogue; answered by ack or error.",
     ),
-    Frame("typing", "conversationId, isTyping", "Never answered, never stored."),
     Frame(
         "join / leave", "conversationId", "Turns the passing events of a conversation on or off."
     ),
@@ -50,7 +52,11 @@ CLIENT_FRAMES = (
     ),
     Frame("sync", "streams{<stream>: {seq, epoch}}", "Asks for what was missed; ends with synced."),
     Frame("presence.set", "state, appState?", "online, away or invisible."),
-    Frame("presence.subscribe / presence.unsubscribe", "userIds[]", "At most 200 users in all."),
+    Frame(
+        "presence.subscribe / presence.unsubscribe",
+        "userIds[]",
+        "At most 200 users in all; acked with snapshot[]. Strangers are always offline.",
+    ),
 )
 
 SERVER_FRAMES = (
@@ -67,7 +73,12 @@ SERVER_FRAMES = (
         "It did not; message is for people, code for programs.",
     ),
     Frame("pong", "t?, timestamp", "The answer to ping."),
-    Frame("resumed", "replayed, limited[]", "Everything the last session missed was sent."),
+    Frame(
+        "resumed",
+        "replayed, limited[]",
+        "Everything the last socket missed was sent again; of streams in limited read the rest "
+        "over REST.",
+    ),
     Frame("invalid_session", "resumable", "No resume; recovery goes stream by stream."),
     Frame("synced", "limited[]", "Recovery ended; for streams in limited read over REST."),
     Frame("gap", "streams[]", "Events were left out for lack of room; send sync."),

@@ -102,6 +102,7 @@ class SessionGateway:
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Hold the tasks of working sessions until cancelled."""
+        metrics.WS_PARKED.set_function(lambda: self.parking.parked)
         async with trio.open_nursery() as keepers, trio.open_nursery() as nursery:
             keepers.start_soon(self.parking.run)
             keepers.start_soon(self.presence.run)

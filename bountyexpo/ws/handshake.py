@@ -213,7 +213,7 @@ def _upgrade_request(head: RequestHead, peer: str, offered: tuple[str, ...]) -> 
     _, _, query = head.target.partition("?")
     return UpgradeRequest(
         path=head.path,
-        query=dict(parse_qsl(query, keep_blank_values=True)),
+        query=dict(parse_qsl(query, keep_blank_values=True)) if query else {},
         headers=head.headers,
         peer=peer,
         subprotocols=offered,

@@ -196,7 +196,12 @@ class EventsListener:
     def deliver(self, stream: str, seq: int, frame: bytes) -> None:
         """Take a numbered event: there are none for it."""
 
-    def deliver_ephemeral(self, stream: str, frame: bytes, key: Hashable = None) -> None:  # noqa: ARG002
+    def deliver_ephemeral(
+        self,
+        stream: str,  # noqa: ARG002 - there is one
+        frame: bytes,
+        key: Hashable = None,  # noqa: ARG002 - every change of a status counts
+    ) -> None:
         """Send the state of a bounty."""
         self.connection.send(frame, ephemeral=True)
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 
+import msgspec
 import pytest
 import trio
+from bountyexpo.observability import metrics
 
 from tests.unit.ws.session_fakes import World, declare_operations
 
@@ -214,3 +216,53 @@ async def test_a_stopped_gateway_closes_what_is_half_done(autojump_clock):
         await trio.sleep(0.05)
 
     assert anna.closed_with == 1012
+
+
+async def test_whoever_is_banned_meanwhile_is_closed_for_good(autojump_clock, world):
+    anna, away = await world.open("anna"), await world.open("anna", caps=["resume"])
+    away.close(1006)
+
+    world.gateway.disconnect_user("anna", 4403, "banned")
+
+    assert anna.closed_with == 4403
+    assert not world.hub.users
+    assert not world.gateway.parking.parked
+
+
+async def test_one_sign_in_can_be_ended_alone(autojump_clock, world):
+    phone, tablet = await world.open("anna"), await world.open("anna")
+    phone.handler.identity = msgspec.structs.replace(phone.handler.identity, session_id="one")
+
+    assert world.gateway.disconnect_user("anna", session_id="one") == 1
+
+    assert phone.closed_with == 4410
+    assert tablet.is_open
+
+
+async def test_the_eleventh_socket_of_a_user_replaces_the_first(autojump_clock, world):
+    sockets = [await world.open("anna") for _ in range(11)]
+
+    assert sockets[0].closed_with == 4409
+    assert all(each.is_open for each in sockets[1:])
+
+
+async def test_sockets_that_wait_for_their_client_are_not_counted(autojump_clock, world):
+    for _ in range(10):
+        (await world.open("anna", caps=["resume"])).close(1006)
+    first = await world.open("anna")
+    others = [await world.open("anna") for _ in range(9)]
+
+    assert first.is_open
+    assert all(each.is_open for each in others)
+
+
+async def test_the_ends_of_sockets_are_counted_by_code(autojump_clock, world):
+    def count(code):
+        return metrics.WS_CLOSES.labels(code)._value.get()
+
+    before, others = count("4410"), count("other")
+    (await world.open("anna")).handler.disconnect(4410, "x")
+    (await world.open("anna")).close(3999)
+
+    assert count("4410") == before + 1
+    assert count("other") == others + 1
