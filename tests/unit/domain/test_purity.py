@@ -1,0 +1,50 @@
+"""Nothing in ``domain/`` waits, does I/O, or reads the clock, chance or the environment."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import bountyexpo.domain
+import pytest
+
+MODULES = sorted(Path(bountyexpo.domain.__file__).parent.glob("*.py"))
+
+# Arithmetic and shapes of data; everything else is a way to the outside.
+ALLOWED = {
+    "__future__",
+    "bountyexpo",
+    "collections",
+    "dataclasses",
+    "datetime",
+    "decimal",
+    "enum",
+    "functools",
+    "hashlib",
+    "itertools",
+    "math",
+    "msgspec",
+    "operator",
+    "re",
+    "typing",
+}
+# Random ids have one source, which a test can replace.
+ALLOWED_MORE = {"ids.py": {"os", "uuid"}}
+
+READS_THE_CLOCK = {"now", "utcnow", "today"}
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.name)
+def test_a_module_of_rules_is_pure(path: Path) -> None:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    imported: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            imported |= {alias.name.partition(".")[0] for alias in node.names}
+        if isinstance(node, ast.ImportFrom):
+            imported.add((node.module or "").partition(".")[0])
+        assert not isinstance(node, ast.AsyncFunctionDef | ast.Await)
+        assert not (isinstance(node, ast.Attribute) and node.attr in READS_THE_CLOCK)
+        assert not (isinstance(node, ast.Name) and node.id in {"open", "print", "input"})
+
+    assert imported <= ALLOWED | ALLOWED_MORE.get(path.name, set())
