@@ -12,6 +12,7 @@ from bountyexpo.actors.conversation_messages import (
     Mute,
     RemoveParticipant,
     Rename,
+    SetRole,
 )
 from bountyexpo.domain import conversation as rules
 from bountyexpo.errors import InvalidRequest, NotFound
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from bountyexpo.persistence.unit_of_work import Transaction
 
 
-MemberChange: TypeAlias = Rename | AddParticipants | RemoveParticipant | Hide | Mute
+MemberChange: TypeAlias = Rename | AddParticipants | RemoveParticipant | SetRole | Hide | Mute
 
 
 async def change(ports: Ports, conversation: Conversation, message: MemberChange) -> Changed | None:
@@ -38,6 +39,8 @@ async def change(ports: Ports, conversation: Conversation, message: MemberChange
             return await add(ports, conversation, message)
         case RemoveParticipant():
             return await remove(ports, conversation, message)
+        case SetRole():
+            return await set_role(ports, conversation, message)
         case Hide():
             await hide(ports, conversation, message.user_id)
         case Mute():
@@ -108,6 +111,28 @@ async def remove(ports: Ports, conversation: Conversation, message: RemovePartic
         await _tell(tx, conversation, "participant.left", rest, fields)
         payload = {"conversationId": conversation.id, "reason": _reason(message)}
         await tx.event(f"user:{removed_id}", "conversation.removed", payload, users=(removed_id,))
+    return committed(tx)
+
+
+async def set_role(ports: Ports, conversation: Conversation, message: SetRole) -> Changed:
+    """Give a member of a group another role; for its owner."""
+    member_id, role = message.member_id, message.role
+    async with ports.db.transaction() as tx:
+        head = await conversations.lock(tx, conversation)
+        roles = await participants.roles(tx, conversation.id)
+        rules.check_leader(conversation.kind, roles[message.user_id][0])
+        rules.check_owner(roles[message.user_id][0])
+        if member_id not in roles:
+            raise NotFound("This person is not in the conversation.")
+        if roles[member_id][0] == role:
+            return Changed(seq=head["last_seq"], epoch=conversation.epoch, is_new=False)
+        if member_id == message.user_id:
+            raise InvalidRequest("A group needs an owner; give it to somebody else first.")
+        await participants.promote(tx, conversation.id, member_id, role)
+        if role == rules.OWNER:
+            await participants.promote(tx, conversation.id, message.user_id, rules.ADMIN)
+        fields = {"userId": member_id, "role": role, "changedBy": message.user_id}
+        await _tell(tx, conversation, "conversation.updated", conversation.participants, fields)
     return committed(tx)
 
 

@@ -127,6 +127,14 @@ class RemoveParticipant(
     removed_id: str
 
 
+class SetRole(Message[Changed], frozen=True, kw_only=True, tag="conversation.set_role"):
+    """Make a member an admin of a group or take that back; a new owner replaces the old one."""
+
+    user_id: str
+    member_id: str
+    role: str
+
+
 class Hide(Message[None], frozen=True, kw_only=True, tag="conversation.hide"):
     """Take the conversation out of one's own list until the next message."""
 
@@ -157,6 +165,7 @@ ConversationMessage: TypeAlias = (
     | Rename
     | AddParticipants
     | RemoveParticipant
+    | SetRole
     | Hide
     | Mute
     | Reload

@@ -137,6 +137,12 @@ def check_leader(kind: str, role: str | None) -> None:
         raise NotAllowed("Only the owner and admins of a group can do this.")
 
 
+def check_owner(role: str | None) -> None:
+    """Refuse who does not own the group."""
+    if role != OWNER:
+        raise NotAllowed("Only the owner of a group can do this.")
+
+
 def check_removal(actor_role: str | None, removed_role: str | None) -> None:
     """Refuse an admin who removes another leader; only the owner may."""
     if removed_role in LEADERS and actor_role != OWNER:

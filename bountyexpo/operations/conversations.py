@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import msgspec
 
@@ -14,6 +14,7 @@ from bountyexpo.actors.conversation_messages import (
     Mute,
     RemoveParticipant,
     Rename,
+    SetRole,
 )
 from bountyexpo.actors.user import OpenConversation, OpenGroup
 from bountyexpo.domain.conversation import PARTICIPANTS_MAX, check_size
@@ -88,6 +89,12 @@ class ParticipantRef(msgspec.Struct, kw_only=True):
 
     conversationId: str
     userId: str
+
+
+class NewRole(ParticipantRef, kw_only=True):
+    """What somebody shall be in a group."""
+
+    role: Literal["owner", "admin", "member"]
 
 
 class ConversationList(msgspec.Struct, kw_only=True):
@@ -286,6 +293,26 @@ async def add_participants(call: Call, request: NewParticipants) -> Conversation
 async def remove_participant(call: Call, request: ParticipantRef) -> Done:
     """Take somebody out of a group; for its owner and admins."""
     return await _remove(call, request.conversationId, checked_id(request.userId, "user"))
+
+
+@operation(
+    "participant.update",
+    http=f"PATCH {HOME}/{{conversationId}}/participants/{{userId}}",
+    access=USER,
+    rate=WRITE,
+    aliases=old_routes("PATCH", "/{conversationId}/participants/{userId}"),
+    aliased_fields={**CONVERSATION_ID, "user_id": "userId"},
+)
+async def update_participant(call: Call, request: NewRole) -> ConversationReply:
+    """Make somebody an admin of a group, or its next owner; for its owner."""
+    conversation_id = checked_id(request.conversationId, "conversation")
+    member_id = checked_id(request.userId, "user")
+    await (
+        parts(call)
+        .actors.conversation(conversation_id)
+        .ask(SetRole(user_id=call.user_id, member_id=member_id, role=request.role))
+    )
+    return ConversationReply(conversation=await seen_by(call, conversation_id))
 
 
 async def _remove(call: Call, named: str, user_id: str) -> Done:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 import trio
-from bountyexpo.actors.conversation_messages import Hide, Mute, Rename
+from bountyexpo.actors.conversation_messages import Hide, Mute, Rename, SetRole
 from bountyexpo.actors.user import OpenGroup
 from bountyexpo.domain.ids import new_id
 from bountyexpo.errors import BountyExpoError, InvalidRequest, NotAllowed, NotFound
@@ -81,6 +81,31 @@ async def test_only_leaders_add_and_remove_and_only_the_owner_removes_admins(tow
 
     [row] = await town.listed(anna)
     assert row.participants == sorted([anna, cleo])
+
+
+async def test_only_the_owner_gives_roles_and_may_pass_the_group_on(town):
+    anna, ben, cleo = await town.people(3)
+    group = await town.group(anna, ben, cleo)
+
+    def set_role(user, member, role):
+        message = SetRole(user_id=user, member_id=member, role=role)
+        return town.conversation(group).ask(message)
+
+    with pytest.raises(NotAllowed):
+        await set_role(ben, cleo, "admin")
+    with pytest.raises(InvalidRequest):
+        await set_role(anna, anna, "member")
+    await set_role(anna, ben, "admin")
+    with pytest.raises(NotAllowed):
+        await set_role(ben, cleo, "admin")
+    repeated = await set_role(anna, ben, "admin")
+    await set_role(anna, ben, "owner")
+
+    [row] = await town.listed(cleo)
+    roles = {each["id"]: each["role"] for each in row.people}
+    assert roles == {anna: "admin", ben: "owner", cleo: "member"}
+    assert not repeated.is_new
+    assert [e.payload["role"] for e in await town.replay(group)] == ["admin", "owner"]
 
 
 async def test_a_group_whose_owner_leaves_goes_to_an_admin(town):
