@@ -22,13 +22,18 @@ class Verdict(Enum):
 
 
 class StreamCheck:
-    """One stream as one person knows it; ``place`` is the end of what he has without a hole."""
+    """One stream as one person knows it; ``place`` is the end of what he has without a hole.
 
-    __slots__ = ("_ahead", "_last", "epoch", "place")
+    It begins at a head that the server told. An event up to there may still come, if it was
+    committed just then; nobody asked for it and it proves nothing.
+    """
+
+    __slots__ = ("_ahead", "_base", "_last", "epoch", "place")
 
     def __init__(self, place: int = 0, epoch: Any = None) -> None:
         self.place = place
         self.epoch = epoch
+        self._base = place
         self._ahead: set[int] = set()
         self._last = 0
 
@@ -48,7 +53,8 @@ class StreamCheck:
     def hear(self, seq: int, *, is_replay: bool = False, is_own: bool = False) -> Verdict:
         """Take one numbered event."""
         if seq <= self.place or seq in self._ahead:
-            return Verdict.KNOWN if is_replay or is_own else Verdict.TWICE
+            is_harmless = is_replay or is_own or seq <= self._base
+            return Verdict.KNOWN if is_harmless else Verdict.TWICE
         self.own(seq)
         if is_replay:
             return Verdict.NEW

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TextIO
 
 import httpx
@@ -105,6 +106,7 @@ class _Workers:
         self._plans = plans
         self._said: queue.Queue[tuple[int, dict[str, Any]]] = queue.Queue()
         self._processes: list[subprocess.Popen[bytes]] = []
+        self._listeners: list[threading.Thread] = []
 
     def play(self, result: Result, say: Callable[[str], None]) -> None:
         """Start all, give the word, and take in what they count."""
@@ -129,6 +131,14 @@ class _Workers:
             if process.poll() is None:
                 process.kill()
             process.wait()
+        for listener, process in zip(self._listeners, self._processes, strict=True):
+            listener.join()
+            assert process.stdin is not None
+            assert process.stdout is not None
+            # What a worker that died has not read cannot be written any more.
+            with suppress(OSError):
+                process.stdin.close()
+            process.stdout.close()
 
     def _take_in(self, result: Result, say: Callable[[str], None]) -> None:
         left = len(self._plans)
@@ -157,7 +167,9 @@ class _Workers:
             stdout=subprocess.PIPE,
         )
         self._processes.append(process)
-        threading.Thread(target=self._listen, args=(number, process), daemon=True).start()
+        listener = threading.Thread(target=self._listen, args=(number, process), daemon=True)
+        listener.start()
+        self._listeners.append(listener)
         assert process.stdin is not None
         process.stdin.write(msgspec.json.encode(plan) + b"\n")
         process.stdin.flush()

@@ -26,6 +26,14 @@ def test_a_number_ahead_of_a_hole_heard_twice_is_seen() -> None:
     assert check.hear(5) is Verdict.TWICE
 
 
+def test_an_event_up_to_the_head_it_began_with_is_no_double() -> None:
+    check = StreamCheck(place=2)
+
+    assert check.hear(2) is Verdict.KNOWN
+    assert check.hear(3) is Verdict.NEW
+    assert check.hear(3) is Verdict.TWICE
+
+
 def test_a_replay_and_an_own_message_may_be_heard_again() -> None:
     check = StreamCheck()
     check.hear(1)
