@@ -69,9 +69,11 @@ async def chatting(url: str, token: str, conversation: str, folder: Path) -> Asy
 async def server() -> AsyncIterator[ServerProcess]:
     folder = Path(tempfile.mkdtemp(prefix="bountyexpo-example-"))
     process = ServerProcess(folder)
-    async with running(process):
-        yield process
-    shutil.rmtree(folder, ignore_errors=True)
+    try:
+        async with running(process):
+            yield process
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 async def open_conversation(url: str, tokens: list[str]) -> str:

@@ -42,9 +42,11 @@ RUNS = (
 async def server() -> AsyncIterator[ServerProcess]:
     folder = Path(tempfile.mkdtemp(prefix="bountyexpo-load-"))
     process = ServerProcess(folder, SUPABASE_JWT_SECRET=SECRET)
-    async with running(process):
-        yield process
-    shutil.rmtree(folder, ignore_errors=True)
+    try:
+        async with running(process):
+            yield process
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 async def load(*arguments: str) -> tuple[int, str]:
