@@ -24,6 +24,15 @@ if TYPE_CHECKING:
 LIMIT_S = 15.0
 SIGN_INS_MAX = 5
 FRAMES_BURST = 60
+BOUNTIES_A_DAY = 10
+
+
+def honor(number: int) -> dict[str, object]:
+    return {
+        "title": f"Water plant number {number}",
+        "description": "It stands on the window sill of the kitchen.",
+        "is_for_honor": True,
+    }
 
 
 @pytest.fixture(scope="module")
@@ -64,6 +73,18 @@ def test_a_limit_is_told_before_it_is_reached(limited: Product) -> None:
 
     left = int(response.headers["ratelimit-remaining"])
     assert 0 < left < int(response.headers["ratelimit-limit"])
+
+
+def test_the_eleventh_bounty_of_a_day_is_refused(limited: Product) -> None:
+    poster = limited.person("busy")
+    for number in range(BOUNTIES_A_DAY):
+        assert limited.post("/api/bounties", honor(number), by=poster).status_code == 201
+
+    with limited.unchanged():
+        response = limited.post("/api/bounties", honor(BOUNTIES_A_DAY), by=poster)
+
+    refused(response, 429, "RATE_LIMIT_EXCEEDED")
+    assert int(response.headers["retry-after"]) > 0
 
 
 def test_probes_are_never_limited(limited: Product) -> None:
