@@ -250,5 +250,4 @@ def _given_up(intention: Transfer, phase: Phase, word: str) -> Transfer:
         phase=phase,
         pending_key=intention.business_key,
         expires_at=None,
-        is_balance_bound=True,
     )

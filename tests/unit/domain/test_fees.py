@@ -47,6 +47,11 @@ def test_the_fee_of_a_split_is_on_what_the_hunter_earns() -> None:
     )
 
 
+def test_none_and_all_are_percentages_too() -> None:
+    assert by_percentage(101, refund_bps=10_000, fee_bps=500) == refund(101)
+    assert by_percentage(101, refund_bps=0, fee_bps=500) == release(101, 500)
+
+
 def test_a_cancellation_fee_is_named() -> None:
     parts = partial(10_000, refund_cents=8_000, cancellation_fee_cents=1_000, fee_bps=500)
 

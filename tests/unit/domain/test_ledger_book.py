@@ -45,10 +45,27 @@ def test_an_event_is_booked_once(book: Book) -> None:
 
 
 def test_another_event_cannot_take_a_used_key(book: Book) -> None:
-    with pytest.raises(IdempotencyConflict):
-        book.apply(deposit(10_001))
+    for cents in range(1, 20):
+        with pytest.raises(IdempotencyConflict):
+            book.apply(deposit(cents))
     with pytest.raises(IdempotencyConflict):
         book.apply(deposit(10_000, user="ben"))
+
+
+def test_a_settlement_with_another_fee_is_another_event(book: Book) -> None:
+    book.apply(hold(10_000))
+    facts = {"bounty_id": "b", "hunter_id": "ben", "amount_cents": 10_000}
+    book.apply(ledger.escrow_released(fee_bps=500, **facts))
+
+    with pytest.raises(IdempotencyConflict):
+        book.apply(ledger.escrow_released(fee_bps=0, **facts))
+
+
+def test_a_repeated_reserve_is_known_although_the_balance_has_changed(book: Book) -> None:
+    facts = {"reserve_id": "r", "user_id": "anna", "amount_cents": 10_000}
+    book.apply(ledger_chargebacks.reserve_set(available_cents=10_000, **facts))
+
+    assert book.apply(ledger_chargebacks.reserve_set(available_cents=0, **facts)) == []
 
 
 def test_a_repeated_card_refund_is_known_although_the_balance_has_changed(book: Book) -> None:
@@ -127,6 +144,17 @@ def test_income_pays_a_debt_at_once(book: Book) -> None:
     assert (book.cents(debt("anna")), book.cents(available("anna"))) == (-1_000, 0)
     book.apply(deposit(2_000, intent="pi_3"))
     assert (book.cents(debt("anna")), book.cents(available("anna"))) == (0, 1_000)
+
+
+def test_a_debt_of_a_cent_is_paid(book: Book) -> None:
+    book.apply(
+        ledger_chargebacks.deposit_refunded(
+            refund_id="re", user_id="anna", amount_cents=10_001, available_cents=10_000
+        )
+    )
+    book.apply(deposit(1, intent="pi_2"))
+
+    assert (book.cents(debt("anna")), book.cents(available("anna"))) == (0, 0)
 
 
 def test_a_payment_for_work_pays_a_debt_too(book: Book) -> None:
@@ -300,6 +328,7 @@ def test_a_hold_expires_when_its_time_is_over() -> None:
 
     assert not reserve.is_expired(NOW - timedelta(seconds=1))
     assert reserve.is_expired(NOW)
+    assert reserve.is_expired(NOW + timedelta(days=1))
     assert not reserve.released().is_expired(NOW)
     assert not reserve.consumed().is_expired(NOW)
     assert not msgspec.structs.replace(reserve, expires_at=None).is_expired(NOW)
@@ -313,3 +342,7 @@ def test_a_hold_never_takes_what_is_not_there() -> None:
     assert transfer.hold is not None
     assert transfer.hold.amount_cents == 0
     assert transfer.users == ("anna",)
+    refund = ledger_chargebacks.deposit_refunded(
+        refund_id="re", user_id="anna", amount_cents=5, available_cents=-7
+    )
+    assert [line.account for line in refund.postings] == [STRIPE, debt("anna")]

@@ -8,7 +8,15 @@ import pytest
 from bountyexpo.domain import ledger, ledger_chargebacks, ledger_payouts
 from bountyexpo.domain.fees import Settlement
 from bountyexpo.domain.ledger_accounts import RULES as ACCOUNTS
-from bountyexpo.domain.ledger_accounts import Account, AccountKind, Owner, available, escrow
+from bountyexpo.domain.ledger_accounts import (
+    Account,
+    AccountKind,
+    Owner,
+    Sign,
+    available,
+    escrow,
+)
+from bountyexpo.domain.ledger_book import Balance
 from bountyexpo.domain.ledger_transfers import Kind, Phase, Transfer, in_currency
 from bountyexpo.errors import InvalidRequest
 
@@ -122,3 +130,38 @@ def test_an_account_has_an_owner_where_its_kind_says_so() -> None:
     assert all(
         ("{}" in rule.name) is (rule.owner is not Owner.PLATFORM) for rule in ACCOUNTS.values()
     )
+
+
+@pytest.mark.parametrize(
+    ("sign", "allowed"),
+    [(Sign.NON_NEGATIVE, {0, 1}), (Sign.NON_POSITIVE, {-1, 0}), (Sign.ANY, {-1, 0, 1})],
+)
+def test_a_sign_allows_its_balances(sign: Sign, allowed: set[int]) -> None:
+    assert {cents for cents in (-1, 0, 1) if sign.allows(cents)} == allowed
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        OPENED,
+        OPENED.hold,
+        OPENED.postings[0],
+        OPENED.postings[0].account,
+        OPENED.postings[0].account.rule,
+        Balance(),
+        Settlement(),
+    ],
+    ids=lambda written: type(written).__name__,
+)
+def test_what_is_written_cannot_be_changed(written: Any) -> None:
+    for name in written.__struct_fields__:
+        with pytest.raises(AttributeError):
+            setattr(written, name, None)
+
+
+def test_an_imported_balance_may_be_held_wholly_or_not_at_all() -> None:
+    free = ledger.balance_imported(user_id="u", balance_cents=A)
+    wholly = ledger.balance_imported(user_id="u", balance_cents=A, held_cents=A)
+
+    assert lines(free) == {"platform:opening -10000", "user:u:available +10000"}
+    assert lines(wholly) == {"platform:opening -10000", "user:u:held +10000"}

@@ -106,6 +106,17 @@ def test_a_reservation_of_many_lines_has_no_parts() -> None:
         post(pending(release), 50)
 
     assert refusal.value.error_code == "invalid_part"
+    nothing = msgspec.structs.replace(hold(100), postings=())
+    with pytest.raises(InvalidRequest):
+        post(pending(nothing), 50)
+
+
+def test_only_what_leaves_an_account_that_must_not_be_overdrawn_is_reserved() -> None:
+    release = ledger.escrow_released(bounty_id="b", hunter_id="h", amount_cents=100, fee_bps=500)
+
+    assert release.outflows == {escrow("b"): 100}
+    assert hold(1).outflows == {available("anna"): 1}
+    assert deposit(100).outflows == {}
 
 
 def test_a_reservation_ends_by_time_only_when_it_is_over(asked: Transfer) -> None:
@@ -115,6 +126,7 @@ def test_a_reservation_ends_by_time_only_when_it_is_over(asked: Transfer) -> Non
     with pytest.raises(Conflict):
         expire(pending(hold(1)), NOW)
     assert expire(asked, NOW).phase is Phase.EXPIRED
+    assert expire(asked, NOW + timedelta(days=1)).phase is Phase.EXPIRED
 
 
 def test_only_a_pending_transfer_ends(book: Book) -> None:
@@ -136,9 +148,21 @@ def test_an_end_that_comes_first_can_come_again(book: Book) -> None:
     assert book.apply(post(asked))
 
 
-def test_a_reservation_cannot_be_ended_as_something_else(book: Book, asked: Transfer) -> None:
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ((escrow("b"), 1), (STRIPE, -1)),
+        ((escrow("b"), -4_001), (STRIPE, 4_001)),
+        ((escrow("b"), -1), (available("anna"), 1)),
+        ((available("anna"), -1), (STRIPE, 1)),
+    ],
+    ids=["the other way", "more", "to somebody else", "from somebody else"],
+)
+def test_a_reservation_cannot_be_ended_as_something_else(
+    book: Book, asked: Transfer, lines: tuple[tuple[Account, int], ...]
+) -> None:
     stranger = msgspec.structs.replace(
-        post(asked), postings=(Posting(escrow("b"), 1), Posting(STRIPE, -1))
+        post(asked), postings=tuple(Posting(account, cents) for account, cents in lines)
     )
     with pytest.raises(Conflict) as refusal:
         book.apply(stranger)
@@ -189,10 +213,11 @@ def test_a_reservation_and_a_hold_are_not_reversed(asked: Transfer) -> None:
     [
         ((STRIPE, 1),),
         ((STRIPE, 1), (available("anna"), 1)),
+        ((STRIPE, -1), (available("anna"), -1)),
         ((STRIPE, 0), (available("anna"), 0)),
         ((STRIPE, 1), (STRIPE, -1)),
     ],
-    ids=["one line", "a sum", "zeros", "one account twice"],
+    ids=["one line", "a sum", "a negative sum", "zeros", "one account twice"],
 )
 def test_an_unbalanced_transfer_is_a_defect(postings: tuple[tuple[Account, int], ...]) -> None:
     with pytest.raises(AssertionError):

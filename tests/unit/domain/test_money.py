@@ -101,6 +101,10 @@ def test_a_refusal_names_the_field() -> None:
         cents_from_dollars("ten")
 
 
+def test_cents_are_exact_in_every_client_up_to_a_bound() -> None:
+    assert CENTS_MAX == 100_000_000_000_000
+
+
 @pytest.mark.parametrize("value", [1, CENTS_MAX])
 def test_cents_are_whole_and_positive(value: int) -> None:
     assert check_cents(value) == value
@@ -122,7 +126,7 @@ def test_refused_cents_have_a_name_of_their_own() -> None:
 def test_only_us_dollars_are_supported() -> None:
     check_currency("USD")
     check_currency("usd")
-    for other in ("EUR", "", None):
+    for other in ("EUR", "ZAR", "", None):
         with pytest.raises(InvalidRequest, match="Only US dollars"):
             check_currency(other)
 
@@ -136,6 +140,7 @@ def test_only_us_dollars_are_supported() -> None:
         (150, "$1.50"),
         (123_456_700, "$1,234,567"),
         (-5, "-$0.05"),
+        (-1, "-$0.01"),
     ],
 )
 def test_people_read_dollars(cents: int, text: str) -> None:
