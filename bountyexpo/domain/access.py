@@ -253,6 +253,14 @@ _GRANTS: Final = (
         in_conversation=True,
     ),
     Grant(
+        operation="participant.update",
+        door=Door.USER,
+        allowed=POSTER,
+        why="The owner of a group shares its lead, or passes it on.",
+        says="Only the owner and admins of a group can do this.",
+        in_conversation=True,
+    ),
+    Grant(
         operation="message.edit",
         door=Door.USER,
         allowed=POSTER,

@@ -207,6 +207,11 @@ CASES: dict[str, Callable[[Stage], Ask]] = {
         "/api/conversations/{}/participants/{}".format(*stage.group()),
         None,
     ),
+    "participant.update": lambda stage: (
+        "PATCH",
+        "/api/conversations/{}/participants/{}".format(*stage.group()),
+        {"role": "admin"},
+    ),
     "message.edit": lambda stage: ("PATCH", stage.message(), {"text": "Good day!"}),
     "message.delete": lambda stage: ("DELETE", stage.message(), None),
     "message.pin": lambda stage: ("PUT", stage.message("/pin"), None),
