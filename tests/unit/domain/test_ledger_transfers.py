@@ -28,6 +28,7 @@ from bountyexpo.domain.ledger_transfers import (
 )
 from bountyexpo.errors import (
     Conflict,
+    IdempotencyConflict,
     InsufficientBalance,
     InvalidRequest,
     NotFound,
@@ -187,6 +188,13 @@ def test_a_transfer_is_taken_back_once(book: Book) -> None:
     with pytest.raises(Conflict) as refusal:
         book.apply(other)
     assert refusal.value.error_code == "already_reversed"
+
+
+def test_another_reversal_of_the_same_event_is_another_event(book: Book) -> None:
+    book.apply(reversal(deposit(10_000)))
+
+    with pytest.raises(IdempotencyConflict):
+        book.apply(msgspec.structs.replace(reversal(deposit(9_999)), amount_cents=10_000))
 
 
 def test_only_what_was_booked_is_taken_back(book: Book, asked: Transfer) -> None:
