@@ -250,7 +250,7 @@ def _read(reader: _Reader) -> Settings:
         stripe_webhook_secrets=reader.many("STRIPE_WEBHOOK_SECRET", (), str, ""),
         stripe_api_base=reader.url(("https", "http"), "STRIPE_API_BASE"),
         stripe_connect_client_id=reader.text("STRIPE_CONNECT_CLIENT_ID"),
-        platform_fee_bps=reader.whole("PLATFORM_FEE_BPS", 500, 0, 10_000),
+        platform_fee_bps=reader.whole("PLATFORM_FEE_BPS", 500, 0, 3_000),
         log_level=reader.choice("LOG_LEVEL", "INFO", {level: level for level in LOG_LEVELS}),
         allowed_origins=reader.many(
             "ALLOWED_ORIGINS",

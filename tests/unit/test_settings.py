@@ -124,7 +124,7 @@ def test_auth_server_has_three_names(name):
         ("RATE_LIMITS", "maybe"),
         ("RATE_LIMIT_MULTIPLIER", "0"),
         ("RATE_LIMIT_MULTIPLIER", "nan"),
-        ("PLATFORM_FEE_BPS", "10001"),
+        ("PLATFORM_FEE_BPS", "3001"),
         ("SHUTDOWN_GRACE_S", "soon"),
         ("LOG_LEVEL", "loud"),
     ],
