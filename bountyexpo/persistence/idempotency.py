@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from bountyexpo.errors import IdempotencyConflict
-from bountyexpo.observability import metrics
 from bountyexpo.persistence.statement import Json
 
 if TYPE_CHECKING:
@@ -78,7 +77,6 @@ async def claim(
     known = await tx.fetch_one(_READ, (scope, owner, key))
     if known is None or known["request_hash"] != request_hash:
         raise IdempotencyConflict
-    metrics.IDEMPOTENT_REPLAYS.inc()
     return Stored(known["status_code"], known["response"])
 
 

@@ -19,7 +19,7 @@ import psycopg
 import trio
 
 from bountyexpo.errors import DatabaseUnavailable, InternalError
-from bountyexpo.persistence import audit, idempotency, outbox
+from bountyexpo.persistence import audit, outbox
 from bountyexpo.persistence.connection import translated
 from bountyexpo.persistence.statement import Json, statement
 from bountyexpo.persistence.streams import CONVERSATION, StreamEvent, message_event
@@ -221,27 +221,6 @@ class Transaction:
     ) -> None:
         """Record who did what to whom; names of columns go there, the rest to ``metadata``."""
         self._records.append(audit.row(category, action, actor_id, target, metadata))
-
-    async def remember(
-        self, scope: str, user_id: str, key: str, request_hash: str
-    ) -> idempotency.Stored | None:
-        """Claim an idempotency key; see ``idempotency.claim``."""
-        return await idempotency.claim(
-            self, scope=scope, user_id=user_id, key=key, request_hash=request_hash
-        )
-
-    async def store_reply(
-        self, scope: str, user_id: str, key: str, response: Any, *, status_code: int = 200
-    ) -> None:
-        """Store the reply of a claimed key; see ``idempotency.store``."""
-        await idempotency.store(
-            self,
-            scope=scope,
-            user_id=user_id,
-            key=key,
-            response=response,
-            status_code=status_code,
-        )
 
     async def _commit(self) -> None:
         """Write what was collected and commit; from here on a cancellation waits for the end."""

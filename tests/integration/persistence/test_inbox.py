@@ -67,44 +67,69 @@ async def test_a_failing_webhook_is_dead_in_the_end(database: Pool):
 async def test_a_key_gives_the_first_reply_again(database: Pool):
     user = new_id()
     async with database.transaction() as tx:
-        assert await tx.remember("create", user, "k", "hash") is None
-        await tx.store_reply("create", user, "k", {"id": 7}, status_code=201)
+        assert (
+            await idempotency.claim(tx, scope="create", user_id=user, key="k", request_hash="hash")
+            is None
+        )
+        await idempotency.store(
+            tx, scope="create", user_id=user, key="k", response={"id": 7}, status_code=201
+        )
 
     async with database.transaction() as tx:
-        assert await tx.remember("create", user, "k", "hash") == Stored(201, {"id": 7})
-        assert await tx.remember("other", user, "k", "hash") is None
-        assert await tx.remember("create", new_id(), "k", "hash") is None
+        assert await idempotency.claim(
+            tx, scope="create", user_id=user, key="k", request_hash="hash"
+        ) == Stored(201, {"id": 7})
+        assert (
+            await idempotency.claim(tx, scope="other", user_id=user, key="k", request_hash="hash")
+            is None
+        )
+        assert (
+            await idempotency.claim(
+                tx, scope="create", user_id=new_id(), key="k", request_hash="hash"
+            )
+            is None
+        )
 
 
 async def test_a_key_for_something_else_is_refused(database: Pool):
     user = new_id()
     async with database.transaction() as tx:
-        await tx.remember("create", user, "k", "hash")
+        await idempotency.claim(tx, scope="create", user_id=user, key="k", request_hash="hash")
 
     with pytest.raises(IdempotencyConflict):
         async with database.transaction() as tx:
-            await tx.remember("create", user, "k", "another hash")
+            await idempotency.claim(
+                tx, scope="create", user_id=user, key="k", request_hash="another hash"
+            )
 
 
 async def test_an_undone_decision_frees_its_key(database: Pool):
     user = new_id()
     with pytest.raises(RefusedError):  # noqa: PT012
         async with database.transaction() as tx:
-            await tx.remember("create", user, "k", "hash")
+            await idempotency.claim(tx, scope="create", user_id=user, key="k", request_hash="hash")
             raise RefusedError
 
     async with database.transaction() as tx:
-        assert await tx.remember("create", user, "k", "hash") is None
+        assert (
+            await idempotency.claim(tx, scope="create", user_id=user, key="k", request_hash="hash")
+            is None
+        )
 
 
 async def test_an_expired_key_is_free(database: Pool):
     user = new_id()
     async with database.transaction() as tx:
-        await tx.remember("create", user, "k", "hash")
+        await idempotency.claim(tx, scope="create", user_id=user, key="k", request_hash="hash")
     await database.execute("update idempotency_keys set expires_at = now() - interval '1 second'")
 
     async with database.transaction() as tx:
-        assert await tx.remember("create", user, "k", "another hash") is None
+        assert (
+            await idempotency.claim(
+                tx, scope="create", user_id=user, key="k", request_hash="another hash"
+            )
+            is None
+        )
 
 
 async def test_of_twins_at_once_one_acts_and_the_others_get_its_reply(database: Pool):
