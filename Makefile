@@ -25,7 +25,7 @@ demo: .venv/runtime.installed  ## Play the story of one bounty against URL, over
 	@$(BIN)/bountyexpo demo --url $(URL) --codec $(CODEC)
 
 test: .venv/dev.installed  ## Run the tests; ARGS="-k name" narrows them
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile $(ARGS)
 
 check: lint fmt-check type test  ## Everything that continuous integration runs
 

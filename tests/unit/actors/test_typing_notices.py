@@ -33,7 +33,7 @@ class Room:
 
 
 @pytest.fixture
-async def room(autojump_clock):
+async def room():
     async with trio.open_nursery() as nursery:
         room = Room(nursery)
         room.began = trio.current_time()
@@ -41,7 +41,7 @@ async def room(autojump_clock):
         nursery.cancel_scope.cancel()
 
 
-async def test_silence_ends_it_after_five_seconds(room):
+async def test_silence_ends_it_after_five_seconds(room, autojump_clock):
     room.notices.start("anna")
     await trio.sleep(10)
 
@@ -49,7 +49,7 @@ async def test_silence_ends_it_after_five_seconds(room):
     assert not room.notices
 
 
-async def test_starts_are_told_every_two_seconds_and_put_off_the_end(room):
+async def test_starts_are_told_every_two_seconds_and_put_off_the_end(room, autojump_clock):
     for _ in range(9):
         room.notices.start("anna")
         await trio.sleep(0.5)
@@ -63,7 +63,7 @@ async def test_starts_are_told_every_two_seconds_and_put_off_the_end(room):
     ]
 
 
-async def test_a_stop_is_told_once_and_at_once(room):
+async def test_a_stop_is_told_once_and_at_once(room, autojump_clock):
     room.notices.start("anna")
     await trio.sleep(1)
     room.notices.stop("anna")
@@ -74,7 +74,7 @@ async def test_a_stop_is_told_once_and_at_once(room):
     assert room.told == [(0, "anna", True), (1, "anna", False)]
 
 
-async def test_people_type_independently(room):
+async def test_people_type_independently(room, autojump_clock):
     room.notices.start("anna")
     await trio.sleep(1)
     room.notices.start("ben")
@@ -84,7 +84,7 @@ async def test_people_type_independently(room):
     assert room.told == [(0, "anna", True), (1, "ben", True), (6, "ben", False)]
 
 
-async def test_an_owner_that_forgot_a_typist_still_ends_it(room):
+async def test_an_owner_that_forgot_a_typist_still_ends_it(room, autojump_clock):
     room.notices.end("anna")
 
     assert room.told == [(0, "anna", False)]
