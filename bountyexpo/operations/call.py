@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 import msgspec
 
 from bountyexpo.domain.ids import new_id
-from bountyexpo.errors import NotAuthenticated
+from bountyexpo.errors import NotAuthenticated, RateLimited
+from bountyexpo.observability import metrics
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
     from bountyexpo.domain.identity import Identity
-    from bountyexpo.operations.catalogue import Route
+    from bountyexpo.operations.catalogue import RateClass, Route
     from bountyexpo.operations.rate_limits import RateLimiter
 
 Transport = Literal["rest", "socket"]
@@ -125,6 +126,20 @@ class Call:
     def is_admin(self) -> bool:
         """Tell whether an administrator calls."""
         return self.identity is not None and self.identity.is_admin
+
+    def take(self, rate: RateClass, operation: str, *, of: str | None = None) -> None:
+        """Count this call against one more limit than its operation has; ``of`` names what of.
+
+        Raises:
+            RateLimited: it is one too many.
+        """
+        try:
+            self.services.rate_limiter.take(
+                rate, user_id=self.user_id, address=self.peer, identifier=of
+            )
+        except RateLimited:
+            metrics.RATE_LIMITED.labels(operation).inc()
+            raise
 
     def __repr__(self) -> str:
         caller = self.identity.user_id if self.identity else "anonymous"

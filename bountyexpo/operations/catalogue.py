@@ -62,12 +62,14 @@ class RateClass:
 
     A caller without a token is counted by address: against ``per_address``, or against the limit
     of one user when the class has none. ``per_identifier`` counts the account that a sign-in names.
+    What ``is_merged`` is never refused over a socket: whoever owns it keeps the last of many.
     """
 
     name: str
     per_user: Limit | None = None
     per_address: Limit | None = None
     per_identifier: Limit | None = None
+    is_merged: bool = False
 
 
 ANYONE, USER, ADMIN, SERVICE = Access.ANYONE, Access.USER, Access.ADMIN, Access.SERVICE
@@ -80,6 +82,8 @@ AUTH = RateClass("auth", per_address=Limit(5, 900), per_identifier=Limit(5, 900)
 PAYMENT = RateClass("payment", per_user=Limit(10, 60, burst=20))
 # Messages of one user, over either transport (realtime §4.8).
 MESSAGE = RateClass("message", per_user=Limit(5, 1, burst=20))
+# Those of one user in one conversation, who are named together.
+THREAD = RateClass("thread", per_identifier=Limit(60, 60))
 UNLIMITED = RateClass("unlimited")
 
 

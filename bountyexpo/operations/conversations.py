@@ -30,12 +30,15 @@ from bountyexpo.operations.conversation_views import (
 from bountyexpo.operations.cursor import decode_cursor, encode_cursor
 from bountyexpo.operations.found import checked_id
 from bountyexpo.operations.parts import parts
-from bountyexpo.persistence import conversation_lists, conversations
+from bountyexpo.persistence import bounties, conversation_lists, conversations
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from bountyexpo.operations.call import Call
 
-# New threads with people whom the caller has never met (realtime §4.8).
+# How often the caller may turn to people whom he has never met (realtime §4.8): one thread, one
+# group or one addition to a group at a time. Who asks about a bounty was invited to do so.
 STRANGERS = RateClass("strangers", per_user=Limit(20, 3600))
 
 Url = Annotated[str, msgspec.Meta(max_length=2_000, pattern="^(https?://.*)?$")]
@@ -165,7 +168,8 @@ async def open_conversation(call: Call, request: NewConversation) -> OpenedView:
     """Open a conversation, or find it (200).
 
     Two people have one direct thread and one for each bounty they share; a group is always new,
-    but for a repeated ``Idempotency-Key``.
+    but for a repeated ``Idempotency-Key``. People whom the caller has never met can be turned to
+    20 times an hour.
     """
     others = sorted({checked_id(each, "user") for each in request.participantIds} - {call.user_id})
     if not others:
@@ -176,10 +180,13 @@ async def open_conversation(call: Call, request: NewConversation) -> OpenedView:
     user = parts(call).actors.user(call.user_id)
     if request.isGroup or len(others) > 1:
         check_size(len(others) + 1)
-        opened = await user.ask(_group(call, request, others))
+        group = _group(call, request, others)
+        await _check_strangers(call, others)
+        opened = await user.ask(group)
     else:
         bounty_id = checked_id(request.bountyId, "bounty") if request.bountyId else None
-        await _check_strangers(call, others[0], bounty_id)
+        if bounty_id is None or not await _is_invited(call, others[0], bounty_id):
+            await _check_strangers(call, others)
         opened = await user.ask(OpenConversation(other_id=others[0], bounty_id=bounty_id))
     if not opened.created:
         call.reply_status = 200
@@ -274,6 +281,7 @@ async def add_participants(call: Call, request: NewParticipants) -> Conversation
     """Let people join a group; for its owner and admins."""
     conversation_id = checked_id(request.conversationId, "conversation")
     added = tuple(sorted({checked_id(each, "user") for each in request.participantIds}))
+    await _check_strangers(call, added)
     await (
         parts(call)
         .actors.conversation(conversation_id)
@@ -325,13 +333,20 @@ async def _remove(call: Call, named: str, user_id: str) -> Done:
     return Done(conversationId=conversation_id)
 
 
-async def _check_strangers(call: Call, other_id: str, bounty_id: str | None) -> None:
-    """Count a thread that would be the first contact of two people."""
-    db = parts(call).db
-    if other_id != call.user_id and bounty_id is None:
-        if await conversations.have_contact(db, call.user_id, other_id):
-            return
-        call.services.rate_limiter.take(STRANGERS, user_id=call.user_id, address=call.peer)
+async def _is_invited(call: Call, other_id: str, bounty_id: str) -> bool:
+    """Tell whether the other has posted the bounty, so that anybody may ask about it."""
+    bounty = await bounties.get(parts(call).db, bounty_id)
+    return bounty is not None and bounty.poster_id == other_id
+
+
+async def _check_strangers(call: Call, others: Sequence[str]) -> None:
+    """Count a first contact with anybody among ``others``.
+
+    Raises:
+        RateLimited: more than 20 within an hour.
+    """
+    if await conversations.has_strangers(parts(call).db, call.user_id, others):
+        call.take(STRANGERS, "conversation.open")
 
 
 def _group(call: Call, request: NewConversation, others: list[str]) -> OpenGroup:

@@ -164,6 +164,8 @@ def _check_number(value: Any) -> None:
 
 
 def _check_rate(operation: Operation, call: Call, arguments: Mapping[str, Any]) -> None:
+    if operation.rate.is_merged and call.transport == "socket":
+        return
     try:
         allowance = call.services.rate_limiter.take(
             operation.rate,

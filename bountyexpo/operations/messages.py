@@ -13,7 +13,7 @@ from bountyexpo.actors.conversation_messages import SendMessage
 from bountyexpo.domain.conversation import message_text
 from bountyexpo.domain.ids import new_id
 from bountyexpo.errors import InvalidRequest
-from bountyexpo.operations.catalogue import MESSAGE, USER, operation
+from bountyexpo.operations.catalogue import MESSAGE, THREAD, USER, operation
 from bountyexpo.operations.conversation_routes import HOME, old_routes
 from bountyexpo.operations.found import checked_id
 from bountyexpo.operations.message_views import MessageView, message_view
@@ -77,7 +77,8 @@ class SentView(msgspec.Struct, kw_only=True, omit_defaults=True):
 async def send_message(call: Call, request: NewMessage) -> SentView:
     """Send a message; the same ``clientMsgId`` again gives ``duplicate`` and no second message.
 
-    Over HTTP the ``Idempotency-Key`` header may stand in for ``clientMsgId``.
+    Over HTTP the ``Idempotency-Key`` header may stand in for ``clientMsgId``. One may send
+    60 a minute into a conversation.
     """
     client_message_id = _client_id(call, request)
     if request.mediaUrl is not None and not MEDIA_URL.fullmatch(request.mediaUrl):
@@ -87,6 +88,7 @@ async def send_message(call: Call, request: NewMessage) -> SentView:
         request.text or "", is_encrypted=is_encrypted, has_media=bool(request.mediaUrl)
     )
     conversation_id = checked_id(request.conversationId, "conversation")
+    call.take(THREAD, "message.send", of=f"{call.user_id}:{conversation_id}")
     committed = (
         await parts(call)
         .actors.conversation(conversation_id)

@@ -21,8 +21,10 @@ from bountyexpo.operations.parts import parts
 if TYPE_CHECKING:
     from bountyexpo.operations.call import Call
 
-# These are merged, not refused; the limit only stops what no client does.
-PASSING = RateClass("passing", per_user=Limit(20, 1, burst=120))
+# Over a socket, where the rate of frames bounds them, receipts wait and become one, and a repeated
+# start of typing is passed over; a request is work of its own (realtime §4.8).
+RECEIPTS = RateClass("receipts", per_user=Limit(10, 1, burst=30), is_merged=True)
+TYPING = RateClass("typing", per_user=Limit(10, 1, burst=30), is_merged=True)
 
 # Beyond every number that a conversation can reach.
 SEQ_MAX = 2**62
@@ -84,7 +86,7 @@ class Passed(msgspec.Struct, kw_only=True):
     "receipt.read",
     http=f"POST {HOME}/{{conversationId}}/read",
     access=USER,
-    rate=PASSING,
+    rate=RECEIPTS,
     frame="receipt.read",
     aliases=old_routes("POST", "/{conversationId}/read"),
     aliased_fields=SPELLINGS,
@@ -97,7 +99,7 @@ async def mark_read(call: Call, request: Receipt) -> Received:
 @operation(
     "receipt.delivered",
     access=USER,
-    rate=PASSING,
+    rate=RECEIPTS,
     frame="receipt.delivered",
     aliased_fields=SPELLINGS,
 )
@@ -110,7 +112,7 @@ async def mark_delivered(call: Call, request: Receipt) -> Received:
     "message.status",
     http=f"POST {HOME}/{{conversationId}}/messages/status",
     access=USER,
-    rate=PASSING,
+    rate=RECEIPTS,
     aliases=old_routes("POST", "/{conversationId}/messages/status"),
     aliased_fields={"conversation_id": "conversationId", "message_ids": "messageIds"},
 )
@@ -140,7 +142,7 @@ async def report_status(call: Call, request: StatusReport) -> Updated:
     "conversation.typing",
     http=f"POST {HOME}/{{conversationId}}/typing",
     access=USER,
-    rate=PASSING,
+    rate=TYPING,
     frame="typing",
     aliases=old_routes("POST", "/{conversationId}/typing"),
     aliased_fields={"conversation_id": "conversationId", "is_typing": "isTyping"},

@@ -94,10 +94,11 @@ IS_MEMBER = """
     where conversation_id = %s and user_id = %s and left_at is null
 """
 
-HAVE_CONTACT = """
-    select 1 from conversation_participants mine
-    join conversation_participants theirs using (conversation_id)
-    where mine.user_id = %s and theirs.user_id = %s limit 1
+HAS_STRANGERS = """
+    select 1 from unnest(%s::uuid[]) as other(id) where not exists (
+        select 1 from conversation_participants mine
+        join conversation_participants theirs using (conversation_id)
+        where mine.user_id = %s and theirs.user_id = other.id) limit 1
 """
 
 PEOPLE = """
@@ -216,9 +217,9 @@ async def is_member(db: Queries, conversation_id: str, user_id: str) -> bool:
     return await db.fetch_one(IS_MEMBER, (conversation_id, user_id)) is not None
 
 
-async def have_contact(db: Queries, user_id: str, other_id: str) -> bool:
-    """Tell whether two people have ever been in one conversation."""
-    return await db.fetch_one(HAVE_CONTACT, (user_id, other_id)) is not None
+async def has_strangers(db: Queries, user_id: str, others: Sequence[str]) -> bool:
+    """Tell whether the user has never been in a conversation with one of the others."""
+    return await db.fetch_one(HAS_STRANGERS, (list(others), user_id)) is not None
 
 
 async def announce(

@@ -73,6 +73,16 @@ class Town:
     async def people(self, count: int) -> list[str]:
         return [await self.person() for _ in range(count)]
 
+    async def bounty(self, poster: str) -> str:
+        bounty_id = new_id()
+        await self.db.execute(
+            """insert into bounties (id, poster_id, title, description, amount_cents,
+                                     platform_fee_bps, policy_version, is_for_honor)
+               values (%s, %s, 'A title', 'A description', 0, 0, 1, true)""",
+            (bounty_id, poster),
+        )
+        return bounty_id
+
     def conversation(self, conversation_id: str) -> Any:
         return self.actors.conversation(conversation_id)
 
