@@ -70,7 +70,7 @@ class Receipts:
         for move in moves:
             told = rules.audience(move.user_id, conversation.participants, blocks)
             ports.ephemeral(f"conv:{conversation.id}", told, _frame(conversation.id, move))
-        readers = [move.user_id for move in moves if move.has_read]
+        readers = [move.user_id for move in moves if move.is_read]
         if readers:
             await tell_unread(ports, readers)
 
@@ -83,12 +83,14 @@ async def tell_unread(ports: Ports, users: Collection[str]) -> None:
 
 
 def _frame(conversation_id: str, move: Move) -> dict[str, object]:
-    status = "read" if move.has_read else "delivered"
+    status = "read" if move.is_read else "delivered"
     return {
         "type": f"message.{status}",
         "conversationId": conversation_id,
-        "messageId": move.message_id,
-        "upToSeq": move.last_read_seq if move.has_read else move.last_delivered_seq,
+        "messageId": move.message_ids[-1],
+        # For old clients, who are told of each message; the edge takes it out for all others.
+        "messageIds": move.message_ids,
+        "upToSeq": move.seq,
         "senderId": move.user_id,
         "userId": move.user_id,
         "status": status,

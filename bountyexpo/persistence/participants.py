@@ -93,14 +93,27 @@ MARK = """
         where p.conversation_id = %(id)s and p.user_id = b.user_id
           and (b.read_seq > b.last_read_seq
                or greatest(b.delivered_seq, b.read_seq) > b.last_delivered_seq)
-        returning p.user_id, p.last_read_seq, p.last_delivered_seq,
-                  p.last_read_seq > b.last_read_seq as has_read
+        returning p.user_id, p.last_read_seq as read_seq, p.last_delivered_seq as delivered_seq,
+                  b.last_read_seq as old_read_seq, b.last_delivered_seq as old_delivered_seq
     )
-    select v.*, m.id as message_id from moved v join messages m
-        on m.conversation_id = %(id)s
-        and m.seq = case when v.has_read then v.last_read_seq else v.last_delivered_seq end
-    order by v.user_id
+    select v.user_id, t.is_read, t.seq, t.message_ids
+    from moved v cross join lateral (
+        select k.is_read, k.seq, array(
+            select id from (
+                select m.id, m.seq from messages m where m.conversation_id = %(id)s
+                    and m.seq > k.after and m.seq <= k.seq and m.sender_id <> v.user_id
+                order by m.seq desc limit %(most)s) as newest
+            order by seq) as message_ids
+        from (values
+            -- What has been read is not told as received as well.
+            (false, greatest(v.old_delivered_seq, v.read_seq), v.delivered_seq),
+            (true, v.old_read_seq, v.read_seq)) as k(is_read, after, seq)
+        where k.seq > k.after) as t
+    order by v.user_id, t.is_read
 """
+
+# Older clients are told of each message; of a longer stretch, of its end (realtime §4.6).
+MESSAGES_NAMED_MAX = 50
 
 FOUND = """
     select coalesce(max(m.seq), 0) as seq,
@@ -115,13 +128,12 @@ FOUND = """
 
 
 class Move(msgspec.Struct, frozen=True, kw_only=True):
-    """A marker that went on; ``message_id`` is the highest message that it now covers."""
+    """A marker that went on to ``seq``; ``message_ids`` are the newest it went over, in order."""
 
     user_id: str
-    last_read_seq: int
-    last_delivered_seq: int
-    has_read: bool
-    message_id: str
+    is_read: bool
+    seq: int
+    message_ids: list[str]
 
 
 async def roles(db: Queries, conversation_id: str) -> dict[str, tuple[str, datetime]]:
@@ -166,12 +178,17 @@ async def mute(db: Queries, conversation_id: str, user_id: str, until: datetime 
 async def mark(
     db: Queries, conversation_id: str, wanted: Mapping[str, tuple[int, int]]
 ) -> list[Move]:
-    """Move markers of (delivered, read) forward, in one statement; returns what moved."""
+    """Move markers of (delivered, read) forward, in one statement; returns what moved.
+
+    A marker of what was received is told only where it is ahead of the one of what was read.
+    """
     records = [
         {"user_id": user_id, "delivered_seq": delivered, "read_seq": read}
         for user_id, (delivered, read) in sorted(wanted.items())
     ]
-    rows = await db.fetch(MARK, {"id": conversation_id, "wanted": Json(records)})
+    rows = await db.fetch(
+        MARK, {"id": conversation_id, "wanted": Json(records), "most": MESSAGES_NAMED_MAX}
+    )
     return [Move(**row) for row in rows]
 
 

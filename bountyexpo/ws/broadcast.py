@@ -65,22 +65,44 @@ class EventBroadcast:
 class Notice:
     """Messages without a number, which a busy listener may lose: the feed, typing, presence."""
 
-    __slots__ = ("_frames", "_keys", "messages", "stream")
+    __slots__ = ("_frames", "messages", "stream")
 
     def __init__(self, stream: str, messages: Sequence[dict[str, Any]]) -> None:
         self.stream = stream
         self.messages = messages
-        self._keys = [coalescing_key(each) for each in messages]
-        self._frames: dict[str, list[bytes]] = {}
+        self._frames: dict[str, list[tuple[bytes, Hashable]]] = {}
 
     def send_to(self, listener: Listener) -> None:
         """Hand the shared bytes to one listener."""
         codec = listener.codec
         frames = self._frames.get(codec.name)
         if frames is None:
-            frames = self._frames[codec.name] = [codec.frame(each) for each in self.messages]
-        for frame, key in zip(frames, self._keys, strict=True):
+            frames = self._frames[codec.name] = [
+                (codec.frame(each), coalescing_key(each)) for each in self._told(codec)
+            ]
+        for frame, key in frames:
             listener.deliver_ephemeral(self.stream, frame, key)
+
+    def _told(self, codec: Codec) -> Sequence[dict[str, Any]]:  # noqa: ARG002 - the same for all
+        return self.messages
+
+
+class Receipt(Notice):
+    """A marker that went on: one message, or for old clients one for each that it went over."""
+
+    __slots__ = ("message_ids",)
+
+    def __init__(self, stream: str, message: dict[str, Any]) -> None:
+        told = dict(message)
+        self.message_ids: list[str] = told.pop("messageIds")
+        super().__init__(stream, [told])
+
+    def _told(self, codec: Codec) -> Sequence[dict[str, Any]]:
+        if not codec.is_old:
+            return self.messages
+        told = dict(self.messages[0])
+        del told["upToSeq"]
+        return [told | {"messageId": each} for each in self.message_ids]
 
 
 def coalescing_key(message: Mapping[str, Any]) -> Hashable:
@@ -91,7 +113,8 @@ def coalescing_key(message: Mapping[str, Any]) -> Hashable:
         case "typing.start" | "typing.stop":
             return "typing", who, message.get("conversationId")
         case "message.delivered" | "message.read":
-            return kind, who, message.get("conversationId")
+            is_cumulative = "upToSeq" in message
+            return kind, who, message.get("conversationId" if is_cumulative else "messageId")
         case "presence.update":
             return kind, message.get("userId")
         case "unread" | "wallet.balance":

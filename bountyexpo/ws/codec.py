@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 class Codec:
     """One encoding: how a frame of the protocol becomes the payload of a WebSocket message."""
 
+    # Whether its clients speak the words that were before the protocol.
+    is_old = False
+
     __slots__ = ("_decode", "encode", "is_text", "name", "opcode", "subprotocol")
 
     def __init__(

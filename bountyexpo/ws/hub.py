@@ -15,7 +15,7 @@ import trio
 from bountyexpo.errors import BountyExpoError
 from bountyexpo.observability.logs import get_logger
 from bountyexpo.observability.metrics import ACTIVE_USERS
-from bountyexpo.ws.broadcast import EventBroadcast, FanOut, Missed, Notice
+from bountyexpo.ws.broadcast import EventBroadcast, FanOut, Missed, Notice, Receipt
 from bountyexpo.ws.ordering import StreamOrder
 
 if TYPE_CHECKING:
@@ -149,7 +149,9 @@ class Hub:
         """Send a frame that nobody will miss (typing, presence, receipts) to users' sessions."""
         listeners = [each for user_id in users for each in self.users.get(user_id, ())]
         if listeners:
-            self._fan_out.submit(stream, listeners, Notice(stream, [frame]))
+            is_receipt = "messageIds" in frame
+            notice = Receipt(stream, frame) if is_receipt else Notice(stream, [frame])
+            self._fan_out.submit(stream, listeners, notice)
 
     def notify(self, stream: str, listeners: Sequence[Listener], frame: dict[str, Any]) -> None:
         """Send a frame that may be lost to these sessions."""

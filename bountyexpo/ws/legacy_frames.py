@@ -50,6 +50,8 @@ REFUSED: Final = {
 class LegacyCodec(Codec):
     """Text frames in the old words."""
 
+    is_old = True
+
     __slots__ = ()
 
     def frame(self, value: Any) -> bytes:

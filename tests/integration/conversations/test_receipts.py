@@ -28,6 +28,7 @@ async def test_a_receipt_moves_the_marker_and_tells_everybody(town, pair):
         "type": "message.read",
         "conversationId": thread,
         "messageId": sent.message_id,
+        "messageIds": [sent.message_id],
         "upToSeq": 1,
         "senderId": ben,
         "userId": ben,
@@ -93,6 +94,35 @@ async def test_markers_of_one_second_are_stored_together(town, pair):
     # The first was stored at once; all the others became one.
     assert [frame["upToSeq"] for frame in town.heard("message.delivered")] == [1]
     assert [frame["upToSeq"] for frame in town.heard("message.read")] == [5]
+
+
+async def test_what_is_received_beyond_what_is_read_is_told_too(town, pair):
+    anna, ben, thread = pair
+    sent = [await town.send(anna, thread) for _ in range(4)]
+    await town.receive(ben, thread, 1)
+
+    await town.read(ben, thread, 2)
+    await town.receive(ben, thread, 4)
+    await town.conversation(thread).ask(FlushReceipts())
+
+    ids = [each.message_id for each in sent]
+    [first, second] = town.heard("message.delivered")
+    [read] = town.heard("message.read")
+    assert (first["upToSeq"], first["messageIds"]) == (1, ids[:1])
+    assert (second["upToSeq"], second["messageIds"]) == (4, ids[2:])
+    assert (read["upToSeq"], read["messageIds"]) == (2, ids[:2])
+
+
+async def test_a_marker_names_the_fifty_newest_messages_of_others(town, pair):
+    anna, ben, thread = pair
+    sent = [await town.send(anna, thread) for _ in range(55)]
+    await town.send(ben, thread)
+
+    await town.read(ben, thread, 60)
+
+    [read] = town.heard("message.read")
+    assert read["messageIds"] == [each.message_id for each in sent[5:]]
+    assert (read["messageId"], read["upToSeq"]) == (sent[-1].message_id, 55)
 
 
 async def test_what_waits_is_stored_when_the_pool_stops(town, pair):

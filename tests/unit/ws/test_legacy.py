@@ -122,6 +122,37 @@ async def test_join_without_membership_is_refused(autojump_clock, world):
     assert socket.frames[2] == {"type": "pong", "timestamp": error["timestamp"]}
 
 
+async def test_a_receipt_is_told_for_each_message_that_it_covers(autojump_clock, world):
+    old, new = await subscribe(world), await world.open("anna")
+    frame = {
+        "type": "message.read",
+        "conversationId": "c",
+        "messageId": "m3",
+        "messageIds": ["m1", "m2", "m3"],
+        "upToSeq": 3,
+        "senderId": "ben",
+        "userId": "ben",
+        "status": "read",
+    }
+
+    world.hub.publish_ephemeral("conv:c", ["anna"], frame)
+
+    told = {"type": "message.read", "conversationId": "c", "senderId": "ben", "status": "read"}
+    assert old.frames[1:] == [told | {"messageId": each} for each in ("m1", "m2", "m3")]
+    assert new.frames[-1] == {name: frame[name] for name in frame if name != "messageIds"}
+
+
+async def test_a_busy_old_socket_gets_each_receipt_when_there_is_room(autojump_clock, world):
+    old = await subscribe(world)
+    old.room = 0
+    frame = {"type": "message.read", "conversationId": "c", "senderId": "ben", "upToSeq": 2}
+
+    world.hub.publish_ephemeral("conv:c", ["anna"], frame | {"messageIds": ["m1", "m2"]})
+    old.drain()
+
+    assert [each["messageId"] for each in old.frames[1:]] == ["m1", "m2"]
+
+
 async def test_leave_mutes_what_passes(autojump_clock, world):
     socket = await subscribe(world)
     frame = {"type": "typing.start", "senderId": "ben", "conversationId": "c", "timestamp": "t"}
