@@ -3,8 +3,9 @@
 A row says who may pass, what everybody else hears, and why. The door is checked before the request
 is even decoded: is the caller signed in, an administrator, one of our services. Behind it stands
 what the caller is to the thing: its poster, its hunter, or a stranger. Operations that look
-somebody up ask ``check``; steps of a bounty are refused by its own table of rules, and a row here
-repeats what that table says, which the access matrix proves on the running service.
+somebody up ask ``check``. Steps of a bounty or a deposit are refused by their own tables of rules,
+and their rows here are read from those. An operation without a row cannot be declared, and the
+access matrix proves every row on the running service.
 
 An administrator is a stranger to other people's things, unless an operation says otherwise: what
 admins do, they do through operations of their own, which are logged as such.
@@ -13,10 +14,13 @@ admins do, they do through operations of their own, which are logged as such.
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from bountyexpo.domain import bounty, payment
+from bountyexpo.domain.bounty_rules import MACHINE as BOUNTY
+from bountyexpo.domain.machine import Machine, Role
 from bountyexpo.errors import BountyExpoError, NotAllowed, NotAuthenticated, NotFound
 
 if TYPE_CHECKING:
@@ -39,19 +43,34 @@ class Caller(StrEnum):
 
 
 class Door(StrEnum):
-    """Who gets in at all; the catalogue's classes by their names."""
+    """Who gets in at all."""
 
     ANYONE = "anyone"
     USER = "user"
     ADMIN = "admin"
     SERVICE = "service"
 
+    @property
+    def is_open(self) -> bool:
+        """Tell whether nobody is asked who he is."""
+        return self is Door.ANYONE
+
 
 EVERYBODY: Final = frozenset(Caller)
 PEOPLE: Final = frozenset({Caller.STRANGER, Caller.POSTER, Caller.HUNTER, Caller.ADMIN})
 PARTIES: Final = frozenset({Caller.POSTER, Caller.HUNTER})
 POSTER: Final = frozenset({Caller.POSTER})
-HUNTER: Final = frozenset({Caller.HUNTER})
+
+# What each caller is to the rules of a bounty, and to those of a deposit.
+IN_BOUNTIES: Final[Mapping[Caller, Role]] = {
+    Caller.STRANGER: Role.OTHER,
+    Caller.POSTER: Role.POSTER,
+    Caller.HUNTER: Role.HUNTER,
+    Caller.ADMIN: Role.OTHER,
+}
+IN_DEPOSITS: Final[Mapping[Caller, Role]] = dict.fromkeys(IN_BOUNTIES, Role.OTHER) | {
+    Caller.POSTER: Role.OWNER
+}
 
 BEHIND: Final[Mapping[Door, frozenset[Caller]]] = {
     Door.ANYONE: EVERYBODY,
@@ -60,6 +79,7 @@ BEHIND: Final[Mapping[Door, frozenset[Caller]]] = {
     Door.SERVICE: frozenset({Caller.SERVICE}),
 }
 
+# The service credential is nobody: rows owned by it would have no owner.
 AT_THE_DOOR: Final[Mapping[Door, str]] = {
     Door.ANYONE: "",
     Door.USER: "This needs the session of a person.",
@@ -93,15 +113,21 @@ class Grant(msgspec.Struct, frozen=True, kw_only=True):
         assert self.allowed <= BEHIND[self.door], self.operation
         assert self.says or self.allowed == BEHIND[self.door], self.operation
 
+    def at_the_door(self, caller: Caller) -> BountyExpoError | None:
+        """Return what this caller hears before anything is looked up, or None for "come in"."""
+        if caller in BEHIND[self.door]:
+            return None
+        if caller is Caller.ANONYMOUS:
+            return NotAuthenticated()
+        code = "ADMIN_REQUIRED" if self.door is Door.ADMIN else None
+        return NotAllowed(AT_THE_DOOR[self.door], code=code)
+
     def refusal(self, caller: Caller) -> BountyExpoError | None:
         """Return what this caller hears, or None where he may."""
         if caller in self.allowed:
             return None
-        if caller is Caller.ANONYMOUS:
-            return NotAuthenticated()
-        if caller not in BEHIND[self.door]:
-            code = "ADMIN_REQUIRED" if self.door is Door.ADMIN else None
-            return NotAllowed(AT_THE_DOOR[self.door], code=code)
+        if refusal := self.at_the_door(caller):
+            return refusal
         if self.in_conversation and caller not in PARTIES:
             return NotAllowed(NOT_IN_IT, code="NOT_PARTICIPANT")
         return NotFound(self.says) if self.hides else NotAllowed(self.says, code=self.code)
@@ -135,13 +161,43 @@ def caller_of(
     return Caller.ADMIN if identity.is_admin else Caller.STRANGER
 
 
+def rows(*grants: Grant) -> dict[str, Grant]:
+    """Return a table of these rows."""
+    table = {grant.operation: grant for grant in grants}
+    assert len(table) == len(grants), "an operation has one row"
+    return table
+
+
+def behind(door: Door, operation: str, why: str) -> Grant:
+    """Return the row of an operation that is about nobody's thing in particular."""
+    return Grant(operation=operation, door=door, allowed=BEHIND[door], why=why)
+
+
 def _open(operation: str, why: str) -> Grant:
-    return Grant(operation=operation, door=Door.ANYONE, allowed=EVERYBODY, why=why)
+    return behind(Door.ANYONE, operation, why)
 
 
 def _own(operation: str, why: str) -> Grant:
     """Anybody with an account, because it is about the caller's own things only."""
-    return Grant(operation=operation, door=Door.USER, allowed=PEOPLE, why=why)
+    return behind(Door.USER, operation, why)
+
+
+def _step(
+    operation: str,
+    machine: Machine[Any, Any, Any],
+    event: StrEnum,
+    why: str,
+    *,
+    roles: Mapping[Caller, Role] = IN_BOUNTIES,
+) -> Grant:
+    """A step that a table of rules decides: who may, and what others hear, stand there."""
+    return Grant(
+        operation=operation,
+        door=Door.USER,
+        allowed=frozenset(one for one, role in roles.items() if machine.is_for(event, role)),
+        why=why,
+        says=machine.sentences[event],
+    )
 
 
 def _between_members(operation: str) -> Grant:
@@ -164,13 +220,7 @@ _GRANTS: Final = (
     _open("bounty.list", "The market is public; deleted bounties are seen by their parties only."),
     _open("bounty.get", "As the list."),
     _own("bounty.create", "It is posted in the caller's name and paid from his wallet."),
-    Grant(
-        operation="request.create",
-        door=Door.USER,
-        allowed=PEOPLE - POSTER,
-        why="Nobody works for himself.",
-        says="You cannot apply to your own bounty.",
-    ),
+    _step("request.create", BOUNTY, bounty.Event.APPLY, "Nobody works for himself."),
     _own("request.list", "It shows what the caller made or received."),
     Grant(
         operation="request.get",
@@ -180,20 +230,8 @@ _GRANTS: Final = (
         says="This application does not exist.",
         hides=True,
     ),
-    Grant(
-        operation="request.accept",
-        door=Door.USER,
-        allowed=POSTER,
-        why="The poster chooses who does the work.",
-        says="Only the poster can accept an application.",
-    ),
-    Grant(
-        operation="completion.submit",
-        door=Door.USER,
-        allowed=HUNTER,
-        why="Only who was accepted does the work.",
-        says="Only the accepted hunter can submit this work.",
-    ),
+    _step("request.accept", BOUNTY, bounty.Event.ACCEPT, "The poster chooses who does the work."),
+    _step("completion.submit", BOUNTY, bounty.Event.SUBMIT, "Who was accepted does the work."),
     Grant(
         operation="completion.get",
         door=Door.USER,
@@ -201,12 +239,11 @@ _GRANTS: Final = (
         why="The work is between its two parties.",
         says="Only the poster and the hunter can see this.",
     ),
-    Grant(
-        operation="completion.approve",
-        door=Door.USER,
-        allowed=POSTER,
-        why="An approval pays the hunter out of the poster's escrow.",
-        says="Only the poster can approve this work.",
+    _step(
+        "completion.approve",
+        BOUNTY,
+        bounty.Event.APPROVE,
+        "An approval pays the hunter out of the poster's escrow.",
     ),
     _own("conversation.list", "It shows what the caller takes part in."),
     Grant(
@@ -282,15 +319,27 @@ _GRANTS: Final = (
     _own("socket.ticket", "It opens a socket as the caller."),
     _own("presence.list", "People whom the caller does not know are shown as away."),
     _own("payment.create_intent", "The money goes into the caller's wallet."),
-    Grant(
-        operation="payment.confirm",
-        door=Door.USER,
-        allowed=POSTER,
-        why="Who pays in confirms it.",
-        says="This deposit belongs to somebody else.",
+    _step(
+        "payment.confirm",
+        payment.MACHINE,
+        payment.Event.CONFIRM,
+        "Who pays in confirms it.",
+        roles=IN_DEPOSITS,
     ),
     _own("wallet.balance", "It shows the caller's own wallet."),
+    *(
+        _open(operation, "A probe knows nobody, and learns no more than that we live.")
+        for operation in (
+            "health.status",
+            "health.live",
+            "health.livez",
+            "health.ready",
+            "health.readyz",
+            "index",
+        )
+    ),
+    _open("metrics.page", "It asks its reader itself: this machine, its token, or an admin."),
+    behind(Door.ADMIN, "debug.tree", "What runs, and how it fares, is for operators."),
 )
 
-TABLE: Final[Mapping[str, Grant]] = {grant.operation: grant for grant in _GRANTS}
-assert len(TABLE) == len(_GRANTS), "an operation has one row"
+TABLE: Final[Mapping[str, Grant]] = rows(*_GRANTS)

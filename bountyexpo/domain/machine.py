@@ -127,6 +127,11 @@ class Rule(Generic[S, E]):
     outcome: Outcome = Outcome.MOVE
     refusal: Refusal | None = None
 
+    @property
+    def brings_about(self) -> bool:
+        """Tell whether this rule can make something happen."""
+        return self.outcome is Outcome.MOVE and self.refusal is None
+
     def applies(self, facts: msgspec.Struct) -> bool:
         """Tell whether this rule is meant for these facts."""
         return all(guard.holds(facts) for guard in self.when)
@@ -215,6 +220,15 @@ class Machine(Generic[S, E, F]):
         """Return the names of the events that ``role`` could bring about here and now."""
         return [event.value for event in self.events if self._moves(state, event, role, facts)]
 
+    def moved_by(self, event: E) -> tuple[S, ...]:
+        """Return the states in which ``event`` can bring anything about: who waits for a timer."""
+        moving = [rule for rule in self.rules if rule.event is event and rule.brings_about]
+        return tuple(s for s in self.states if any(s in rule.sources for rule in moving))
+
+    def is_for(self, event: E, role: Role) -> bool:
+        """Tell whether ``role`` may ever do this, in some state."""
+        return any(self._may(source, event, role) for source in (None, *self.states))
+
     def rules_for(self, state: S | None, event: E, role: Role) -> tuple[Rule[S, E], ...]:
         """Return the rules that ``decide`` would try."""
         return self._found.get((state, event, role), ())
@@ -244,8 +258,7 @@ class Machine(Generic[S, E, F]):
         return any(rule.refusal is None for rule in self.rules_for(state, event, role))
 
     def _refusal(self, state: S | None, event: E, role: Role, facts: F) -> BountyExpoError:
-        is_theirs = any(self._may(source, event, role) for source in (None, *self.states))
-        if not is_theirs:
+        if not self.is_for(event, role):
             return NotAllowed(self.sentences[event])
         if state is None:
             return self.absent.raised(None)

@@ -19,7 +19,6 @@ from bountyexpo.http.messages import HttpRequest, HttpResponse
 from bountyexpo.http.problem import UnsupportedMediaType
 from bountyexpo.observability import metrics
 from bountyexpo.operations.call import RawReply
-from bountyexpo.operations.catalogue import Access
 from bountyexpo.operations.dispatch import check_idempotency_key, dispatch
 
 if TYPE_CHECKING:
@@ -45,7 +44,7 @@ async def _perform(operation: Operation, request: HttpRequest, call: Call) -> Ht
     call.reply_headers.update(headers)
     if headers and request.route is not None:
         metrics.DEPRECATED_CALLS.labels(request.route.path).inc()
-    is_open = operation.access is Access.ANYONE
+    is_open = operation.access.is_open
     call.identity = await (identify_leniently(call) if is_open else identify(call))
     call.idempotency_key = check_idempotency_key(request.headers.get("idempotency-key"))
     # Path wins over body wins over query: what names the thing cannot be contradicted.

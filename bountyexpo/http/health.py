@@ -17,7 +17,7 @@ from bountyexpo.http.peer import is_local
 from bountyexpo.http.problem import timestamp
 from bountyexpo.observability import metrics
 from bountyexpo.operations.call import RawReply
-from bountyexpo.operations.catalogue import ADMIN, ANYONE, UNLIMITED, Catalogue
+from bountyexpo.operations.catalogue import UNLIMITED, Catalogue
 
 if TYPE_CHECKING:
     from bountyexpo.operations.call import Call
@@ -30,7 +30,7 @@ NOT_READY_RETRY_S = "1"
 EDGE = Catalogue()
 
 
-@EDGE.operation("health.status", http="GET /health", access=ANYONE, rate=UNLIMITED)
+@EDGE.operation("health.status", http="GET /health", rate=UNLIMITED)
 async def status(call: Call) -> dict[str, Any]:
     """Tell that the process answers, and which version it is."""
     settings = call.services.settings
@@ -44,15 +44,15 @@ async def status(call: Call) -> dict[str, Any]:
     }
 
 
-@EDGE.operation("health.livez", http="GET /livez", access=ANYONE, rate=UNLIMITED)
-@EDGE.operation("health.live", http="GET /health/live", access=ANYONE, rate=UNLIMITED)
+@EDGE.operation("health.livez", http="GET /livez", rate=UNLIMITED)
+@EDGE.operation("health.live", http="GET /health/live", rate=UNLIMITED)
 async def live(call: Call) -> dict[str, bool]:  # noqa: ARG001
     """Tell that the process is alive."""
     return {"alive": True}
 
 
-@EDGE.operation("health.readyz", http="GET /readyz", access=ANYONE, rate=UNLIMITED)
-@EDGE.operation("health.ready", http="GET /health/ready", access=ANYONE, rate=UNLIMITED)
+@EDGE.operation("health.readyz", http="GET /readyz", rate=UNLIMITED)
+@EDGE.operation("health.ready", http="GET /health/ready", rate=UNLIMITED)
 async def ready(call: Call) -> dict[str, Any]:
     """Tell whether the service can take requests; 503 while it starts, drains or has no storage."""
     reason = call.services.readiness()
@@ -63,7 +63,7 @@ async def ready(call: Call) -> dict[str, Any]:
     return {"ready": False, "error": reason}
 
 
-@EDGE.operation("metrics.page", http="GET /metrics", access=ANYONE, rate=UNLIMITED)
+@EDGE.operation("metrics.page", http="GET /metrics", rate=UNLIMITED)
 async def metrics_page(call: Call) -> RawReply:
     """Return all metrics as Prometheus text.
 
@@ -74,13 +74,13 @@ async def metrics_page(call: Call) -> RawReply:
     return RawReply(body=metrics.render(), content_type=metrics.CONTENT_TYPE)
 
 
-@EDGE.operation("debug.tree", http="GET /debug/tree", access=ADMIN, rate=UNLIMITED)
+@EDGE.operation("debug.tree", http="GET /debug/tree", rate=UNLIMITED)
 async def tree(call: Call) -> Any:
     """Return the running supervisor tree: states, restarts, mailboxes, last errors."""
     return call.services.tree()
 
 
-@EDGE.operation("index", http="GET /", access=ANYONE, rate=UNLIMITED)
+@EDGE.operation("index", http="GET /", rate=UNLIMITED)
 async def index(call: Call) -> dict[str, Any]:  # noqa: ARG001
     """Say what this service is and where things are."""
     return {

@@ -15,7 +15,7 @@ import msgspec
 from bountyexpo.actors.user import Register
 from bountyexpo.domain import limits, money
 from bountyexpo.errors import BountyExpoError, Conflict, NotAuthenticated
-from bountyexpo.operations.catalogue import ANYONE, AUTH, READ, USER, operation
+from bountyexpo.operations.catalogue import AUTH, READ, operation
 from bountyexpo.operations.found import present
 from bountyexpo.operations.parts import AuthSession, AuthUser, parts
 from bountyexpo.persistence import ledger, users
@@ -121,7 +121,6 @@ class OwnProfileView(msgspec.Struct, kw_only=True):
 @operation(
     "auth.register",
     http="POST /auth/register",
-    access=ANYONE,
     rate=AUTH,
     status=201,
     aliases=("POST /auth/sign-up", "POST /functions/v1/auth/register"),
@@ -155,7 +154,6 @@ async def register(call: Call, request: Registration) -> RegisteredView:
 @operation(
     "auth.sign_in",
     http="POST /auth/sign-in",
-    access=ANYONE,
     rate=AUTH,
     aliases=("POST /app/auth/sign-in-form",),
     aliased_fields={"email": "identifier", "username": "identifier"},
@@ -175,7 +173,6 @@ async def sign_in(call: Call, request: Credentials) -> SignedInView:
 @operation(
     "auth.refresh",
     http="POST /auth/refresh",
-    access=ANYONE,
     rate=READ,
     aliased_fields={"refresh_token": "refreshToken"},
 )
@@ -185,7 +182,7 @@ async def refresh(call: Call, request: RefreshRequest) -> SignedInView:
     return _signed_in(session, await _account(call, session.user, None))
 
 
-@operation("auth.sign_out", http="POST /auth/sign-out", access=ANYONE, rate=READ)
+@operation("auth.sign_out", http="POST /auth/sign-out", rate=READ)
 async def sign_out(call: Call, request: SignOutRequest) -> DoneView:
     """End the caller's sessions; a dead token is as good as signed out."""
     scheme, _, token = call.headers_in.get("authorization", "").partition(" ")
@@ -207,7 +204,7 @@ def _close_sockets(call: Call, scope: str) -> None:
         sockets.disconnect_user(identity.user_id, reason="signed out", session_id=session_id)
 
 
-@operation("auth.me", http="GET /auth/me", access=USER, rate=READ)
+@operation("auth.me", http="GET /auth/me", rate=READ)
 async def me(call: Call) -> OwnProfileView:
     """Read the caller's own profile."""
     db = parts(call).db

@@ -15,7 +15,7 @@ import msgspec
 from bountyexpo.actors.conversation_messages import Reload
 from bountyexpo.actors.user import SetBlock
 from bountyexpo.errors import InvalidRequest, Unavailable
-from bountyexpo.operations.catalogue import READ, USER, WRITE, operation
+from bountyexpo.operations.catalogue import READ, WRITE, operation
 from bountyexpo.operations.found import checked_id
 from bountyexpo.operations.parts import parts
 from bountyexpo.persistence import blocks
@@ -63,7 +63,6 @@ class BlockReply(msgspec.Struct, kw_only=True):
 @operation(
     "block.list",
     http="GET /api/blocks",
-    access=USER,
     rate=READ,
     aliases=("GET /functions/v1/blocks",),
 )
@@ -76,7 +75,6 @@ async def list_blocks(call: Call) -> BlockList:
 @operation(
     "block.add",
     http="POST /api/blocks",
-    access=USER,
     rate=WRITE,
     status=201,
     aliases=("POST /functions/v1/blocks",),
@@ -90,7 +88,6 @@ async def add_block(call: Call, request: BlockRef) -> BlockReply:
 @operation(
     "block.remove",
     http="DELETE /api/blocks/{userId}",
-    access=USER,
     rate=WRITE,
     aliases=("DELETE /api/blocks", "DELETE /functions/v1/blocks/{userId}"),
     aliased_fields=SPELLINGS,

@@ -13,7 +13,7 @@ from bountyexpo.domain.bounty import Status
 from bountyexpo.domain.ids import new_id
 from bountyexpo.errors import InvalidRequest, NotFound
 from bountyexpo.operations.bounty_views import BountyPage, BountyView, bounty_view, page_view
-from bountyexpo.operations.catalogue import ANYONE, READ, USER, WRITE, operation
+from bountyexpo.operations.catalogue import READ, WRITE, operation
 from bountyexpo.operations.cursor import decode_cursor
 from bountyexpo.operations.found import checked_id
 from bountyexpo.operations.parts import parts
@@ -82,7 +82,6 @@ class NewBounty(msgspec.Struct, kw_only=True):
 @operation(
     "bounty.list",
     http="GET /api/bounties",
-    access=ANYONE,
     rate=READ,
     aliases=("GET /bounties",),
     aliased_fields={
@@ -116,7 +115,6 @@ async def list_bounties(call: Call, request: ListBounties) -> BountyPage | list[
 @operation(
     "bounty.get",
     http="GET /api/bounties/{bounty_id}",
-    access=ANYONE,
     rate=READ,
     aliases=("GET /bounties/{bounty_id}",),
 )
@@ -134,7 +132,6 @@ async def get_bounty(call: Call, request: BountyById) -> BountyView:
 @operation(
     "bounty.create",
     http="POST /api/bounties",
-    access=USER,
     rate=WRITE,
     status=201,
     aliases=("POST /api/supabase/bounties",),

@@ -1,12 +1,13 @@
 """The catalogue: every thing a client can ask for, declared once.
 
-A declaration names the operation, its HTTP method and path, who may call it and how often, and the
-types of request and reply; the last two are read from the handler's annotations. The REST routes,
+A declaration names the operation, its HTTP method and path, how often it may be called, and the
+types of request and reply; the last two are read from the handler's annotations. Who may call it is
+its row in the table of ``domain.access``; without a row nothing can be declared. The REST routes,
 the socket calls, validation, access, limits, metrics, the OpenAPI page and the socket reference
 are all made from it.
 
-    @operation("bounty.apply", http="POST /api/bounties/{bounty_id}/requests", access=USER,
-               rate=WRITE, status=201)
+    @operation("bounty.apply", http="POST /api/bounties/{bounty_id}/requests", rate=WRITE,
+               status=201)
     async def apply(call: Call, request: Apply) -> Application:
         \"\"\"Apply to an open bounty.\"\"\"
 
@@ -16,7 +17,6 @@ struct, known by their wire names. A mistake in a declaration is refused when it
 
 from __future__ import annotations
 
-import enum
 import inspect
 import re
 from dataclasses import dataclass, field
@@ -25,8 +25,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, Union, get_args, get
 
 import msgspec
 
+from bountyexpo.domain.access import TABLE
+
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping
+
+    from bountyexpo.domain.access import Door, Grant
 
 METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE"})
 
@@ -37,15 +41,6 @@ HandlerT = TypeVar("HandlerT", bound="Callable[..., Awaitable[Any]]")
 
 class CatalogueError(Exception):
     """A declaration contradicts itself or another one; a mistake of ours, found at start-up."""
-
-
-class Access(enum.Enum):
-    """Who may call an operation."""
-
-    ANYONE = "anyone"
-    USER = "user"
-    ADMIN = "admin"
-    SERVICE = "service"
 
 
 class Limit(NamedTuple):
@@ -71,8 +66,6 @@ class RateClass:
     per_identifier: Limit | None = None
     is_merged: bool = False
 
-
-ANYONE, USER, ADMIN, SERVICE = Access.ANYONE, Access.USER, Access.ADMIN, Access.SERVICE
 
 # The classes of rest-core §2 and, for paying routes, of money §2.0.
 READ = RateClass("read", per_user=Limit(600, 60), per_address=Limit(3000, 60))
@@ -114,7 +107,7 @@ class Operation:
 
     name: str
     route: Route | None
-    access: Access
+    grant: Grant
     rate: RateClass
     status: int
     request: type[msgspec.Struct] | None
@@ -127,6 +120,11 @@ class Operation:
     aliased_fields: Mapping[str, str] = field(default_factory=dict)
     fields: Mapping[str, msgspec.structs.FieldInfo] = field(default_factory=dict)
     list_fields: frozenset[str] = frozenset()
+
+    @property
+    def access(self) -> Door:
+        """Who gets in at all."""
+        return self.grant.door
 
     @property
     def routes(self) -> tuple[Route, ...]:
@@ -161,9 +159,13 @@ class Operation:
 
 
 class Catalogue:
-    """A set of operations without contradictions; iteration order is that of declaration."""
+    """A set of operations without contradictions; iteration order is that of declaration.
 
-    def __init__(self) -> None:
+    ``table`` says who may do each of them.
+    """
+
+    def __init__(self, table: Mapping[str, Grant] = TABLE) -> None:
+        self._table = table
         self._by_name: dict[str, Operation] = {}
         self._by_frame: dict[str, Operation] = {}
         self._by_shape: dict[tuple[str, str], Operation] = {}
@@ -185,7 +187,6 @@ class Catalogue:
         name: str,
         *,
         http: str | None = None,
-        access: Access,
         rate: RateClass,
         **options: Any,
     ) -> Callable[[HandlerT], HandlerT]:
@@ -195,11 +196,13 @@ class Catalogue:
         (old routes, answered with deprecation headers), ``aliased_fields`` (old name to wire name).
 
         Raises:
-            CatalogueError: the declaration is not consistent.
+            CatalogueError: the declaration is not consistent, or nobody has said who may do it.
         """
+        if (grant := self._table.get(name)) is None:
+            raise CatalogueError(f"{name} has no row in the table of access")
 
         def declare(handler: HandlerT) -> HandlerT:
-            self.add(_build(name, handler, http=http, access=access, rate=rate, **options))
+            self.add(_build(name, handler, http=http, grant=grant, rate=rate, **options))
             return handler
 
         return declare
@@ -246,7 +249,7 @@ def _build(
     handler: Callable[..., Awaitable[Any]],
     *,
     http: str | None,
-    access: Access,
+    grant: Grant,
     rate: RateClass,
     **options: Any,
 ) -> Operation:
@@ -257,7 +260,7 @@ def _build(
     built = Operation(
         name=name,
         route=parse_route(http) if http else None,
-        access=access,
+        grant=grant,
         rate=rate,
         status=options.pop("status", 200),
         request=request,

@@ -9,7 +9,7 @@ import msgspec
 
 from bountyexpo.actors.bounty_messages import ApproveCompletion, SubmitCompletion
 from bountyexpo.domain import access, limits
-from bountyexpo.operations.catalogue import READ, USER, WRITE, operation
+from bountyexpo.operations.catalogue import READ, WRITE, operation
 from bountyexpo.operations.found import checked_id, present
 from bountyexpo.operations.parts import parts
 from bountyexpo.persistence import bounties, submissions
@@ -61,7 +61,6 @@ class CompletionView(msgspec.Struct, kw_only=True):
 @operation(
     "completion.submit",
     http="POST /api/completions",
-    access=USER,
     rate=WRITE,
     status=201,
     aliased_fields={"bountyId": "bounty_id"},
@@ -85,7 +84,7 @@ async def submit_completion(call: Call, request: NewCompletion) -> CompletionVie
     return completion_view(recorded.submission)
 
 
-@operation("completion.get", http="GET /api/completions/{bounty_id}", access=USER, rate=READ)
+@operation("completion.get", http="GET /api/completions/{bounty_id}", rate=READ)
 async def get_completion(call: Call, request: CompletionOfBounty) -> CompletionView:
     """Read the newest submission to a bounty; only its two parties may."""
     db, bounty_id = parts(call).db, checked_id(request.bounty_id, "bounty")
@@ -98,7 +97,6 @@ async def get_completion(call: Call, request: CompletionOfBounty) -> CompletionV
 @operation(
     "completion.approve",
     http="POST /api/completions/{submission_id}/approve",
-    access=USER,
     rate=WRITE,
 )
 async def approve_completion(call: Call, request: Approval) -> CompletionView:

@@ -19,7 +19,7 @@ from bountyexpo.actors.conversation_messages import (
 from bountyexpo.actors.user import OpenConversation, OpenGroup
 from bountyexpo.domain.conversation import PARTICIPANTS_MAX, check_size
 from bountyexpo.errors import InvalidRequest
-from bountyexpo.operations.catalogue import READ, USER, WRITE, Limit, RateClass, operation
+from bountyexpo.operations.catalogue import READ, WRITE, Limit, RateClass, operation
 from bountyexpo.operations.conversation_routes import HOME, old_routes
 from bountyexpo.operations.conversation_views import (
     FOR_GOOD,
@@ -128,9 +128,7 @@ class Done(msgspec.Struct, kw_only=True):
     success: bool = True
 
 
-@operation(
-    "conversation.list", http=f"GET {HOME}", access=USER, rate=READ, aliases=old_routes("GET")
-)
+@operation("conversation.list", http=f"GET {HOME}", rate=READ, aliases=old_routes("GET"))
 async def list_conversations(call: Call, request: ListConversations) -> ConversationList:
     """List the caller's conversations with their unread counts.
 
@@ -153,7 +151,6 @@ async def list_conversations(call: Call, request: ListConversations) -> Conversa
 @operation(
     "conversation.open",
     http=f"POST {HOME}",
-    access=USER,
     rate=WRITE,
     status=201,
     aliases=old_routes("POST"),
@@ -198,7 +195,6 @@ async def open_conversation(call: Call, request: NewConversation) -> OpenedView:
 @operation(
     "conversation.get",
     http=f"GET {HOME}/{{conversationId}}",
-    access=USER,
     rate=READ,
     aliases=old_routes("GET", "/{conversationId}"),
 )
@@ -211,7 +207,6 @@ async def get_conversation(call: Call, request: ConversationRef) -> Conversation
 @operation(
     "conversation.update",
     http=f"PATCH {HOME}/{{conversationId}}",
-    access=USER,
     rate=WRITE,
     aliases=old_routes("PATCH", "/{conversationId}"),
     aliased_fields={**CONVERSATION_ID, "avatar_url": "avatar", "muted_until": "mutedUntil"},
@@ -239,7 +234,6 @@ async def update_conversation(call: Call, request: ChangeConversation) -> Conver
 @operation(
     "conversation.hide",
     http=f"DELETE {HOME}/{{conversationId}}",
-    access=USER,
     rate=WRITE,
     aliases=old_routes("DELETE", "/{conversationId}"),
     aliased_fields=CONVERSATION_ID,
@@ -254,7 +248,6 @@ async def hide_conversation(call: Call, request: ConversationRef) -> Done:
 @operation(
     "conversation.leave",
     http=f"POST {HOME}/{{conversationId}}/leave",
-    access=USER,
     rate=WRITE,
     aliases=old_routes("POST", "/{conversationId}/leave"),
     aliased_fields=CONVERSATION_ID,
@@ -267,7 +260,6 @@ async def leave_conversation(call: Call, request: ConversationRef) -> Done:
 @operation(
     "participant.add",
     http=f"POST {HOME}/{{conversationId}}/participants",
-    access=USER,
     rate=WRITE,
     aliases=old_routes("POST", "/{conversationId}/participants"),
     aliased_fields={
@@ -293,7 +285,6 @@ async def add_participants(call: Call, request: NewParticipants) -> Conversation
 @operation(
     "participant.remove",
     http=f"DELETE {HOME}/{{conversationId}}/participants/{{userId}}",
-    access=USER,
     rate=WRITE,
     aliases=old_routes("DELETE", "/{conversationId}/participants/{userId}"),
     aliased_fields={**CONVERSATION_ID, "user_id": "userId"},
@@ -306,7 +297,6 @@ async def remove_participant(call: Call, request: ParticipantRef) -> Done:
 @operation(
     "participant.update",
     http=f"PATCH {HOME}/{{conversationId}}/participants/{{userId}}",
-    access=USER,
     rate=WRITE,
     aliases=old_routes("PATCH", "/{conversationId}/participants/{userId}"),
     aliased_fields={**CONVERSATION_ID, "user_id": "userId"},

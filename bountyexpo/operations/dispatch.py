@@ -12,16 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from bountyexpo.errors import (
-    BountyExpoError,
-    InternalError,
-    InvalidRequest,
-    NotAllowed,
-    NotAuthenticated,
-    RateLimited,
-)
+from bountyexpo.domain.access import caller_of
+from bountyexpo.errors import BountyExpoError, InternalError, InvalidRequest, RateLimited
 from bountyexpo.observability import logs, metrics
-from bountyexpo.operations.catalogue import Access
 from bountyexpo.operations.invalid import explain
 
 if TYPE_CHECKING:
@@ -86,23 +79,15 @@ async def dispatch(operation: Operation, call: Call, arguments: Mapping[str, Any
 
 
 def check_access(operation: Operation, identity: Identity | None) -> None:
-    """Let the caller in, or refuse.
+    """Let the caller in at the operation's door, or refuse as its row of the table says.
 
     Raises:
         NotAuthenticated: a caller is needed and there is none.
         NotAllowed: this caller may not.
     """
-    if operation.access is Access.ANYONE:
-        return
-    if identity is None:
-        raise NotAuthenticated
-    if operation.access is Access.ADMIN and not identity.is_admin:
-        raise NotAllowed("Only an administrator may do this.", code="ADMIN_REQUIRED")
-    if operation.access is Access.SERVICE and not identity.is_service:
-        raise NotAllowed("Only our own services may do this.")
-    if operation.access is Access.USER and identity.is_service:
-        # The service credential is nobody: rows owned by it would have no owner.
-        raise NotAllowed("This needs the session of a person.")
+    refusal = operation.grant.at_the_door(caller_of(identity))
+    if refusal is not None:
+        raise refusal
 
 
 def check_shape(value: Any, depth: int = 0) -> None:

@@ -20,7 +20,7 @@ from bountyexpo.actors.conversation_messages import (
 )
 from bountyexpo.domain.conversation import check_emoji
 from bountyexpo.domain.limits import ENVELOPE_BYTES_MAX
-from bountyexpo.operations.catalogue import USER, Limit, RateClass, operation
+from bountyexpo.operations.catalogue import Limit, RateClass, operation
 from bountyexpo.operations.conversation_routes import HOME, SNAKE_CASE, old_routes
 from bountyexpo.operations.found import checked_id
 from bountyexpo.operations.parts import parts
@@ -70,7 +70,6 @@ class ChangedView(msgspec.Struct, kw_only=True):
 @operation(
     "message.edit",
     http=f"PATCH {HOME}{ONE}",
-    access=USER,
     rate=CHANGE,
     frame="message.edit",
     aliases=old_routes("PATCH", ONE),
@@ -90,7 +89,6 @@ async def edit_message(call: Call, request: NewText) -> ChangedView:
 @operation(
     "message.delete",
     http=f"DELETE {HOME}{ONE}",
-    access=USER,
     rate=CHANGE,
     frame="message.delete",
     aliases=old_routes("DELETE", ONE),
@@ -113,7 +111,6 @@ async def delete_message(call: Call, request: MessageRef) -> ChangedView:
 @operation(
     "message.pin",
     http=f"PUT {HOME}{PIN}",
-    access=USER,
     rate=CHANGE,
     frame="message.pin",
     aliases=old_routes("PUT", PIN),
@@ -127,7 +124,6 @@ async def pin_message(call: Call, request: MessageRef) -> ChangedView:
 @operation(
     "message.unpin",
     http=f"DELETE {HOME}{PIN}",
-    access=USER,
     rate=CHANGE,
     frame="message.unpin",
     aliases=old_routes("DELETE", PIN),
@@ -141,7 +137,6 @@ async def unpin_message(call: Call, request: MessageRef) -> ChangedView:
 @operation(
     "message.react",
     http=f"PUT {HOME}{REACTION}",
-    access=USER,
     rate=CHANGE,
     frame="message.react",
     aliases=old_routes("PUT", REACTION),
@@ -155,7 +150,6 @@ async def add_reaction(call: Call, request: Reaction) -> ChangedView:
 @operation(
     "message.unreact",
     http=f"DELETE {HOME}{REACTION}",
-    access=USER,
     rate=CHANGE,
     frame="message.unreact",
     aliases=old_routes("DELETE", REACTION),

@@ -9,7 +9,7 @@ import msgspec
 from bountyexpo.domain.conversation import check_member
 from bountyexpo.domain.ids import is_id
 from bountyexpo.errors import InvalidRequest
-from bountyexpo.operations.catalogue import READ, USER, operation
+from bountyexpo.operations.catalogue import READ, operation
 from bountyexpo.operations.conversation_routes import HOME, old_routes
 from bountyexpo.operations.found import checked_id, present
 from bountyexpo.operations.message_views import MessageView, message_view
@@ -57,7 +57,6 @@ class MessagePage(msgspec.Struct, kw_only=True):
 @operation(
     "message.list",
     http=f"GET {HOME}/{{conversationId}}/messages",
-    access=USER,
     rate=READ,
     aliases=old_routes("GET", "/{conversationId}/messages"),
 )

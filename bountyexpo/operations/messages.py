@@ -13,7 +13,7 @@ from bountyexpo.actors.conversation_messages import SendMessage
 from bountyexpo.domain.conversation import message_text
 from bountyexpo.domain.ids import new_id
 from bountyexpo.errors import InvalidRequest
-from bountyexpo.operations.catalogue import MESSAGE, THREAD, USER, operation
+from bountyexpo.operations.catalogue import MESSAGE, THREAD, operation
 from bountyexpo.operations.conversation_routes import HOME, old_routes
 from bountyexpo.operations.found import checked_id
 from bountyexpo.operations.message_views import MessageView, message_view
@@ -62,7 +62,6 @@ class SentView(msgspec.Struct, kw_only=True, omit_defaults=True):
 @operation(
     "message.send",
     http=f"POST {HOME}/{{conversationId}}/messages",
-    access=USER,
     rate=MESSAGE,
     status=201,
     frame="message.send",

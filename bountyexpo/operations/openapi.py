@@ -8,7 +8,6 @@ import msgspec
 
 from bountyexpo import __version__
 from bountyexpo.operations.call import RawReply
-from bountyexpo.operations.catalogue import ANYONE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -147,7 +146,7 @@ def _operation(
         "tags": [operation.area],
         "summary": operation.summary,
         "responses": _responses(operation, schemas),
-        "security": [{}, {"bearer": []}] if operation.access is ANYONE else [{"bearer": []}],
+        "security": [{}, {"bearer": []}] if operation.access.is_open else [{"bearer": []}],
         "x-access": operation.access.value,
         "x-rate-class": operation.rate.name,
         "x-rate-limit": rate_text(operation.rate),

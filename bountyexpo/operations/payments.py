@@ -14,7 +14,7 @@ from bountyexpo.actors.payment_messages import ConfirmIntent, CreateIntent, Inte
 from bountyexpo.domain import access, limits, money
 from bountyexpo.domain.ids import new_id
 from bountyexpo.errors import InvalidRequest, NotFound
-from bountyexpo.operations.catalogue import PAYMENT, USER, operation
+from bountyexpo.operations.catalogue import PAYMENT, operation
 from bountyexpo.operations.parts import parts
 from bountyexpo.operations.replay import request_hash
 from bountyexpo.persistence import payments
@@ -72,7 +72,6 @@ class ConfirmationView(msgspec.Struct, kw_only=True, omit_defaults=True):
 @operation(
     "payment.create_intent",
     http="POST /payments/create-payment-intent",
-    access=USER,
     rate=PAYMENT,
     aliases=("POST /functions/v1/payments/create-payment-intent",),
 )
@@ -117,7 +116,6 @@ async def create_intent(call: Call, request: NewIntent) -> IntentView:
 @operation(
     "payment.confirm",
     http="POST /payments/confirm",
-    access=USER,
     rate=PAYMENT,
     aliases=("POST /functions/v1/payments/confirm",),
 )

@@ -12,7 +12,7 @@ import msgspec
 
 from bountyexpo.actors.conversation_messages import Receive, Type
 from bountyexpo.errors import InvalidRequest
-from bountyexpo.operations.catalogue import USER, Limit, RateClass, operation
+from bountyexpo.operations.catalogue import Limit, RateClass, operation
 from bountyexpo.operations.conversation_routes import HOME, old_routes
 from bountyexpo.operations.conversation_views import seen_by
 from bountyexpo.operations.found import checked_id
@@ -85,7 +85,6 @@ class Passed(msgspec.Struct, kw_only=True):
 @operation(
     "receipt.read",
     http=f"POST {HOME}/{{conversationId}}/read",
-    access=USER,
     rate=RECEIPTS,
     frame="receipt.read",
     aliases=old_routes("POST", "/{conversationId}/read"),
@@ -98,7 +97,6 @@ async def mark_read(call: Call, request: Receipt) -> Received:
 
 @operation(
     "receipt.delivered",
-    access=USER,
     rate=RECEIPTS,
     frame="receipt.delivered",
     aliased_fields=SPELLINGS,
@@ -111,7 +109,6 @@ async def mark_delivered(call: Call, request: Receipt) -> Received:
 @operation(
     "message.status",
     http=f"POST {HOME}/{{conversationId}}/messages/status",
-    access=USER,
     rate=RECEIPTS,
     aliases=old_routes("POST", "/{conversationId}/messages/status"),
     aliased_fields={"conversation_id": "conversationId", "message_ids": "messageIds"},
@@ -141,7 +138,6 @@ async def report_status(call: Call, request: StatusReport) -> Updated:
 @operation(
     "conversation.typing",
     http=f"POST {HOME}/{{conversationId}}/typing",
-    access=USER,
     rate=TYPING,
     frame="typing",
     aliases=old_routes("POST", "/{conversationId}/typing"),

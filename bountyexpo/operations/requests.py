@@ -11,7 +11,7 @@ from bountyexpo.actors.bounty_messages import AcceptApplication, SubmitApplicati
 from bountyexpo.domain import access, limits, money
 from bountyexpo.errors import Conflict
 from bountyexpo.operations.bounty_views import BountyView, bounty_view
-from bountyexpo.operations.catalogue import READ, USER, WRITE, operation
+from bountyexpo.operations.catalogue import READ, WRITE, operation
 from bountyexpo.operations.found import checked_id, present
 from bountyexpo.operations.parts import parts
 from bountyexpo.persistence import bounties, requests
@@ -76,7 +76,6 @@ class AcceptedView(msgspec.Struct, kw_only=True):
 @operation(
     "request.create",
     http="POST /api/bounty-requests",
-    access=USER,
     rate=WRITE,
     status=201,
     aliases=("POST /bounty-requests",),
@@ -106,7 +105,7 @@ async def create_request(call: Call, request: NewRequest) -> RequestView:
     return request_view(application)
 
 
-@operation("request.list", http="GET /api/bounty-requests", access=USER, rate=READ)
+@operation("request.list", http="GET /api/bounty-requests", rate=READ)
 async def list_requests(call: Call, request: ListRequests) -> list[RequestView]:
     """List the applications that the caller made or received."""
     db = parts(call).db
@@ -121,7 +120,7 @@ async def list_requests(call: Call, request: ListRequests) -> list[RequestView]:
     return [request_view(row) for row in rows]
 
 
-@operation("request.get", http="GET /api/bounty-requests/{request_id}", access=USER, rate=READ)
+@operation("request.get", http="GET /api/bounty-requests/{request_id}", rate=READ)
 async def get_request(call: Call, request: RequestById) -> RequestView:
     """Read one application; only its author and the poster may."""
     db = parts(call).db
@@ -137,7 +136,6 @@ async def get_request(call: Call, request: RequestById) -> RequestView:
 @operation(
     "request.accept",
     http="POST /api/bounty-requests/{request_id}/accept",
-    access=USER,
     rate=WRITE,
 )
 async def accept_request(call: Call, request: RequestById) -> AcceptedView:

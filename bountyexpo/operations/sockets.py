@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol
 import msgspec
 
 from bountyexpo.errors import InvalidRequest, NotAuthenticated
-from bountyexpo.operations.catalogue import READ, USER, WRITE, operation
+from bountyexpo.operations.catalogue import READ, WRITE, operation
 from bountyexpo.operations.parts import parts
 from bountyexpo.operations.tickets import TICKET_TTL_S
 from bountyexpo.persistence import sign_on
@@ -73,7 +73,7 @@ class PresenceList(msgspec.Struct, kw_only=True):
     presence: list[PresenceEntry]
 
 
-@operation("socket.ticket", http="POST /v1/socket/ticket", access=USER, rate=WRITE, status=201)
+@operation("socket.ticket", http="POST /v1/socket/ticket", rate=WRITE, status=201)
 async def issue_ticket(call: Call) -> TicketView:
     """Get a one-time ticket for a socket, good for 30 seconds."""
     if call.identity is None:
@@ -85,7 +85,7 @@ async def issue_ticket(call: Call) -> TicketView:
     )
 
 
-@operation("presence.list", http="GET /api/presence", access=USER, rate=READ)
+@operation("presence.list", http="GET /api/presence", rate=READ)
 async def list_presence(call: Call, request: PresenceQuestion) -> PresenceList:
     """See who is there, of the people one shares a conversation or a running bounty with."""
     asked = list(dict.fromkeys(item.strip() for item in request.ids.split(",") if item.strip()))

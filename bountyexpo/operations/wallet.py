@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from bountyexpo.domain import money
-from bountyexpo.operations.catalogue import READ, USER, operation
+from bountyexpo.operations.catalogue import READ, operation
 from bountyexpo.operations.parts import parts
 from bountyexpo.persistence import ledger
 
@@ -31,7 +31,6 @@ class BalanceView(msgspec.Struct, kw_only=True):
 @operation(
     "wallet.balance",
     http="GET /wallet/balance",
-    access=USER,
     rate=READ,
     aliases=("GET /functions/v1/wallet/balance",),
 )

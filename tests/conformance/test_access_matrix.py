@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from bountyexpo.domain.access import BEHIND, TABLE, Caller
 from bountyexpo.domain.ids import new_id
+from bountyexpo.http.health import EDGE
 from bountyexpo.operations import areas
 from bountyexpo.operations.catalogue import CATALOGUE
 
@@ -252,6 +253,14 @@ CASES: dict[str, Callable[[Stage], Ask]] = {
         {"paymentIntentId": stage.intent_id},
     ),
     "wallet.balance": lambda _: ("GET", "/wallet/balance", None),
+    "health.status": lambda _: ("GET", "/health", None),
+    "health.live": lambda _: ("GET", "/health/live", None),
+    "health.livez": lambda _: ("GET", "/livez", None),
+    "health.ready": lambda _: ("GET", "/health/ready", None),
+    "health.readyz": lambda _: ("GET", "/readyz", None),
+    "index": lambda _: ("GET", "/", None),
+    "metrics.page": lambda _: ("GET", "/metrics", None),
+    "debug.tree": lambda _: ("GET", "/debug/tree", None),
 }
 
 
@@ -265,17 +274,16 @@ def stage() -> Iterator[Stage]:
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def test_the_table_has_a_row_for_every_operation() -> None:
-    assert {each.name for each in CATALOGUE.all()} == set(TABLE)
+OPERATIONS = {each.name: each for each in (*CATALOGUE.all(), *EDGE.all())}
 
 
-@pytest.mark.parametrize("operation", CATALOGUE.all(), ids=lambda each: each.name)
-def test_the_catalogue_has_the_door_of_the_table(operation: Any) -> None:
-    assert operation.access.value == TABLE[operation.name].door.value
+def test_the_table_has_a_row_for_every_operation_and_each_is_used() -> None:
+    assert set(OPERATIONS) == set(TABLE)
+    assert all(each.grant is TABLE[name] for name, each in OPERATIONS.items())
 
 
 def test_every_row_with_a_route_is_asked_for() -> None:
-    assert set(CASES) == {each.name for each in CATALOGUE.all() if each.route is not None}
+    assert set(CASES) == {name for name, each in OPERATIONS.items() if each.route is not None}
 
 
 @pytest.mark.parametrize("caller", Caller)

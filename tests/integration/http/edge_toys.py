@@ -7,16 +7,14 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
 import msgspec
+from bountyexpo.domain.access import Door, behind, rows
 from bountyexpo.domain.identity import Identity
 from bountyexpo.errors import Conflict, NotAuthenticated, TokenExpired, Unavailable
 from bountyexpo.operations.call import Call, RawReply
 from bountyexpo.operations.catalogue import (
-    ADMIN,
-    ANYONE,
     AUTH,
     READ,
     UNLIMITED,
-    USER,
     WRITE,
     Catalogue,
 )
@@ -112,13 +110,18 @@ class Toy(msgspec.Struct, kw_only=True):
     idempotency_key: str | None = None
 
 
-TOYS = Catalogue()
+OPEN = ("list", "get", "sign_in", "picture", "crash", "conflict", "busy")
+DOORS = dict.fromkeys(OPEN, Door.ANYONE) | {
+    "create": Door.USER,
+    "wink": Door.USER,
+    "delete": Door.ADMIN,
+}
+TOYS = Catalogue(rows(*(behind(door, f"toy.{name}", "A toy.") for name, door in DOORS.items())))
 
 
 @TOYS.operation(
     "toy.create",
     http="POST /api/shops/{shop_id}/toys",
-    access=USER,
     rate=WRITE,
     status=201,
     frame="toy.create",
@@ -138,7 +141,7 @@ async def create(call: Call, request: CreateToy) -> Toy:
     )
 
 
-@TOYS.operation("toy.list", http="GET /api/toys", access=ANYONE, rate=READ)
+@TOYS.operation("toy.list", http="GET /api/toys", rate=READ)
 async def list_toys(call: Call, request: ListToys) -> dict[str, Any]:
     """List toys."""
     return {
@@ -149,7 +152,7 @@ async def list_toys(call: Call, request: ListToys) -> dict[str, Any]:
     }
 
 
-@TOYS.operation("toy.get", http="GET /api/toys/{toy_id}", access=ANYONE, rate=UNLIMITED)
+@TOYS.operation("toy.get", http="GET /api/toys/{toy_id}", rate=UNLIMITED)
 async def get_toy(call: Call, request: GetToy) -> Toy:
     """Show one toy."""
     call.reply_headers["etag"] = '"1"'
@@ -157,41 +160,41 @@ async def get_toy(call: Call, request: GetToy) -> Toy:
     return Toy(id=request.toy_id, title="x", created_at=NOW)
 
 
-@TOYS.operation("toy.delete", http="DELETE /api/toys/{toy_id}", access=ADMIN, rate=WRITE)
+@TOYS.operation("toy.delete", http="DELETE /api/toys/{toy_id}", rate=WRITE)
 async def delete_toy(call: Call, request: GetToy) -> None:
     """Delete a toy."""
 
 
-@TOYS.operation("toy.sign_in", http="POST /toys/sign-in", access=ANYONE, rate=AUTH)
+@TOYS.operation("toy.sign_in", http="POST /toys/sign-in", rate=AUTH)
 async def sign_in(call: Call) -> dict[str, str]:
     """Sign in a toy."""
     return {}
 
 
-@TOYS.operation("toy.picture", http="GET /api/toy-picture", access=ANYONE, rate=UNLIMITED)
+@TOYS.operation("toy.picture", http="GET /api/toy-picture", rate=UNLIMITED)
 async def picture(call: Call) -> RawReply:
     """Show a picture."""
     return RawReply(body=b"GIF89a", content_type="image/gif")
 
 
-@TOYS.operation("toy.crash", http="POST /crash", access=ANYONE, rate=UNLIMITED)
+@TOYS.operation("toy.crash", http="POST /crash", rate=UNLIMITED)
 async def crash(call: Call) -> None:
     """Fail."""
     raise ZeroDivisionError("postgres://secret@host")
 
 
-@TOYS.operation("toy.conflict", http="POST /conflict", access=ANYONE, rate=UNLIMITED)
+@TOYS.operation("toy.conflict", http="POST /conflict", rate=UNLIMITED)
 async def conflict(call: Call) -> None:
     """Refuse."""
     raise Conflict("You already have it.", current_status="open", details="x", hint="y")
 
 
-@TOYS.operation("toy.busy", http="POST /busy", access=ANYONE, rate=UNLIMITED)
+@TOYS.operation("toy.busy", http="POST /busy", rate=UNLIMITED)
 async def busy(call: Call) -> None:
     """Be busy."""
     raise Unavailable(retry_after_s=7)
 
 
-@TOYS.operation("toy.wink", access=USER, rate=WRITE, frame="wink")
+@TOYS.operation("toy.wink", rate=WRITE, frame="wink")
 async def wink(call: Call) -> None:
     """Wink over the socket only."""

@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import msgspec
 import pytest
+from bountyexpo.domain.access import Door, behind, rows
 from bountyexpo.operations.catalogue import (
     CATALOGUE,
     READ,
-    USER,
     Catalogue,
     CatalogueError,
     Route,
@@ -31,13 +31,18 @@ async def bare(call) -> None:
     """Do nothing."""
 
 
+THINGS = rows(
+    behind(Door.USER, "thing.ask", "Things answer."), behind(Door.ADMIN, "other", "It is other.")
+)
+
+
 def declare(catalogue, handler=ask, name="thing.ask", **options):
     options.setdefault("http", "GET /things/{thing_id}")
-    return catalogue.operation(name, access=USER, rate=READ, **options)(handler)
+    return catalogue.operation(name, rate=READ, **options)(handler)
 
 
 def test_declaration_is_read_from_the_handler():
-    catalogue = Catalogue()
+    catalogue = Catalogue(THINGS)
 
     assert declare(catalogue, frame="thing.ask") is ask
 
@@ -54,8 +59,18 @@ def test_declaration_is_read_from_the_handler():
     assert catalogue.all() == (found,)
 
 
+def test_the_table_says_who_may():
+    catalogue = Catalogue(THINGS)
+    declare(catalogue)
+
+    assert catalogue.get("thing.ask").grant is THINGS["thing.ask"]
+    assert catalogue.get("thing.ask").access is Door.USER
+    with pytest.raises(CatalogueError, match="no row in the table of access"):
+        declare(catalogue, bare, name="thing.forgotten", http=None)
+
+
 def test_operation_without_request_or_route_is_possible():
-    catalogue = Catalogue()
+    catalogue = Catalogue(THINGS)
 
     declare(catalogue, bare, http=None, frame="nothing")
 
@@ -83,7 +98,7 @@ def test_unknown_names_are_none():
     ],
 )
 def test_second_claim_is_refused(options):
-    catalogue = Catalogue()
+    catalogue = Catalogue(THINGS)
     declare(catalogue, frame="thing.ask", aliases=("GET /old/{thing_id}",))
 
     with pytest.raises(CatalogueError):
@@ -105,7 +120,7 @@ def test_second_claim_is_refused(options):
 )
 def test_inconsistent_declaration_is_refused(options):
     with pytest.raises(CatalogueError):
-        declare(Catalogue(), **options)
+        declare(Catalogue(THINGS), **options)
 
 
 async def undocumented(call) -> None:
@@ -135,11 +150,11 @@ def blocking(call) -> None:
 @pytest.mark.parametrize("handler", [undocumented, unreplied, greedy, shapeless, hidden, blocking])
 def test_unfit_handler_is_refused(handler):
     with pytest.raises(CatalogueError):
-        declare(Catalogue(), handler, http="GET /things")
+        declare(Catalogue(THINGS), handler, http="GET /things")
 
 
 def test_alias_may_use_an_old_parameter_name():
-    catalogue = Catalogue()
+    catalogue = Catalogue(THINGS)
 
     declare(
         catalogue,

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import msgspec
 import pytest
+from bountyexpo.domain.access import Door, behind, rows
 from bountyexpo.domain.identity import Identity
 from bountyexpo.errors import (
     Conflict,
@@ -16,16 +17,7 @@ from bountyexpo.errors import (
     RateLimited,
 )
 from bountyexpo.operations.call import Call
-from bountyexpo.operations.catalogue import (
-    ADMIN,
-    ANYONE,
-    AUTH,
-    SERVICE,
-    UNLIMITED,
-    USER,
-    WRITE,
-    Catalogue,
-)
+from bountyexpo.operations.catalogue import AUTH, UNLIMITED, WRITE, Catalogue
 from bountyexpo.operations.dispatch import check_access, dispatch
 from bountyexpo.operations.rate_limits import RateLimiter
 
@@ -55,34 +47,42 @@ class Anything(msgspec.Struct):
     value: object = None
 
 
-CATALOGUE = Catalogue()
+CATALOGUE = Catalogue(
+    rows(
+        behind(Door.USER, "toy.create", "A toy has an owner."),
+        *(
+            behind(Door.ANYONE, name, "A toy.")
+            for name in ("toy.sign_in", "toy.any", "toy.crash", "toy.refuse")
+        ),
+    )
+)
 
 
-@CATALOGUE.operation("toy.create", access=USER, rate=WRITE, aliased_fields={"name": "title"})
+@CATALOGUE.operation("toy.create", rate=WRITE, aliased_fields={"name": "title"})
 async def create(call, request: Create) -> Create:
     """Echo the request."""
     return request
 
 
-@CATALOGUE.operation("toy.sign_in", access=ANYONE, rate=AUTH)
+@CATALOGUE.operation("toy.sign_in", rate=AUTH)
 async def sign_in(call, request: SignIn) -> dict:
     """Sign nobody in."""
     return {}
 
 
-@CATALOGUE.operation("toy.any", access=ANYONE, rate=UNLIMITED)
+@CATALOGUE.operation("toy.any", rate=UNLIMITED)
 async def anything(call, request: Anything) -> dict:
     """Take anything."""
     return {}
 
 
-@CATALOGUE.operation("toy.crash", access=ANYONE, rate=UNLIMITED)
+@CATALOGUE.operation("toy.crash", rate=UNLIMITED)
 async def crash(call) -> None:
     """Fail."""
     raise ZeroDivisionError("a secret of the house")
 
 
-@CATALOGUE.operation("toy.refuse", access=ANYONE, rate=UNLIMITED)
+@CATALOGUE.operation("toy.refuse", rate=UNLIMITED)
 async def refuse(call) -> None:
     """Refuse."""
     raise Conflict("already")
@@ -103,26 +103,26 @@ async def run(name, arguments=None, **options):
 
 
 @pytest.mark.parametrize(
-    ("access", "identity", "refusal"),
+    ("door", "identity", "refusal"),
     [
-        (ANYONE, None, None),
-        (ANYONE, USER_ONE, None),
-        (USER, None, NotAuthenticated),
-        (USER, USER_ONE, None),
-        (USER, ADMIN_ONE, None),
-        (USER, SERVICE_ONE, NotAllowed),
-        (ADMIN, None, NotAuthenticated),
-        (ADMIN, USER_ONE, NotAllowed),
-        (ADMIN, ADMIN_ONE, None),
-        (ADMIN, SERVICE_ONE, NotAllowed),
-        (SERVICE, None, NotAuthenticated),
-        (SERVICE, USER_ONE, NotAllowed),
-        (SERVICE, ADMIN_ONE, NotAllowed),
-        (SERVICE, SERVICE_ONE, None),
+        (Door.ANYONE, None, None),
+        (Door.ANYONE, USER_ONE, None),
+        (Door.USER, None, NotAuthenticated),
+        (Door.USER, USER_ONE, None),
+        (Door.USER, ADMIN_ONE, None),
+        (Door.USER, SERVICE_ONE, NotAllowed),
+        (Door.ADMIN, None, NotAuthenticated),
+        (Door.ADMIN, USER_ONE, NotAllowed),
+        (Door.ADMIN, ADMIN_ONE, None),
+        (Door.ADMIN, SERVICE_ONE, NotAllowed),
+        (Door.SERVICE, None, NotAuthenticated),
+        (Door.SERVICE, USER_ONE, NotAllowed),
+        (Door.SERVICE, ADMIN_ONE, NotAllowed),
+        (Door.SERVICE, SERVICE_ONE, None),
     ],
 )
-def test_access_table(access, identity, refusal):
-    operation = SimpleNamespace(access=access)
+def test_each_door_lets_in_whom_it_is_for(door, identity, refusal):
+    operation = SimpleNamespace(grant=behind(door, "toy.any", "A toy."))
 
     if refusal is None:
         check_access(operation, identity)

@@ -9,10 +9,11 @@ from types import SimpleNamespace
 
 import msgspec
 import trio
+from bountyexpo.domain.access import Door, behind, rows
 from bountyexpo.domain.identity import Identity
 from bountyexpo.errors import NotAuthenticated, TokenExpired
 from bountyexpo.operations.call import Call, RawReply
-from bountyexpo.operations.catalogue import READ, USER, WRITE, Catalogue
+from bountyexpo.operations.catalogue import READ, WRITE, Catalogue
 from bountyexpo.operations.rate_limits import RateLimiter
 from bountyexpo.ws import codec
 from bountyexpo.ws.gateway import SessionGateway
@@ -229,12 +230,20 @@ class Verifier:
         return Identity(user_id=user_id, expires_at=expires_at)
 
 
+OPERATIONS = rows(
+    *(
+        behind(Door.USER, name, "It is the caller's own.")
+        for name in ("message.send", "clock.now", "fault.raise", "blob.get", "large.get")
+    )
+)
+
+
 class World:
     """A gateway with everything around it; ``async with`` runs it."""
 
     def __init__(self, *, limits=None, timings=None):
         self.database = Database()
-        self.catalogue = Catalogue()
+        self.catalogue = Catalogue(OPERATIONS)
         self.hub = Hub(self.database.read_after)
         ids = count(1)
         self.gateway = SessionGateway(
@@ -314,7 +323,7 @@ def declare_operations(world):
     operation = world.catalogue.operation
     world.calls = []
 
-    @operation("message.send", access=USER, rate=WRITE, frame="message.send")
+    @operation("message.send", rate=WRITE, frame="message.send")
     async def send(call: Call, request: Send) -> Sent:
         """Send a message."""
         world.calls.append(call)
@@ -324,23 +333,23 @@ def declare_operations(world):
         event = world.publish(f"conv:{request.conversation_id}", payload=payload, users=users)
         return Sent(message_id=f"m{event.seq}", seq=event.seq)
 
-    @operation("clock.now", access=USER, rate=READ)
+    @operation("clock.now", rate=READ)
     async def now(call: Call) -> dict:
         """Tell the time."""
         world.calls.append(call)
         return {"now": START, "user": call.user_id}
 
-    @operation("fault.raise", access=USER, rate=READ)
+    @operation("fault.raise", rate=READ)
     async def fault(call: Call) -> None:
         """Fail as the test wishes."""
         raise world.failure
 
-    @operation("blob.get", access=USER, rate=READ)
+    @operation("blob.get", rate=READ)
     async def blob(call: Call) -> RawReply:
         """Reply with something that is not a map."""
         return RawReply()
 
-    @operation("large.get", access=USER, rate=READ)
+    @operation("large.get", rate=READ)
     async def large(call: Call) -> str:
         """Reply with too much."""
         return "x" * 300_000
