@@ -12,7 +12,7 @@ from typing import Any
 
 import trio
 from bountyexpo.domain.ids import new_id
-from bountyexpo.persistence.journal import Journal, NewMessage
+from bountyexpo.persistence.journal import CommittedMessage, Journal, NewMessage
 from bountyexpo.persistence.migrate import migrate
 from bountyexpo.persistence.pool import Pool
 from bountyexpo.sandbox.postgres import EmbeddedPostgres
@@ -84,7 +84,8 @@ async def _messages(nursery: trio.Nursery, pool: Pool) -> list[Figure]:
 
     async def work(number: int, turn: int) -> None:
         conversation = conversations[number % len(conversations)]
-        await journal.append(
+        await _durable(
+            journal,
             NewMessage(
                 id=new_id(),
                 conversation_id=conversation["id"],
@@ -92,7 +93,7 @@ async def _messages(nursery: trio.Nursery, pool: Pool) -> list[Figure]:
                 sender_id=conversation["created_by"],
                 client_message_id=f"{number}-{turn}",
                 text="Thanks, I will be there at noon and bring the ladder.",
-            )
+            ),
         )
 
     rate, times = await _rate(SENDERS, work)
@@ -100,6 +101,21 @@ async def _messages(nursery: trio.Nursery, pool: Pool) -> list[Figure]:
         (f"durable messages, {SENDERS} senders", rate, "messages/s", 10_000),
         ("durable message, p99", times[int(len(times) * 0.99)], "ms", 100),
     ]
+
+
+async def _durable(journal: Journal, message: NewMessage) -> None:
+    """Return when the message is committed."""
+    settled: list[CommittedMessage | Exception] = []
+    is_settled = trio.Event()
+
+    def settle(result: CommittedMessage | Exception) -> None:
+        settled.append(result)
+        is_settled.set()
+
+    journal.submit(message, settle)
+    await is_settled.wait()
+    if isinstance(settled[0], Exception):
+        raise settled[0]
 
 
 async def _prepare(pool: Pool) -> None:

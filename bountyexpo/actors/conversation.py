@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
+
+import trio
 
 from bountyexpo.actors import conversation_changes as changes
 from bountyexpo.actors import conversation_members as members
@@ -16,6 +19,7 @@ from bountyexpo.actors.conversation_messages import (
     Receive,
     Reload,
     RemoveParticipant,
+    Resend,
     SendMessage,
     Type,
 )
@@ -23,10 +27,16 @@ from bountyexpo.actors.receipts import Receipts
 from bountyexpo.actors.typing_notices import TypingNotices
 from bountyexpo.domain import conversation as rules
 from bountyexpo.domain.ids import new_id
-from bountyexpo.errors import Conflict, InvalidRequest, NotFound, StaleVersion
+from bountyexpo.errors import (
+    BountyExpoError,
+    Conflict,
+    InvalidRequest,
+    NotFound,
+    StaleVersion,
+)
 from bountyexpo.persistence import bounties, conversations, message_changes, participants
 from bountyexpo.persistence.journal import CommittedMessage, NewMessage
-from bountyexpo.runtime import Actor, Context
+from bountyexpo.runtime import DEFERRED, Actor, Context, Deferred, Reply
 
 if TYPE_CHECKING:
     from bountyexpo.actors.ports import Ports
@@ -34,7 +44,10 @@ if TYPE_CHECKING:
 
 __all__ = ["ConversationActor", "SendMessage"]
 
-Answer = CommittedMessage | Changed | Marked | None
+Answer = Deferred | Changed | Marked | None
+
+# Tries of a message whose conversation changes all the time.
+SENDS_MAX = 3
 
 
 class ConversationActor(Actor):
@@ -42,8 +55,9 @@ class ConversationActor(Actor):
 
     Owns:      the participants, the blocks between them, markers that wait, who types.
     Accepts:   the union ``ConversationMessage``.
-    Persists:  a message through the journal, a change in one transaction with its event, both at
-               the version of the participants that was checked; markers once a second.
+    Persists:  a message through the journal, many at a time; a change in one transaction with its
+               event, when no message is under way; both at the version of the participants that
+               was checked. Markers once a second.
     Restarts:  reloads the participants; markers that waited are sent again by their clients.
     """
 
@@ -54,6 +68,9 @@ class ConversationActor(Actor):
         self._ports = ports
         self._conversation: Conversation | None = None
         self._blocks: frozenset[frozenset[str]] = frozenset()
+        # Messages that the journal has not settled yet.
+        self._under_way = 0
+        self._all_settled: trio.Event | None = None
         self._receipts: Receipts | None = None
         self._typing: TypingNotices | None = None
 
@@ -78,7 +95,10 @@ class ConversationActor(Actor):
 
     async def _handle(self, message: ConversationMessage) -> Answer:
         if isinstance(message, SendMessage):
-            return await self._send(message)
+            return await self._send(message, self.context.defer())
+        if isinstance(message, Resend):
+            await self._resend(message)
+            return None
         if isinstance(message, Receive):
             return await self._receive(message)
         if isinstance(message, Type | EndTyping | FlushReceipts | Reload):
@@ -100,6 +120,8 @@ class ConversationActor(Actor):
     async def _change(
         self, message: changes.MessageChange | members.MemberChange | DeleteMessage
     ) -> Changed | None:
+        # So that everybody hears the messages before it first, without waiting for a number.
+        await self._wait_settled()
         present, ports = self._present, self._ports
         if isinstance(message, DeleteMessage):
             # Moderators need not take part.
@@ -121,15 +143,16 @@ class ConversationActor(Actor):
             raise NotFound("This conversation does not exist.")
         return self._conversation
 
-    async def _send(self, message: SendMessage) -> CommittedMessage:
-        """Check the sender, then wait for the message to be durable."""
+    async def _send(self, message: SendMessage, reply: Reply, tries: int = 1) -> Deferred:
+        """Check the sender and queue the message; the next one need not wait for its commit."""
         conversation = self._present
         rules.check_member(message.sender_id, conversation.participants, self.id)
         if self._blocks:
             await self._check_blocks(message.sender_id)
         if message.reply_to is not None:
             await self._check_reply(message.reply_to)
-        committed = await self._ports.journal.append(
+        attempt = Resend(message=message, reply=reply, version=conversation.version, tries=tries)
+        self._ports.journal.submit(
             NewMessage(
                 id=new_id(),
                 conversation_id=self.id,
@@ -142,15 +165,48 @@ class ConversationActor(Actor):
                 reply_to=message.reply_to,
                 is_encrypted=message.is_encrypted,
                 participants=tuple(conversation.participants),
-            )
+            ),
+            partial(self._settle, attempt),
         )
-        if not committed.same_content:
-            raise Conflict(
-                "This message id was already used for another message.", code="CLIENT_ID_REUSED"
-            )
+        self._under_way += 1
         if self._typing:
             self._typing.stop(message.sender_id)
-        return committed
+        return DEFERRED
+
+    def _settle(self, attempt: Resend, result: CommittedMessage | Exception) -> None:
+        """Answer the sender; called by the journal, while this actor may be at something else."""
+        self._under_way -= 1
+        if self._all_settled is not None and not self._under_way:
+            self._all_settled.set()
+        reply = attempt.reply
+        if isinstance(result, StaleVersion) and attempt.tries < SENDS_MAX:
+            self.context.tell_self_after(0, attempt)
+        elif isinstance(result, Exception):
+            reply.fail(result)
+        elif result.same_content:
+            reply.send(result)
+        else:
+            reply.fail(
+                Conflict(
+                    "This message id was already used for another message.",
+                    code="CLIENT_ID_REUSED",
+                )
+            )
+
+    async def _resend(self, again: Resend) -> None:
+        """Try a message once more, on the participants of now."""
+        try:
+            if self._conversation is None or self._conversation.version == again.version:
+                await self.load()
+            await self._send(again.message, again.reply, again.tries + 1)
+        except BountyExpoError as error:
+            again.reply.fail(error)
+
+    async def _wait_settled(self) -> None:
+        if self._under_way:
+            self._all_settled = trio.Event()
+            await self._all_settled.wait()
+            self._all_settled = None
 
     async def _check_blocks(self, sender_id: str) -> None:
         """Refuse contact; but the parties of a running bounty can always talk about it."""

@@ -8,7 +8,7 @@ from typing import TypeAlias
 import msgspec
 
 from bountyexpo.persistence.journal import CommittedMessage
-from bountyexpo.runtime import Message
+from bountyexpo.runtime import Message, Reply
 
 
 class Changed(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,6 +38,18 @@ class SendMessage(
     media_url: str | None = None
     reply_to: str | None = None
     is_encrypted: bool = False
+
+
+class Resend(Message[None], frozen=True, kw_only=True, tag="conversation.resend"):
+    """Try a message again that met an old set of participants; the conversation tells itself.
+
+    ``version`` names the set that it met, ``tries`` counts how often it was sent.
+    """
+
+    message: SendMessage
+    reply: Reply
+    version: int
+    tries: int
 
 
 class EditMessage(Message[Changed], frozen=True, kw_only=True, tag="conversation.edit_message"):
@@ -154,6 +166,7 @@ class Reload(Message[None], frozen=True, kw_only=True, tag="conversation.reload"
 
 ConversationMessage: TypeAlias = (
     SendMessage
+    | Resend
     | EditMessage
     | DeleteMessage
     | PinMessage

@@ -7,18 +7,19 @@ two nodes that both believe to own a conversation do no harm; a repeated client 
 the first time in the same statement; a sender who was checked against an old set of participants
 (``expected_version``) is refused.
 
-An append that returns is durable. One that is cancelled, or gets ``DatabaseUnavailable``, may be or
-may not: the client sends it again under the same client id.
+A message whose number is given back is durable. One that gets ``DatabaseUnavailable`` may be or may
+not: the client sends it again under the same client id.
 """
 
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import msgspec
-import outcome
 import psycopg
 import trio
 
@@ -30,11 +31,10 @@ from bountyexpo.errors import (
     Unavailable,
 )
 from bountyexpo.observability import metrics
+from bountyexpo.persistence import doubts
 from bountyexpo.persistence.streams import CONVERSATION, StreamEvent
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from bountyexpo.persistence.queries import Queries
     from bountyexpo.persistence.statement import Row
 
@@ -129,26 +129,27 @@ class CommittedMessage(msgspec.Struct, frozen=True, kw_only=True):
     same_content: bool
 
 
+Settle: TypeAlias = Callable[[CommittedMessage | Exception], None]
+
+
+@dataclass(slots=True)
 class _Entry:
-    """A queued message and the task that waits for it; none after a cancellation."""
+    """A queued message and who is to be told; nobody, after the first result."""
 
-    __slots__ = ("message", "task")
+    message: NewMessage
+    settle: Settle | None
 
-    def __init__(self, message: NewMessage, task: trio.lowlevel.Task) -> None:
-        self.message = message
-        self.task: trio.lowlevel.Task | None = task
-
-    def resolve(self, result: outcome.Outcome[CommittedMessage]) -> None:
-        """Wake the waiting task; only the first result counts."""
-        task, self.task = self.task, None
-        if task is not None:
-            trio.lowlevel.reschedule(task, result)
+    def resolve(self, result: CommittedMessage | Exception) -> None:
+        """Tell the sender; only the first result counts."""
+        settle, self.settle = self.settle, None
+        if settle is not None:
+            settle(result)
 
 
 class Journal:
     """The one writer of chat messages in this process: a supervised child.
 
-    Bounds: ``QUEUE_MAX`` waiting messages; beyond that ``append`` is refused with ``MailboxFull``.
+    Bounds: ``QUEUE_MAX`` waiting messages; beyond that ``submit`` is refused with ``MailboxFull``.
     ``on_commit`` gets the ``message.new`` events of each commit; it may not block or raise.
     """
 
@@ -159,34 +160,30 @@ class Journal:
         self.on_commit = on_commit
         self._queue: deque[_Entry] = deque()
         self._in_flight: list[_Entry] = []
+        self._doubts = doubts.Doubts()
         self._wake = trio.Event()
         self._is_running = False
 
     def __repr__(self) -> str:
         return f"<Journal {len(self._in_flight)} in flight, {len(self._queue)} queued>"
 
-    async def append(self, message: NewMessage) -> CommittedMessage:
-        """Return when the message is durable.
+    def submit(self, message: NewMessage, settle: Settle) -> None:
+        """Queue a message; ``settle`` gets its number, or why there is none, and must not raise.
+
+        The errors that it may get: ``StaleVersion`` when the conversation has changed or is not
+        there (load it and check again), ``InvalidRequest`` when the message cannot be stored, and
+        ``DatabaseUnavailable``.
 
         Raises:
-            StaleVersion: the conversation has changed, or is not there; load it and check again.
-            InvalidRequest: the message cannot be stored.
-            Unavailable: the database or the writer is down, or the queue is full.
+            Unavailable: the writer is down.
+            MailboxFull: the queue is full.
         """
         if not self._is_running:
             raise Unavailable
         if len(self._queue) >= QUEUE_MAX:
             raise MailboxFull
-        entry = _Entry(message, trio.lowlevel.current_task())
-        self._queue.append(entry)
+        self._queue.append(_Entry(message, settle))
         self._wake.set()
-
-        def give_up(_: Any) -> trio.lowlevel.Abort:
-            entry.task = None
-            return trio.lowlevel.Abort.SUCCEEDED
-
-        committed: CommittedMessage = await trio.lowlevel.wait_task_rescheduled(give_up)
-        return committed
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Write until cancelled; whoever waits then is told."""
@@ -196,13 +193,16 @@ class Journal:
             while True:
                 if not self._queue:
                     self._wake = trio.Event()
-                    await self._wake.wait()
+                    await self._doubts.wait(self._wake)
+                if self._doubts.is_due():
+                    await self._look_for_doubted()
                 self._in_flight = self._take()
                 await self._commit(self._in_flight, is_last_attempt=False)
         finally:
             self._is_running = False
+            self._doubts.add(entry.message for entry in self._in_flight if entry.settle)
             for entry in (*self._in_flight, *self._queue):
-                entry.resolve(outcome.Error(DatabaseUnavailable()))
+                entry.resolve(DatabaseUnavailable())
             self._queue.clear()
 
     def _take(self) -> list[_Entry]:
@@ -213,8 +213,6 @@ class Journal:
         while self._queue and len(batch) < BATCH_ROWS_MAX:
             entry = self._queue.popleft()
             message = entry.message
-            if entry.task is None:
-                continue  # cancelled before anything was written
             if message.client_message_id is not None:
                 client_id = (message.sender_id, message.client_message_id)
                 if client_id in client_ids:
@@ -242,10 +240,11 @@ class Journal:
                 for entry in batch:
                     await self._commit([entry], is_last_attempt=True)
             else:
-                batch[0].resolve(outcome.Error(_meaning(error)))
+                batch[0].resolve(_meaning(error))
         except DatabaseUnavailable:
+            self._doubts.add(entry.message for entry in batch)
             for entry in batch:
-                entry.resolve(outcome.Error(DatabaseUnavailable()))
+                entry.resolve(DatabaseUnavailable())
         else:
             self._announce(batch, rows)
 
@@ -258,15 +257,29 @@ class Journal:
         return rows
 
     def _announce(self, batch: list[_Entry], rows: list[Row]) -> None:
-        """Wake every sender, then publish; they run only after this returns."""
+        """Tell every sender, then publish; whoever was woken runs only after this returns."""
         events: list[StreamEvent] = []
         for row in rows:
             entry = batch[row["nth"]]
-            entry.resolve(outcome.Value(_committed(entry.message, row)))
-            if self.on_commit is not None and not row["duplicate"]:
-                events.append(_event(entry.message, row))
+            entry.resolve(_committed(entry.message, row))
+            message = self._doubts.take(row["id"]) if row["duplicate"] else entry.message
+            if message is not None:
+                events.append(_event(message, row))
         for entry in batch:
-            entry.resolve(outcome.Error(StaleVersion()))  # those without a row
+            entry.resolve(StaleVersion())  # those without a row
+        self._publish(events)
+
+    async def _look_for_doubted(self) -> None:
+        """Publish what was committed although its answer was lost."""
+        try:
+            rows = await self._db.fetch(doubts.FIND, (self._doubts.ids,))
+        except (psycopg.Error, DatabaseUnavailable):
+            rows = []
+        found = [(message, row) for row in rows if (message := self._doubts.take(row["id"]))]
+        self._doubts.looked()
+        self._publish([_event(message, row) for message, row in found])
+
+    def _publish(self, events: list[StreamEvent]) -> None:
         if self.on_commit is not None and events:
             events.sort(key=lambda event: (event.stream, event.seq))
             self.on_commit(events)

@@ -7,7 +7,7 @@ is on the wheel while somebody waits for it, so the wheel is also the list of wa
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import outcome
 import trio
@@ -23,12 +23,20 @@ if TYPE_CHECKING:
     from bountyexpo.runtime._wheel import TimerWheel
 
 
+class Owner(Protocol):
+    """Whose mailbox the question went to."""
+
+    def settled_late(self) -> None:
+        """A question whose answer was put off needs none any more."""
+        ...
+
+
 class Ask:
     """The envelope of one asked message; settled exactly once."""
 
     __slots__ = ("_task", "_wheel", "due", "is_deferred", "message", "owner")
 
-    def __init__(self, message: Message[Any], owner: object, wheel: TimerWheel) -> None:
+    def __init__(self, message: Message[Any], owner: Owner, wheel: TimerWheel) -> None:
         self.message = message
         self.owner = owner
         self.is_deferred = False
@@ -61,8 +69,7 @@ class Ask:
         task = self._task
         if task is None:
             return False
-        self._task = None
-        self._wheel.discard(self)
+        self._end()
         trio.lowlevel.reschedule(task, outcome.Value(value))
         return True
 
@@ -71,8 +78,7 @@ class Ask:
         task = self._task
         if task is None:
             return False
-        self._task = None
-        self._wheel.discard(self)
+        self._end()
         trio.lowlevel.reschedule(task, outcome.Error(error))
         return True
 
@@ -88,9 +94,14 @@ class Ask:
         self.fail(AskTimeout())
 
     def _leave(self, _raise_cancel: Callable[[], Any]) -> trio.lowlevel.Abort:
+        self._end()
+        return trio.lowlevel.Abort.SUCCEEDED
+
+    def _end(self) -> None:
         self._task = None
         self._wheel.discard(self)
-        return trio.lowlevel.Abort.SUCCEEDED
+        if self.is_deferred:
+            self.owner.settled_late()
 
 
 class Reply:

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import trio
 from structlog.contextvars import bind_contextvars
 
-from bountyexpo.errors import BountyExpoError, InternalError, StaleVersion, Unavailable
+from bountyexpo.errors import BountyExpoError, Crashed, StaleVersion, Unavailable
 from bountyexpo.observability.logs import get_logger, work_for
 from bountyexpo.runtime import Actor, Ask, Mailbox, Reply
 from bountyexpo.supervisors._node import Node, describe
@@ -106,7 +106,10 @@ class Cell:
 
     def defer(self) -> Reply:
         """Take over the answer to the present message."""
-        return Reply(self._present if isinstance(self._present, Ask) else None)
+        ask = self._present if isinstance(self._present, Ask) else None
+        if ask is not None and not ask.is_deferred:
+            self._pool.owe_reply()
+        return Reply(ask)
 
     def spawn(
         self,
@@ -115,6 +118,10 @@ class Cell:
     ) -> None:
         """Run ``job`` beside the mailbox."""
         self._pool.start_job(self.id, job, to_message)
+
+    def settled_late(self) -> None:
+        """A reply that was put off has been given, or nobody waits for it any more."""
+        self._pool.settle_reply()
 
     # What the pool does with it.
 
@@ -221,9 +228,9 @@ class Cell:
             self._refuse(item, error)
         except Exception as error:  # noqa: BLE001 - any failure of an actor is a crash
             if isinstance(item, Ask):
-                internal = InternalError()
-                internal.__cause__ = error
-                item.fail(internal)
+                crashed = Crashed()
+                crashed.__cause__ = error
+                item.fail(crashed)
             self._crash(error)
         finally:
             self._present = None

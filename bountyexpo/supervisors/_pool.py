@@ -115,6 +115,8 @@ class ActorPool:
         # Cells with mail: at work, or waiting for their time.
         self._active: dict[Cell, None] = {}
         self._jobs = 0
+        # Askers whose answer was put off.
+        self._owed = 0
         self._is_accepting = False
         self._stop_requested = trio.Event()
         self._quiet = trio.Event()
@@ -244,6 +246,16 @@ class ActorPool:
         """Remove an idle cell; its id may come back at any time."""
         del self._cells[cell.id]
 
+    def owe_reply(self) -> None:
+        """An actor has put off an answer: the pool does not end in good order without it."""
+        self._owed += 1
+
+    def settle_reply(self) -> None:
+        """One of these needs no answer any more."""
+        self._owed -= 1
+        if self.is_stopping:
+            self._check_quiet()
+
     def count_crash(self) -> None:
         """Count a crash of one of the actors."""
         self.crashes += 1
@@ -306,7 +318,7 @@ class ActorPool:
         return cell
 
     async def _finish_queued(self) -> None:
-        """Handle all mail, wait for the jobs, then give every actor its ``stopped`` hook."""
+        """Handle all mail, jobs and late replies, then give every actor its ``stopped`` hook."""
         for cell in list(self._active):
             if cell.state is CellState.WAITING:
                 self.wheel.discard(cell)
@@ -324,7 +336,7 @@ class ActorPool:
 
     def _check_quiet(self) -> None:
         is_parked = (cell.state is CellState.PARKED for cell in self._active)
-        if self._jobs == 0 and all(is_parked):
+        if self._jobs == 0 and self._owed == 0 and all(is_parked):
             self._quiet.set()
 
     def _close(self) -> None:

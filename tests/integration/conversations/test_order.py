@@ -6,6 +6,8 @@ import pytest
 import trio
 from bountyexpo.actors.conversation_messages import EditMessage
 from bountyexpo.domain.ids import new_id
+from bountyexpo.errors import NotAllowed, StaleVersion
+from bountyexpo.persistence import participants
 
 WRITERS, SENDS = 50, 200
 
@@ -38,6 +40,64 @@ async def test_fifty_writers_of_two_hundred_each_make_one_gapless_order(town):
     assert [(e.seq, e.payload["messageId"]) for e in replayed] == [
         (e.seq, e.payload["messageId"]) for e in published
     ]
+
+
+async def test_messages_of_a_busy_conversation_share_commits(town, monkeypatch):
+    writers = await town.people(20)
+    group = await town.group(writers[0], *writers[1:])
+    await town.send(writers[0], group)
+    batches = []
+    write = town.journal._write
+
+    async def note(batch):
+        batches.append(len(batch))
+        return await write(batch)
+
+    monkeypatch.setattr(town.journal, "_write", note)
+    async with trio.open_nursery() as nursery:
+        for writer in writers:
+            nursery.start_soon(town.send, writer, group)
+
+    assert sum(batches) == 20
+    assert max(batches) > 1
+
+
+async def test_a_message_under_way_when_its_sender_is_removed_is_refused(town, monkeypatch):
+    anna, ben, carl = await town.people(3)
+    group = await town.group(anna, ben, carl)
+    write = town.journal._write
+
+    async def remove_and_write(batch):
+        # Another node owns the conversation for a moment.
+        if not removed:
+            removed.append(ben)
+            async with town.db.transaction() as tx:
+                await participants.remove(tx, group, ben)
+        return await write(batch)
+
+    removed = []
+    monkeypatch.setattr(town.journal, "_write", remove_and_write)
+    with pytest.raises(NotAllowed):
+        await town.send(ben, group)
+    sent = await town.send(carl, group)
+
+    assert [e.payload["senderId"] for e in await town.replay(group) if e.seq == sent.seq] == [carl]
+
+
+async def test_a_conversation_that_changes_all_the_time_refuses_in_the_end(town, monkeypatch):
+    anna, ben = await town.people(2)
+    thread = await town.dm(anna, ben)
+    tries = []
+
+    def refuse(message, settle) -> None:
+        tries.append(message)
+        trio.lowlevel.current_trio_token().run_sync_soon(settle, StaleVersion())
+
+    monkeypatch.setattr(town.journal, "submit", refuse)
+    with pytest.raises(StaleVersion):
+        await town.send(anna, thread)
+
+    assert len(tries) == 3
 
 
 @pytest.mark.parametrize("changes", [0, 3])

@@ -20,6 +20,10 @@ class Asker:
         self.wheel = wheel
         self.ask: Ask | None = None
         self.got: object = None
+        self.settled_late_count = 0
+
+    def settled_late(self) -> None:
+        self.settled_late_count += 1
 
     async def run(self) -> None:
         self.ask = Ask(Question(), self, self.wheel)
@@ -47,6 +51,7 @@ async def test_first_answer_counts(asker) -> None:
 
     assert asker.got == 1
     assert len(asker.wheel) == 0
+    assert asker.settled_late_count == 0
 
 
 async def test_error_is_raised_in_the_asker(asker) -> None:
@@ -70,8 +75,10 @@ async def test_deferred_result_leaves_it_open(asker) -> None:
 
     assert repr(reply) == "<Reply to <Ask Question waiting>>"
     assert reply.fail(Conflict()) is True
+    assert reply.send(1) is False
     await wait_all_tasks_blocked()
     assert asker.got is Conflict
+    assert asker.settled_late_count == 1
 
 
 async def test_deferral_that_nobody_took_is_a_fault(asker) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import trio
-from bountyexpo.errors import DatabaseUnavailable, Unavailable
+from bountyexpo.errors import AskTimeout, DatabaseUnavailable, Unavailable
 from bountyexpo.runtime import Actor, SystemClock
 from bountyexpo.supervisors import ActorPool, Supervisor
 from trio.testing import wait_all_tasks_blocked
@@ -113,6 +113,30 @@ async def test_stop_waits_for_jobs_and_handles_their_outcome(autojump_clock) -> 
         world.pool.stop()
 
     assert answers == ["fetched"]
+
+
+async def test_stop_waits_for_answers_that_were_put_off(autojump_clock) -> None:
+    world = World()
+    answers: list[object] = []
+    async with trio.open_nursery() as nursery:
+        await nursery.start(world.pool.run)
+
+        async def ask(timeout_s: float) -> None:
+            try:
+                answers.append(await world.pool.ref("a").ask(Later(), timeout_s=timeout_s))
+            except AskTimeout:
+                answers.append("too late")
+
+        nursery.start_soon(ask, 60)
+        await wait_all_tasks_blocked()
+        nursery.start_soon(ask, 1)
+        await wait_all_tasks_blocked()
+        world.pool.stop()
+        await trio.sleep(2)
+        assert world.pool.tree().state == "stopping"
+        world.replies[0].send("answered")
+
+    assert answers == ["too late", "answered"]
 
 
 async def test_stop_does_not_wait_for_backoffs(autojump_clock) -> None:
