@@ -12,12 +12,14 @@ Parts in brackets exist only where nothing real is configured in their place.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import httpx
 import msgspec
 
 from bountyexpo import jobs
+from bountyexpo.actors.conversation_messages import Type
 from bountyexpo.actors.ports import Ports
 from bountyexpo.actors.provider_events import ProviderEvents
 from bountyexpo.actors.system import Actors
@@ -142,6 +144,7 @@ class App:
         self.gateway.tokens = self.services.tokens
         self.gateway.make_account = self.services.accounts.make_account
         self.gateway.redeem = self.services.tickets.redeem
+        self.gateway.typists.stop = self._stop_typing
         self.services.sockets = self.gateway
         self._poller = create_poller()
         self._quart = QuartDoor(create_app(self.services))
@@ -219,6 +222,11 @@ class App:
 
     def _publish_ephemeral(self, stream: str, users: Sequence[str], frame: dict[str, Any]) -> None:
         self.hub.publish_ephemeral(stream, users, frame | {"timestamp": self.clock.now()})
+
+    def _stop_typing(self, user_id: str, conversation_id: str) -> None:
+        # Left alone it ends by itself.
+        with suppress(Unavailable):
+            self.actors.conversation(conversation_id).tell(Type(user_id=user_id, is_typing=False))
 
     def _admit(self, upgrade: UpgradeRequest) -> None:
         """Refuse an upgrade whose hello could not be answered; open sockets stay as they are."""

@@ -18,6 +18,7 @@ from bountyexpo.ws.limits import SessionLimits, Timings
 from bountyexpo.ws.parking import Parking
 from bountyexpo.ws.presence import Presence
 from bountyexpo.ws.session import Session
+from bountyexpo.ws.typists import Typists
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
@@ -67,6 +68,7 @@ class SessionGateway:
         self.admission = Admission(services.rate_limiter)
         self.parking = Parking()
         self.presence = Presence(hub, services.clock.now)
+        self.typists = Typists(hub)
         self.sessions: set[Session] = set()
         self.listeners: set[EventsListener] = set()
         self.drained = trio.Event()
@@ -201,6 +203,7 @@ class SessionGateway:
         self.sessions.discard(session)
         self.admission.closed(session.connection.peer)
         self.presence.left(session)
+        self.typists.left(session)
         _count_close(code)
         self._departure.set()
 

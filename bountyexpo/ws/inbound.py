@@ -106,6 +106,17 @@ async def _send_message(session: Session, envelope: Envelope, frame: dict[str, A
     await _call_by_frame(session, envelope, fields, operation)
 
 
+async def _type(session: Session, envelope: Envelope, frame: dict[str, Any]) -> None:
+    """Let it be known that somebody types, and keep in mind where, for the end of the socket."""
+    operation = session.gateway.catalogue.by_frame("typing")
+    if operation is None:
+        raise InvalidRequest("This frame type is not known.", code="UNKNOWN_TYPE")
+    await _call_by_frame(session, envelope, frame, operation)
+    named = operation.canonical(frame)
+    is_typing = bool(named.get("isTyping"))
+    session.gateway.typists.note(session, named["conversationId"], is_typing=is_typing)
+
+
 async def _presence_set(session: Session, envelope: Envelope, frame: dict[str, Any]) -> None:
     request = msgspec.convert(frame, protocol.PresenceSet)
     session.gateway.presence.set_state(session, request.state)
@@ -221,6 +232,7 @@ HANDLERS: Final[Mapping[str, Handler]] = {
     "leave": _leave,
     "call": _call,
     "send_message": _send_message,
+    "typing": _type,
     "presence.set": _presence_set,
     "presence.subscribe": _presence_subscribe,
     "presence.unsubscribe": _presence_unsubscribe,

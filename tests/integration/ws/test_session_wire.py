@@ -205,6 +205,23 @@ async def test_friends_see_each_other(server: ServerProcess) -> None:
         }
 
 
+async def test_typing_ends_with_the_socket(server: ServerProcess) -> None:
+    anna, ben = Person(server), Person(server)
+    conversation_id = await in_thread(anna.talks_to, ben)
+    async with socket(server, authorization=f"Bearer {anna.token}") as one:
+        await one.say(type="hello", v=1)
+        await one.hears("welcome")
+        async with socket(server, authorization=f"Bearer {ben.token}") as two:
+            await two.say(type="hello", v=1)
+            await two.say(type="typing", conversationId=conversation_id, isTyping=True)
+            started = await one.hears("typing.start")
+            left_at = time.monotonic()
+        stopped = await one.hears("typing.stop")
+    assert stopped["senderId"] == started["senderId"] == ben.id
+    # By itself it would have ended after five seconds.
+    assert time.monotonic() - left_at < 4
+
+
 async def test_an_old_client_hears_old_words(server: ServerProcess) -> None:
     anna, ben = Person(server), Person(server)
     conversation_id = await in_thread(anna.talks_to, ben)

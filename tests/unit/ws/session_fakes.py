@@ -11,7 +11,7 @@ import msgspec
 import trio
 from bountyexpo.domain.access import Door, behind, rows
 from bountyexpo.domain.identity import Identity
-from bountyexpo.errors import NotAuthenticated, TokenExpired
+from bountyexpo.errors import NotAllowed, NotAuthenticated, TokenExpired
 from bountyexpo.operations.call import Call, RawReply
 from bountyexpo.operations.catalogue import READ, WRITE, Catalogue
 from bountyexpo.operations.rate_limits import RateLimiter
@@ -233,7 +233,14 @@ class Verifier:
 OPERATIONS = rows(
     *(
         behind(Door.USER, name, "It is the caller's own.")
-        for name in ("message.send", "clock.now", "fault.raise", "blob.get", "large.get")
+        for name in (
+            "message.send",
+            "conversation.typing",
+            "clock.now",
+            "fault.raise",
+            "blob.get",
+            "large.get",
+        )
     )
 )
 
@@ -244,6 +251,7 @@ class World:
     def __init__(self, *, limits=None, timings=None):
         self.database = Database()
         self.catalogue = Catalogue(OPERATIONS)
+        self.pause = trio.lowlevel.checkpoint
         self.hub = Hub(self.database.read_after)
         ids = count(1)
         self.gateway = SessionGateway(
@@ -314,6 +322,11 @@ class Send(msgspec.Struct, rename="camel"):
     text: str = ""
 
 
+class Typing(msgspec.Struct, rename="camel"):
+    conversation_id: str
+    is_typing: bool = False
+
+
 class Sent(msgspec.Struct, rename="camel"):
     message_id: str
     seq: int
@@ -332,6 +345,14 @@ def declare_operations(world):
         users = tuple(world.database.members[request.conversation_id])
         event = world.publish(f"conv:{request.conversation_id}", payload=payload, users=users)
         return Sent(message_id=f"m{event.seq}", seq=event.seq)
+
+    @operation("conversation.typing", rate=READ, frame="typing")
+    async def report_typing(call: Call, request: Typing) -> dict:
+        """Say that one types."""
+        await world.pause()
+        if request.conversation_id == "foreign":
+            raise NotAllowed
+        return {}
 
     @operation("clock.now", rate=READ)
     async def now(call: Call) -> dict:
