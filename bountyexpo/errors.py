@@ -15,6 +15,7 @@
     ├── TooLarge                  413  PAYLOAD_TOO_LARGE
     ├── RateLimited               429  RATE_LIMIT_EXCEEDED
     ├── InternalError             500  INTERNAL_ERROR
+    │   └── Crashed               500  INTERNAL_ERROR, worth another try
     ├── ProviderFailed            502  EXTERNAL_SERVICE_ERROR
     ├── Unavailable               503  SERVICE_UNAVAILABLE
     │   ├── MailboxFull           503  OVERLOADED
@@ -149,6 +150,15 @@ class RateLimited(BountyExpoError):
 
 class InternalError(BountyExpoError):
     """Something went wrong on our side."""
+
+
+class Crashed(InternalError):
+    """Something went wrong on our side. It may be done; repeat it with the same idempotency key."""
+
+    retryable = True
+
+    def __init__(self) -> None:
+        super().__init__(retry_after_s=1)
 
 
 class ProviderFailed(BountyExpoError):

@@ -8,20 +8,24 @@ import socket
 import subprocess
 import sys
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
 
 import trio
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
-    from pathlib import Path
 
+ROOT = Path(__file__).parents[1]
 START_S = 60.0
 STOP_S = 30.0
 
 
 class ServerProcess:
     """``bountyexpo serve`` on fixed ports over one data folder."""
+
+    # The module that is run, and its arguments.
+    command: ClassVar[tuple[str, ...]] = ("bountyexpo", "serve")
 
     def __init__(self, folder: Path, **environ: str) -> None:
         self.folder = folder
@@ -48,7 +52,8 @@ class ServerProcess:
     async def start(self, nursery: trio.Nursery, *, ready: bool = True) -> None:
         """Start it and wait until it serves, and with ``ready`` until it has its database."""
         self._process = await trio.lowlevel.open_process(
-            [sys.executable, "-m", "bountyexpo", "serve"],
+            [sys.executable, "-m", *self.command],
+            cwd=ROOT,
             env=self._environ,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -207,6 +207,8 @@ class SocketClient:
                     self._settle(self._replays.pop(frame.get("re", ""), []), frame)
                 case "gap":
                     await self._sync(frame.get("streams", []))
+                case "error" if frame.get("re") in self._replays and frame.get("retryable"):
+                    nursery.start_soon(self._sync_later, frame)
                 case _:
                     await self._take(frame)
             self._wake()
@@ -244,6 +246,10 @@ class SocketClient:
             with suppress(ConnectionClosed):
                 frame = {"type": "sync", "id": name, "streams": places}
                 await self._send(self._connection, frame)
+
+    async def _sync_later(self, refusal: Frame) -> None:
+        await trio.sleep(float(refusal.get("retryAfterMs", 100)) / 1000)
+        await self._sync(self._replays.pop(refusal.get("re", ""), []))
 
     def _settle(self, streams: list[str], frame: Frame) -> None:
         limited = {str(item.get("stream")) for item in frame.get("limited", [])}

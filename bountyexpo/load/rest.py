@@ -1,8 +1,9 @@
 """A REST client that outlives a restart of the server.
 
 Every request it makes may be repeated (a read, or a write with an idempotency key or a natural
-key), so one that meets a refused or broken connection, or a 502, 503 or 504, is made again until
-``patience_s`` is over. Any other answer is given back as it is: the caller judges it.
+key), so one that meets a refused or broken connection, a 502, 503 or 504, or a 500 that asks for
+another try, is made again until ``patience_s`` is over. Any other answer is given back as it is:
+the caller judges it.
 """
 
 from __future__ import annotations
@@ -103,7 +104,7 @@ class Rest:
                     problem = str(error) or type(error).__name__
                 else:
                     reply = _reply(response)
-                    if reply.status not in PASSING_STATUSES:
+                    if not is_passing(reply):
                         return reply
                     problem = f"{reply.status} {reply.message}".strip()
                 await trio.sleep(pause_s)
@@ -115,6 +116,12 @@ class Rest:
     async def aclose(self) -> None:
         """Close the connections."""
         await self._client.aclose()
+
+
+def is_passing(reply: Reply) -> bool:
+    """Tell whether an answer says that another try is worth it."""
+    is_crash = reply.status == 500 and "retry-after" in reply.headers
+    return is_crash or reply.status in PASSING_STATUSES
 
 
 def is_loopback(url: str) -> bool:

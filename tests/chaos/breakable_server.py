@@ -1,0 +1,169 @@
+"""The real server with a hand inside that breaks its parts, on a port that only tests know.
+
+``CHAOS_PORT=… python -m tests.chaos.breakable_server`` serves as ``bountyexpo serve`` does. Each
+line on the port is an order, answered with a line when it was carried out:
+
+    child NAME          a child of the tree fails as by a bug, wherever it waits; it runs again
+    actor KIND before   the next actor of a kind to get a message crashes instead of handling it
+    actor KIND after    ... or when it has handled it and has still to answer
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import sys
+from typing import TYPE_CHECKING, Any
+
+import trio
+from bountyexpo.app import App
+from bountyexpo.lifecycle import serve
+from bountyexpo.observability import logs
+from bountyexpo.sandbox.stand_ins import with_ports
+from bountyexpo.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from bountyexpo.runtime import Actor, Context
+    from bountyexpo.supervisors import ActorPool, ChildSpec, Supervisor
+
+
+# Tests break more, and faster, than a supervisor bears; that it gives up is tested with it.
+INTENSITY = 1_000
+
+
+class Breakage(Exception):
+    """A bug."""
+
+
+class Weak:
+    """A child that fails on demand."""
+
+    def __init__(self, spec: ChildSpec) -> None:
+        self._spec = spec
+        self._order = trio.Event()
+        self._is_up = trio.Event()
+
+    async def start(self, *, task_status: trio.TaskStatus[None]) -> None:
+        """Run the child beside what may break it."""
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._fail)
+            await nursery.start(self._run, nursery)
+            self._is_up.set()
+            task_status.started()
+
+    async def break_down(self) -> None:
+        """Let it fail, and wait until its supervisor has started it again."""
+        await self._is_up.wait()
+        self._is_up = trio.Event()
+        self._order.set()
+        await self._is_up.wait()
+
+    async def _run(self, nursery: trio.Nursery, *, task_status: trio.TaskStatus[None]) -> None:
+        await self._spec.start(task_status=task_status)
+        nursery.cancel_scope.cancel()
+
+    async def _fail(self) -> None:
+        self._order = trio.Event()
+        await self._order.wait()
+        raise Breakage(f"{self._spec.id} was broken")
+
+
+class WeakKind:
+    """The actors of one kind, of which the next one at work crashes on demand."""
+
+    def __init__(self, pool: ActorPool) -> None:
+        self._make = pool.factory
+        self._wanted = ""
+        self._crashed = trio.Event()
+        pool.factory = self.make
+
+    def make(self, actor_id: str, context: Context) -> Actor:
+        """Make an actor that looks for orders."""
+        actor = self._make(actor_id, context)
+        handle = actor.handle
+
+        async def handle_or_crash(message: Any) -> Any:
+            self._crash_if("before", actor)
+            reply = await handle(message)
+            self._crash_if("after", actor)
+            return reply
+
+        actor.handle = handle_or_crash  # type: ignore[method-assign]
+        return actor
+
+    async def crash(self, moment: str) -> None:
+        """Let the next actor at work crash, and wait until one has."""
+        self._crashed = trio.Event()
+        self._wanted = moment
+        await self._crashed.wait()
+
+    def _crash_if(self, moment: str, actor: Actor) -> None:
+        if self._wanted == moment:
+            self._wanted = ""
+            self._crashed.set()
+            raise Breakage(f"{actor} was broken {moment} its message")
+
+
+class Hand:
+    """Takes orders and carries them out."""
+
+    def __init__(self, app: App) -> None:
+        self._children = dict(weaken(app.root))
+        self._kinds = {kind: WeakKind(pool) for kind, pool in app.actors.pools.items()}
+
+    async def obey(self, stream: trio.SocketStream) -> None:
+        """Serve one client."""
+        rest = b""
+        async for data in stream:
+            *lines, rest = (rest + data).split(b"\n")
+            for line in lines:
+                await self._carry_out(*line.decode().split())
+                await stream.send_all(b"done\n")
+
+    async def _carry_out(self, what: str, name: str, *how: str) -> None:
+        if what == "child":
+            await self._children[name].break_down()
+        else:
+            await self._kinds[name].crash(*how)
+
+
+def weaken(supervisor: Supervisor) -> Iterator[tuple[str, Weak]]:
+    """Put a weak child into the place of each worker below a supervisor that does not run yet."""
+    specs = []
+    supervisor.intensity = INTENSITY
+    for spec in supervisor._specs:
+        if spec.kind == "supervisor":
+            yield from weaken(spec.start.__self__)  # type: ignore[attr-defined]
+            specs.append(spec)
+        else:
+            weak = Weak(spec)
+            yield spec.id, weak
+            specs.append(dataclasses.replace(spec, start=weak.start))
+    supervisor._specs = tuple(specs)
+
+
+async def main() -> None:
+    settings = with_ports(Settings.load(os.environ))
+    logs.configure(settings.log_level, json=True)
+    app = App(settings)
+    hand = Hand(app)
+    async with trio.open_nursery() as nursery:
+        port = int(os.environ["CHAOS_PORT"])
+        await nursery.start(
+            lambda task_status: trio.serve_tcp(
+                hand.obey, port, host="127.0.0.1", task_status=task_status
+            )
+        )
+        await serve(app, say_that_it_serves)
+        nursery.cancel_scope.cancel()
+
+
+def say_that_it_serves() -> None:
+    sys.stdout.write("the breakable server serves on its port\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    trio.run(main)
