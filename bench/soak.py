@@ -1,29 +1,100 @@
-"""A long mixed load while the server is killed again and again: ``make soak``.
+"""A long mixed load while every part of the server is broken in turn: ``make soak``.
 
-``kill -9`` falls every KILL_EVERY_S, and every third time SIGTERM instead, as a deploy does. At the
-end not one acknowledged message may be lost, doubled or out of order, every story must have come to
-its end, and the books must balance.
+Chat with cut connections, REST and whole stories go on; meanwhile actors crash, the parts of the
+tree fail one by one, and the database and the whole process are killed and stopped. At the end not
+one acknowledged message may be lost, doubled or out of order, every story must have come to its
+end, and the books must balance.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
+import json
 import shutil
 import sys
 import tempfile
+from collections import Counter
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import psycopg
 import trio
 from bountyexpo.sandbox.postgres import EmbeddedPostgres
+from tests.chaos.breakable import BreakableServer
 from tests.chaos.test_kill import BOOKS
-from tests.server_process import ServerProcess, running
+from tests.server_process import running
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
 
 SECRET = "a-secret-that-only-the-soak-test-uses-and-no-other"
-REPORTS = Path(__file__).parents[1] / ".data"
-KILL_EVERY_S = 20.0
-# The last restart is so long before the end that everything can come back.
-CALM_S = 10.0
+ROOT = Path(__file__).parents[1]
+REPORTS = ROOT / ".data"
+# Something is broken this often, in the turn of ``BREAKAGES``.
+BREAK_EVERY_S = 8.0
+# The last one is so long before the end that everything can come back.
+CALM_S = 15.0
+
+BREAKAGES = (
+    "server killed",
+    *(f"actor conversation {moment}" for moment in ("before", "after")),
+    "child journal",
+    "child poller",
+    "database killed",
+    *(f"actor {kind} after" for kind in ("user", "bounty", "payment")),
+    "child hub",
+    "server stopped",
+    *(f"child {name}" for name in ("conversation", "user", "bounty", "payment")),
+    "child sessions",
+    "child pool",
+    "server killed",
+    *(f"actor {kind} before" for kind in ("user", "bounty", "payment")),
+    *(f"child {name}" for name in ("outbox", "webhooks", "sandbox")),
+    "database stopped",
+    *(f"child {name}" for name in ("http", "direct", "acceptor")),
+)
+
+# What must be zero at the end, beside the books.
+HOLES = """
+    select count(*) from app.conversations c where c.last_seq <>
+        (select count(*) from app.messages m where m.conversation_id = c.id)
+"""
+
+
+@dataclass
+class Soak:
+    """One run: the server, its database, and what was broken how often."""
+
+    server: BreakableServer
+    database: EmbeddedPostgres
+    nursery: trio.Nursery
+    broken: Counter[str] = field(default_factory=Counter)
+
+    async def break_until(self, load: trio.Process, seconds: float, every_s: float) -> None:
+        """Break one thing after the other, until the load is near its end."""
+        turns = itertools.cycle(BREAKAGES)
+        with trio.move_on_after(seconds - CALM_S):
+            while load.returncode is None:
+                await trio.sleep(every_s)
+                what = next(turns)
+                with trio.CancelScope(shield=True):
+                    await self._break(what)
+                self.broken[what] += 1
+
+    async def _break(self, what: str) -> None:
+        match what.split():
+            case "server", how:
+                await (self.server.kill() if how == "killed" else self.server.stop())
+                await self.server.start(self.nursery)
+            case "database", how:
+                end = self.database.kill if how == "killed" else self.database.stop
+                await trio.to_thread.run_sync(end)
+                await trio.to_thread.run_sync(self.database.start)
+            case _:
+                await self.server.break_(what)
 
 
 def main() -> int:
@@ -32,34 +103,44 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=600.0)
     parser.add_argument("--connections", type=int, default=500)
     parser.add_argument("--rate", type=float, default=200.0)
-    parser.add_argument("--kill-every", type=float, default=KILL_EVERY_S)
+    parser.add_argument("--break-every", type=float, default=BREAK_EVERY_S)
     return trio.run(soak, parser.parse_args())
 
 
 async def soak(options: argparse.Namespace) -> int:
-    """Load and kill; then look at the books."""
+    """Load and break; then look at what came of it, and at the books."""
     REPORTS.mkdir(exist_ok=True)
+    async with setting() as run:
+        load = await trio.lowlevel.open_process(command(run.server.url, options), cwd=ROOT)
+        await run.break_until(load, options.seconds, options.break_every)
+        code = await load.wait()
+        sums = await trio.to_thread.run_sync(books, run.database)
+    if not (REPORTS / "soak.json").exists():
+        return code
+    found = json.loads((REPORTS / "soak.json").read_text())
+    verdicts = [*promises(found), *sums]
+    sys.stdout.write(table(run.broken, verdicts) + "\n")
+    return code or int(any(value for _, value in verdicts))
+
+
+@asynccontextmanager
+async def setting() -> AsyncIterator[Soak]:
+    """A server that can be broken, over a database that can be killed."""
     folder = Path(tempfile.mkdtemp(prefix="bountyexpo-soak-"))
-    server = ServerProcess(folder, SUPABASE_JWT_SECRET=SECRET)
+    database = EmbeddedPostgres(folder / "postgres")
     try:
+        dsn = await trio.to_thread.run_sync(database.start)
+        server = BreakableServer(folder / "data", DATABASE_URL=dsn, SUPABASE_JWT_SECRET=SECRET)
         async with running(server) as nursery:
-            load = await trio.lowlevel.open_process(
-                command(server.url, options), cwd=Path(__file__).parents[1]
-            )
-            kills = await kill_until(load, server, nursery, options)
-            code = await load.wait()
-            sums = await trio.to_thread.run_sync(books, server.folder)
+            yield Soak(server, database, nursery)
     finally:
+        database.stop()
         shutil.rmtree(folder, ignore_errors=True)
-    names = ("accounts", "unbalanced transfers", "unsettled bounties", "drifted accounts")
-    for name, value in zip(names, sums, strict=True):
-        print(f"  {'ok    ' if value == 0 else 'FAILED'}  books: {name} {value}")
-    print(f"  the server was ended {kills} times meanwhile")
-    return code or int(any(sums))
 
 
 def command(url: str, options: argparse.Namespace) -> list[str]:
-    """The load that runs beside the kills."""
+    """The load that runs beside the breaking."""
+    (REPORTS / "soak.json").unlink(missing_ok=True)
     return [
         *(sys.executable, "-m", "bountyexpo", "load", "mixed", "--url", url, "--patient"),
         *("--jwt-secret", SECRET, "--connections", str(options.connections)),
@@ -69,32 +150,40 @@ def command(url: str, options: argparse.Namespace) -> list[str]:
     ]
 
 
-async def kill_until(
-    load: trio.Process, server: ServerProcess, nursery: trio.Nursery, options: argparse.Namespace
-) -> int:
-    """End the server and start it again, until the load is near its end; returns how often."""
-    kills = 0
-    until = trio.current_time() + options.seconds - CALM_S
-    with trio.move_on_at(until):
-        while load.returncode is None:
-            await trio.sleep(options.kill_every)
-            with trio.CancelScope(shield=True):
-                await (server.stop() if kills % 3 == 2 else server.kill())
-                await server.start(nursery)
-            kills += 1
-    return kills
+def promises(found: dict[str, Any]) -> list[tuple[str, int]]:
+    """What must be zero of the load's report."""
+    counts = found["counts"]
+    return [
+        ("acknowledged messages lost", counts.get("lost", 0)),
+        ("heard twice", counts.get("doubled", 0)),
+        ("heard out of order", counts.get("reordered", 0)),
+        ("broken in other ways", counts.get("broken", 0)),
+        ("errors that waiting does not cure", sum(found["errors"].values())),
+    ]
 
 
-def books(folder: Path) -> tuple[int, ...]:
-    """What does not balance in the ledger; all zero when all is well."""
-    database = EmbeddedPostgres(folder / "postgres")
-    try:
-        with psycopg.connect(database.start()) as session:
-            row = session.execute(BOOKS).fetchone()
-    finally:
-        database.stop()
-    assert row is not None
-    return tuple(int(value) for value in row)
+def books(database: EmbeddedPostgres) -> list[tuple[str, int]]:
+    """What must be zero in the database."""
+    names = ("accounts", "unbalanced transfers", "unsettled bounties", "drifted accounts")
+    with psycopg.connect(database.dsn()) as session:
+        sums = session.execute(BOOKS).fetchone()
+        holes = session.execute(HOLES).fetchone()
+    assert sums is not None
+    assert holes is not None
+    return [
+        *((f"books: {name}", int(value)) for name, value in zip(names, sums, strict=True)),
+        ("conversations whose numbers have holes", int(holes[0])),
+    ]
+
+
+def table(broken: Counter[str], verdicts: list[tuple[str, int]]) -> str:
+    """What was broken how often, and what came of it."""
+    lines = ["", f"{'broken meanwhile':<44}{'times':>12}"]
+    lines += [f"  {what:<42}{times:>12}" for what, times in broken.items()]
+    lines += [f"  {'in all':<42}{broken.total():>12}", "", f"{'goal 0':<44}{'found':>12}"]
+    for what, value in verdicts:
+        lines.append(f"  {what:<42}{value:>12}  {'met' if value == 0 else 'MISSED'}")
+    return "\n".join(lines)
 
 
 if __name__ == "__main__":

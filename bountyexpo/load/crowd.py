@@ -196,8 +196,9 @@ class Crowd:
         is_own = heard.sender_id == person.user_id
         verdict = check.hear(heard.seq, is_replay=heard.replay, is_own=is_own)
         if verdict in (Verdict.TWICE, Verdict.BACKWARDS):
-            how = "twice" if verdict is Verdict.TWICE else "out of order"
-            self._stats.fault(f"{heard.stream} number {heard.seq} was heard {how}")
+            is_twice = verdict is Verdict.TWICE
+            how, kind = ("twice", "doubled") if is_twice else ("out of order", "reordered")
+            self._stats.fault(f"{heard.stream} number {heard.seq} was heard {how}", kind)
         return verdict in (Verdict.NEW, Verdict.BACKWARDS)
 
     def close(self) -> None:

@@ -95,13 +95,15 @@ class Chat(SocketScenario):
         for fault in self.book.faults:
             self.stats.fault(fault)
         if self.book.lost:
-            self.stats.fault(f"{self.book.lost} acknowledged messages were not delivered")
+            lost = self.book.lost
+            self.stats.fault(f"{lost} acknowledged messages were not delivered", "lost", lost)
         for _ in range(self.book.unanswered):
             self.stats.error("no answer")
         for person in self.crowd.people:
             holes = [name for name, check in person.streams.items() if check.has_hole]
             if holes:
-                self.stats.fault(f"{holes[0]} has a hole behind {person.streams[holes[0]].place}")
+                place = person.streams[holes[0]].place
+                self.stats.fault(f"{holes[0]} has a hole behind {place}", "lost")
 
     def send(self, sender: int, due: float) -> None:
         """Let somebody send a message that was due at ``due``."""

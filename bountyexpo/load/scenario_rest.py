@@ -40,6 +40,12 @@ class Row(msgspec.Struct, rename="camel"):
     messages: list[Row] = []
 
 
+class Problem(msgspec.Struct, rename="camel"):
+    """What is read of a refusal: whether another try is worth it, after so many seconds."""
+
+    retry_after: float | None = None
+
+
 @dataclass(slots=True)
 class Asked:
     """One operation under way; ``about`` is the bounty or the page that it reads."""
@@ -120,7 +126,8 @@ class RestScenario:
         if self._open:
             self.stats.fault(f"{self._open} requests were never answered")
         if missing := sum(map(len, self.sent.values())):
-            self.stats.fault(f"{missing} messages were taken and are not there")
+            text = f"{missing} messages were taken and are not there"
+            self.stats.fault(text, "lost", missing)
 
     def facts(self) -> dict[str, float]:
         """Return how many messages were sent, and found again."""
@@ -180,7 +187,7 @@ class RestScenario:
         self.requests.ask(asked, request)
 
     def _reply(self, asked: Asked, status: int, body: bytes) -> None:
-        if self.plan.is_patient and status in PASSING:
+        if self.plan.is_patient and (status in PASSING or _is_crash(status, body)):
             self._again(asked)
             return
         self._open -= 1
@@ -230,3 +237,8 @@ class RestScenario:
     def _again(self, asked: Asked) -> None:
         self.stats.count("asked again")
         heapq.heappush(self._retries, (time.monotonic() + PAUSE_S, id(asked), asked))
+
+
+def _is_crash(status: int, body: bytes) -> bool:
+    """Tell whether something failed that is there again for another try."""
+    return status == 500 and msgspec.json.decode(body, type=Problem).retry_after is not None

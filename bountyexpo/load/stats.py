@@ -82,9 +82,10 @@ class Stats:
         """Count a refusal, or a connection that ended."""
         self._second.errors[code] += 1
 
-    def fault(self, text: str) -> None:
-        """Note a promise that was broken: any fails the run."""
-        self.fault_count += 1
+    def fault(self, text: str, kind: str = "broken", number: int = 1) -> None:
+        """Note a promise that was broken ``number`` times: any fails the run."""
+        self.fault_count += number
+        self.count(kind, number)
         if len(self.faults) < FAULTS_TOLD:
             self.faults.append(text)
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import sys
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import trio
@@ -151,11 +152,7 @@ async def main() -> None:
     hand = Hand(app)
     async with trio.open_nursery() as nursery:
         port = int(os.environ["CHAOS_PORT"])
-        await nursery.start(
-            lambda task_status: trio.serve_tcp(
-                hand.obey, port, host="127.0.0.1", task_status=task_status
-            )
-        )
+        await nursery.start(partial(trio.serve_tcp, hand.obey, port, host="127.0.0.1"))
         await serve(app, say_that_it_serves)
         nursery.cancel_scope.cancel()
 
