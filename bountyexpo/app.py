@@ -13,6 +13,7 @@ Parts in brackets exist only where nothing real is configured in their place.
 from __future__ import annotations
 
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -38,6 +39,7 @@ from bountyexpo.operations.parts import Parts
 from bountyexpo.operations.rate_limits import RateLimiter
 from bountyexpo.operations.stream_reader import StreamReader
 from bountyexpo.operations.tickets import TicketStore
+from bountyexpo.persistence import last_seen
 from bountyexpo.persistence.journal import Journal
 from bountyexpo.persistence.migrate import migrate
 from bountyexpo.persistence.pool import Pool
@@ -145,6 +147,7 @@ class App:
         self.gateway.make_account = self.services.accounts.make_account
         self.gateway.redeem = self.services.tickets.redeem
         self.gateway.typists.stop = self._stop_typing
+        self.gateway.presence.last_seen.save = partial(last_seen.save, self.db)
         self.services.sockets = self.gateway
         self._poller = create_poller()
         self._quart = QuartDoor(create_app(self.services))

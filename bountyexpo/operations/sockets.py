@@ -14,7 +14,7 @@ from bountyexpo.operations.tickets import TICKET_TTL_S
 from bountyexpo.persistence import sign_on
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Sequence
 
     from bountyexpo.operations.call import Call
 
@@ -28,7 +28,7 @@ PRESENCE_TEXT_MAX = PRESENCE_IDS_MAX * 37
 class Sockets(Protocol):
     """The live sessions of this process, as operations see them; on ``services.sockets``."""
 
-    def presence_of(self, user_ids: Iterable[str]) -> list[dict[str, Any]]:
+    async def presence_of(self, user_ids: Sequence[str]) -> list[dict[str, Any]]:
         """Tell how these users are seen."""
 
     def separate(self, one: str, other: str) -> None:
@@ -94,6 +94,7 @@ async def list_presence(call: Call, request: PresenceQuestion) -> PresenceList:
     known = await sign_on.acquainted(parts(call).db, call.user_id, asked)
     sockets: Sockets = call.services.sockets
     visible = [each for each in asked if each in known or each == call.user_id]
-    seen = {view["userId"]: PresenceEntry(**view) for view in sockets.presence_of(visible)}
+    views = await sockets.presence_of(visible)
+    seen = {view["userId"]: PresenceEntry(**view) for view in views}
     # A stranger looks like somebody who is never there.
     return PresenceList(presence=[seen.get(each) or PresenceEntry(userId=each) for each in asked])

@@ -11,12 +11,14 @@ from bountyexpo.persistence import (
     bounties,
     conversation_lists,
     conversations,
+    last_seen,
     sign_on,
     streams,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
+    from datetime import datetime
 
     from bountyexpo.persistence.conversation_lists import Marker
     from bountyexpo.persistence.pool import Pool
@@ -40,6 +42,10 @@ class StreamReader:
     async def acquainted(self, user_id: str, others: Collection[str]) -> set[str]:
         """Return who of ``others`` the user shares a conversation or a running bounty with."""
         return await sign_on.acquainted(self._db, user_id, others)
+
+    async def last_seen(self, users: Collection[str]) -> dict[str, datetime]:
+        """Return when these users were last seen, of those who ever were."""
+        return await last_seen.read(self._db, users)
 
     async def partners(self, user_id: str, limit: int) -> dict[str, list[str]]:
         """Return with whom the user shares conversations, and which."""

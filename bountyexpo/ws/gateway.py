@@ -13,6 +13,7 @@ from bountyexpo.ws import protocol
 from bountyexpo.ws.admission import Admission
 from bountyexpo.ws.broadcast import CHUNK
 from bountyexpo.ws.close_codes import ADVICE, CloseCode, may_resume
+from bountyexpo.ws.last_seen import LastSeen
 from bountyexpo.ws.legacy import EVENTS_PATH, MESSAGES_PATH, EventsListener, MessagesSession
 from bountyexpo.ws.limits import SessionLimits, Timings
 from bountyexpo.ws.parking import Parking
@@ -21,7 +22,7 @@ from bountyexpo.ws.session import Session
 from bountyexpo.ws.typists import Typists
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable
+    from collections.abc import Awaitable, Callable, Sequence
     from datetime import datetime
 
     from bountyexpo.domain.identity import Identity
@@ -67,7 +68,7 @@ class SessionGateway:
         self.redeem: Callable[[str], Identity | None] = lambda _ticket: None
         self.admission = Admission(services.rate_limiter)
         self.parking = Parking()
-        self.presence = Presence(hub, services.clock.now)
+        self.presence = Presence(hub, services.clock.now, LastSeen(reader.last_seen))
         self.typists = Typists(hub)
         self.sessions: set[Session] = set()
         self.listeners: set[EventsListener] = set()
@@ -108,12 +109,14 @@ class SessionGateway:
         async with trio.open_nursery() as keepers, trio.open_nursery() as nursery:
             keepers.start_soon(self.parking.run)
             keepers.start_soon(self.presence.run)
+            keepers.start_soon(self.presence.last_seen.run)
             self._nursery = nursery
             try:
                 task_status.started()
                 await trio.sleep_forever()
             finally:
                 self._nursery = None
+                await self.presence.finish()
 
     def start_draining(self, grace_s: float, reason: str = "deploy") -> None:
         """Ask every client to come back elsewhere; close with 1012 after ``grace_s``.
@@ -143,9 +146,9 @@ class SessionGateway:
 
     # -- for operations
 
-    def presence_of(self, user_ids: Iterable[str]) -> list[dict[str, Any]]:
+    async def presence_of(self, user_ids: Sequence[str]) -> list[dict[str, Any]]:
         """Tell how these users are seen."""
-        return [self.presence.view(user_id) for user_id in user_ids]
+        return await self.presence.views(user_ids)
 
     def separate(self, one: str, other: str) -> None:
         """Let two people no longer see each other come and go."""

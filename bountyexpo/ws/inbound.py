@@ -133,7 +133,8 @@ async def _presence_subscribe(session: Session, envelope: Envelope, frame: dict[
     # A stranger looks like somebody who is never there.
     seen = [each for each in user_ids if each in known or each == session.user_id]
     gateway.presence.watch(session, seen)
-    snapshot = [gateway.presence.view(each) if each in seen else offline(each) for each in user_ids]
+    views = {view["userId"]: view for view in await gateway.presence.views(seen)}
+    snapshot = [views.get(each) or offline(each) for each in user_ids]
     session.reply(envelope, {"snapshot": snapshot})
 
 

@@ -146,5 +146,8 @@ class Reader(Protocol):
     async def acquainted(self, user_id: str, others: Collection[str]) -> set[str]:
         """Who of ``others`` the user shares a conversation or a running bounty with."""
 
+    async def last_seen(self, users: Collection[str]) -> Mapping[str, datetime]:
+        """When these users were last seen, of those who ever were."""
+
     async def partners(self, user_id: str, limit: int) -> Mapping[str, Sequence[str]]:
         """With whom the user shares conversations, and which."""

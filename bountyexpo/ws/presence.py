@@ -1,21 +1,23 @@
 """Who is there: the state that others see of a user, over all of his devices.
 
-Nothing here is stored, so nobody is online after a crash who did not come back. What a user is
+Who is here is not stored, so nobody is online after a crash who did not come back. What a user is
 seen as follows from the sockets of the hub; only what cannot be derived is kept: who watches whom,
-who left a moment ago and counts as present for ``GRACE_S``, and when somebody was last seen.
+and who left a moment ago and counts as present for ``GRACE_S``. When somebody was last seen is
+stored (``last_seen``).
 """
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 import trio
 
 from bountyexpo.errors import InvalidRequest
+from bountyexpo.ws.last_seen import LastSeen, to_minute
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
+    from datetime import datetime
 
     from bountyexpo.ws.hub import Hub
     from bountyexpo.ws.session import Session
@@ -34,9 +36,6 @@ GRACE_S: Final = 30.0
 # Users that one session may watch (contract realtime §4.5).
 WATCHED_MAX: Final = 200
 
-# Users whose last moment is remembered; the oldest are forgotten first.
-LAST_SEEN_MAX: Final = 50_000
-
 
 class TooManyWatched(InvalidRequest):
     """More people than one socket may follow."""
@@ -47,17 +46,17 @@ class TooManyWatched(InvalidRequest):
 class Presence:
     """The presence book of one process.
 
-    Bounded: watchers by ``WATCHED_MAX`` per session, last moments by ``LAST_SEEN_MAX``, users in
-    their grace by the sockets that closed within it.
+    Bounded: watchers by ``WATCHED_MAX`` per session, users in their grace by the sockets that
+    closed within it.
     """
 
-    def __init__(self, hub: Hub, now: Callable[[], datetime]) -> None:
+    def __init__(self, hub: Hub, now: Callable[[], datetime], last_seen: LastSeen) -> None:
+        self.last_seen = last_seen
         self._hub = hub
         self._now = now
         self._watchers: dict[str, set[Session]] = {}
         self._announced: dict[str, str] = {}
         self._leaving: dict[str, tuple[float, str]] = {}  # in the order of their ends
-        self._last_seen: dict[str, datetime] = {}
         self._departure = trio.Event()
 
     # -- what a device does
@@ -75,7 +74,7 @@ class Presence:
             self._announce(user_id)
             return
         if session.presence != INVISIBLE:
-            self._remember(user_id)
+            self.last_seen.note(user_id, self._now())
             self._leaving.pop(user_id, None)
             self._leaving[user_id] = (trio.current_time() + GRACE_S, session.presence)
             self._departure.set()
@@ -83,6 +82,10 @@ class Presence:
 
     def set_state(self, session: Session, state: str) -> None:
         """Take what a device says; invisible is said for all devices, and taken back for all."""
+        if state == INVISIBLE and self.state_of(session.user_id) != OFFLINE:
+            # Until now he was seen; an older moment would betray him.
+            self.last_seen.note(session.user_id, self._now())
+            self.last_seen.settle(session.user_id)
         for device in self._devices(session.user_id):
             if INVISIBLE in (state, device.presence):
                 device.presence = INVISIBLE if state == INVISIBLE else ONLINE
@@ -100,10 +103,19 @@ class Presence:
             return ONLINE if ONLINE in states else AWAY
         return self._leaving.get(user_id, (0.0, OFFLINE))[1]
 
+    async def views(self, user_ids: Sequence[str]) -> list[dict[str, Any]]:
+        """Return how these users are seen, also those who were not here for long.
+
+        Raises:
+            DatabaseUnavailable: it cannot be read at present.
+        """
+        await self.last_seen.find([each for each in user_ids if self.state_of(each) == OFFLINE])
+        return [self.view(each) for each in user_ids]
+
     def view(self, user_id: str) -> dict[str, Any]:
-        """Return the state of a user as clients read it."""
+        """Return the state of a user as clients read it, as far as it is known here."""
         state = self.state_of(user_id)
-        seen = self._last_seen.get(user_id) if state == OFFLINE else _to_minute(self._now())
+        seen = self.last_seen.get(user_id) if state == OFFLINE else to_minute(self._now())
         return {"userId": user_id, "state": state, "lastSeenAt": seen, "isOnline": state != OFFLINE}
 
     def watch(self, session: Session, user_ids: Iterable[str]) -> None:
@@ -152,12 +164,22 @@ class Presence:
                 user_id, (until, _) = next(iter(self._leaving.items()))
                 await trio.sleep_until(until)
                 if self._leaving.get(user_id, (0.0, ""))[0] == until:
-                    del self._leaving[user_id]
+                    self._end_grace(user_id)
                     self._announce(user_id)
             self._departure = trio.Event()
             await self._departure.wait()
 
+    async def finish(self) -> None:
+        """Store who was here until the end; nothing may come after."""
+        for user_id in list(self._leaving):
+            self._end_grace(user_id)
+        await self.last_seen.finish()
+
     # -- private parts
+
+    def _end_grace(self, user_id: str) -> None:
+        del self._leaving[user_id]
+        self.last_seen.settle(user_id)
 
     def _devices(self, user_id: str) -> list[Session]:
         sessions: Any = self._hub.users.get(user_id, ())
@@ -176,17 +198,7 @@ class Presence:
         frame = {"type": "presence.update", **self.view(user_id)}
         return frame | {"senderId": user_id, "timestamp": self._now()}
 
-    def _remember(self, user_id: str) -> None:
-        self._last_seen.pop(user_id, None)
-        self._last_seen[user_id] = _to_minute(self._now())
-        if len(self._last_seen) > LAST_SEEN_MAX:
-            del self._last_seen[next(iter(self._last_seen))]
-
 
 def offline(user_id: str) -> dict[str, Any]:
     """Return how somebody looks of whom one may not know anything."""
     return {"userId": user_id, "state": OFFLINE, "lastSeenAt": None, "isOnline": False}
-
-
-def _to_minute(moment: datetime) -> datetime:
-    return moment - timedelta(seconds=moment.second, microseconds=moment.microsecond)

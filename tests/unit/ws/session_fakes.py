@@ -132,6 +132,7 @@ class Database:
         self.members = defaultdict(set)
         self.markers = defaultdict(dict)
         self.status = {}
+        self.seen = {}
         self.epochs = {}
         self.hidden = set()
         self.fails_with = None
@@ -207,6 +208,14 @@ class Database:
             other for users in self.members.values() if user_id in users for other in users
         } & set(others)
 
+    async def last_seen(self, users):
+        await self._read("last_seen")
+        return {user: self.seen[user] for user in users if user in self.seen}
+
+    async def save_last_seen(self, moments):
+        await self._read("save_last_seen")
+        self.seen.update(moments)
+
     async def partners(self, user_id, limit):
         await self._read("partners")
         shared = defaultdict(list)
@@ -267,6 +276,7 @@ class World:
             timings=timings,
             catalogue=self.catalogue,
         )
+        self.gateway.presence.last_seen.save = self.database.save_last_seen
 
     async def __aenter__(self):
         self._manager = trio.open_nursery()
