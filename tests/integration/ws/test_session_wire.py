@@ -299,3 +299,25 @@ async def test_a_restart_says_so(folder: Path) -> None:
             assert (await first.hears("reconnect"))["resumable"] is True
             assert await first.closed() == 1012
             assert await old.closed() == 1012
+
+
+async def test_last_seen_outlives_the_process(folder: Path) -> None:
+    server = ServerProcess(folder, SHUTDOWN_GRACE_S="2")
+    async with running(server):
+        anna, ben = await in_thread(Person, server), await in_thread(Person, server)
+        await in_thread(anna.talks_to, ben)
+        async with socket(server, authorization=f"Bearer {ben.token}") as one:
+            await one.say(type="hello", v=1)
+            await one.hears("welcome")
+            server.process.terminate()
+            assert await one.closed() == 1012
+        with trio.fail_after(WAIT_S):
+            await server.process.wait()
+    again = ServerProcess(folder)
+    anna.server = again
+    async with running(again):
+        seen = await in_thread(anna.call, "GET", f"/api/presence?ids={ben.id}")
+
+    [view] = seen["presence"]
+    assert view["state"] == "offline"
+    assert view["lastSeenAt"].endswith(":00Z")
