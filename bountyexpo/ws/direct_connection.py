@@ -19,7 +19,7 @@ from bountyexpo.observability import metrics
 from bountyexpo.ws.door import answer, read_away
 from bountyexpo.ws.handshake import refusal
 from bountyexpo.ws.plain_request import HeadParser, Malformed, Unusual
-from bountyexpo.ws.request_head import HEAD_END, HeadTooLarge
+from bountyexpo.ws.request_head import HEAD_END, HeadTooLarge, RequestTooSlow
 
 if TYPE_CHECKING:
     from bountyexpo.ws.direct_door import Answer, DirectSettings, Find
@@ -29,14 +29,6 @@ if TYPE_CHECKING:
 
 # Bytes taken from the kernel in one call.
 RECEIVE_BYTES = 64 * 1024
-
-
-class RequestTooSlow(BountyExpoError):
-    """The request took too long to arrive."""
-
-    code = "REQUEST_TOO_SLOW"
-    status = 408
-    retryable = True
 
 
 class DirectConnection:
@@ -209,6 +201,7 @@ class DirectConnection:
         if not goes_on:
             # Closing with unread bytes would reset the connection before the answer is read.
             self._sock.shutdown(socket.SHUT_WR)
+            self._limit(self._settings.send_s)
             await read_away(self._sock)
         return goes_on
 

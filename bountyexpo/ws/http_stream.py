@@ -38,7 +38,8 @@ class HttpTimes:
     """How long a client behind the Quart door may take."""
 
     keep_alive_s: float = 65.0
-    body_read_s: float = 30.0
+    # For what the application does not read; its own limit, of the whole body, comes before.
+    body_read_s: float = 35.0
     send_s: float = 20.0
     stop_grace_s: float = 2.0
 
@@ -53,14 +54,17 @@ class HttpStream:
     def __init__(self, app: AsgiApp, sock: socket.socket, early: bytes, times: HttpTimes) -> None:
         self.socket = sock  # Hypercorn reads the addresses from it
         self.scope = trio.CancelScope()  # around Hypercorn's work for this connection
+        self.is_mid_body: Callable[[], bool] = lambda: False  # by whoever parses what we read
         self._app = app
         self._early = early
         self._times = times
         self._requests = 0  # in flight
         self._bodies = 0  # not read to their end
+        self.is_late = False  # a body did not come in time, which ended the reading
         self._is_at_end = False
         self._is_closed = False
         self._lingers = False
+        self._counted = trio.Event()  # one of the two has changed
         self._stop_at = math.inf
         self._receive_scope: trio.CancelScope | None = None
         self._send_scope: trio.CancelScope | None = None
@@ -72,12 +76,16 @@ class HttpStream:
         if self._early:
             data, self._early = self._early[:max_bytes], self._early[max_bytes:]
             return data
-        data = await self._receive(max_bytes)
+        try:
+            data = await self._receive(max_bytes)
+        except trio.BrokenResourceError:
+            # To Hypercorn like the end: on an error it waits for the rest of the keep-alive time.
+            data = b""
+        else:
+            if not data and not self.is_late:
+                await self._wait_answered()
         if not data:
-            # A request that has just been read counts itself only when its task has run.
-            await trio.lowlevel.checkpoint()
-            self._is_at_end = True
-            self._count(requests=0, bodies=0)
+            self._end()
         return data
 
     async def send_all(self, data: bytes) -> None:
@@ -105,9 +113,11 @@ class HttpStream:
         """End the connection and wake whoever waits on it."""
         if not self._is_closed:
             self._is_closed = True
-            self._lingers = self._bodies > 0
+            # Closing with unread bytes would reset the connection before the answer is read.
+            self._lingers = not self._is_at_end
             self._shut(socket.SHUT_WR)
             trio.lowlevel.notify_closing(self.socket)
+            self._end()
 
     # The application, as Hypercorn calls it.
 
@@ -167,11 +177,19 @@ class HttpStream:
             with trio.CancelScope() as self._receive_scope:
                 self._set_read_deadline()
                 await trio.lowlevel.wait_readable(self.socket)
-            is_late = self._receive_scope.cancelled_caught
+            self.is_late = self._receive_scope.cancelled_caught
             self._receive_scope = None
-            if is_late:
+            if self.is_late:
                 return b""
         raise trio.ClosedResourceError
+
+    async def _wait_answered(self) -> None:
+        """Let a client that has said all get its answers; Hypercorn would drop them at the end."""
+        # A request that has just been read counts itself only when its task has run.
+        await trio.lowlevel.checkpoint()
+        while self._requests and not self.is_mid_body() and not self._is_closed:
+            self._counted = trio.Event()
+            await self._counted.wait()
 
     async def _wait_for_room(self) -> None:
         deadline = min(trio.current_time() + self._times.send_s, self._stop_at)
@@ -184,10 +202,15 @@ class HttpStream:
             self.scope.cancel()
             raise trio.BrokenResourceError("the client does not read")
 
+    def _end(self) -> None:
+        self._is_at_end = True
+        self._count(requests=0, bodies=0)
+
     def _count(self, *, requests: int, bodies: int) -> None:
         self._requests += requests
         self._bodies += bodies
         self._set_read_deadline()
+        self._counted.set()
         if self._is_at_end and not self._requests:
             # Hypercorn would hold the connection for the rest of the keep-alive time.
             self.scope.cancel()
@@ -206,11 +229,12 @@ class HttpStream:
 
 
 async def _refuse_upgrade(send: Send) -> None:
-    """Answer whoever asks for a socket at another address, or on a connection already used.
+    """Answer whoever asks for a socket over HTTP/2 (RFC 8441), which Hypercorn announces.
 
-    The door for sockets looks at the first request of a connection only.
+    Over HTTP/1.1 a wish for a socket does not come this far: at a socket's address it is the
+    socket door's business, and anywhere else a plain request (RFC 9110 §7.8).
     """
-    error = NotFound("There is no socket at this address, or not on a connection used before.")
+    error = NotFound("Sockets are opened over HTTP/1.1.")
     body = problem_body(error)
     headers = [
         (b"content-type", b"application/problem+json"),

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 VERSION = b" HTTP/1.1"
 OLD_VERSION = b" HTTP/1.0"
 
+# What a connection of HTTP/2 begins with, up to its first empty line (RFC 9113 §3.4).
+HTTP_2 = b"PRI * HTTP/2.0\r\n\r\n"
+
 # Fields of one head; browsers send about 20.
 HEADERS_MAX = 100
 
@@ -78,8 +81,12 @@ class HeadParser:
             Malformed, HeadTooLarge: It is to be refused.
             Unusual: Another door may understand it.
         """
+        if head == HTTP_2:
+            raise Unusual
         line = head.partition(b"\r\n")[0]
         _check_line(line)
+        if has_bare_line_feed(head):
+            raise Malformed
         self._fields = []
         parser = self._feeding = self._parser or httptools.HttpRequestParser(self)
         # After a body, or anything that went wrong, the next head needs a fresh one.
@@ -138,6 +145,11 @@ class HeadParser:
         return sum(name.lower() == wanted for name, _ in self._fields)
 
 
+def has_bare_line_feed(data: bytes) -> bool:
+    """Tell whether a line ends otherwise than HTTP/1.1 says (RFC 9112 §2.2)."""
+    return data.count(b"\n") != data.count(b"\r\n")
+
+
 def _name(name: bytes) -> str:
     """Return a header name in lower case, and remember it."""
     text = name.lower().decode("latin-1")
@@ -150,7 +162,8 @@ def _check_line(line: bytes) -> None:
     """Look at the request line: what the library is lenient about must not pass."""
     if b"\n" in line or b"\r" in line or b"\x00" in line:
         raise Malformed
-    if not line.endswith((VERSION, OLD_VERSION)):
-        raise Unusual
-    if line.count(b" ") != 2:
+    if not line.endswith((VERSION, OLD_VERSION)) or line.count(b" ") != 2:
+        raise Malformed
+    if not line.partition(b" ")[0].isupper():
+        # Methods are case-sensitive (RFC 9110 §9.1); the next door would read "get" as GET.
         raise Malformed

@@ -20,6 +20,7 @@ from bountyexpo.errors import Unavailable
 from bountyexpo.ws.door import answer
 from bountyexpo.ws.handshake import refusal
 from bountyexpo.ws.http_stream import HttpStream, HttpTimes
+from bountyexpo.ws.strict_http import StrictConnection
 
 if TYPE_CHECKING:
     from hypercorn.typing import LifespanState
@@ -30,6 +31,17 @@ if TYPE_CHECKING:
 
 # How long the application may take to start, and to shut down.
 LIFESPAN_S = 30.0
+
+
+class _Server(TCPServer):
+    """Hypercorn's server of one connection, with our judge of heads in it."""
+
+    async def _read_data(self) -> None:
+        stream = cast("HttpStream", self.stream)
+        reader = StrictConnection(self.config.h11_max_incomplete_size, lambda: stream.is_late)
+        self.protocol.protocol.connection = reader
+        stream.is_mid_body = reader.is_mid_body
+        await super()._read_data()
 
 
 class QuartDoor:
@@ -88,7 +100,7 @@ class QuartDoor:
             return
         stream = HttpStream(self._app, arrival.sock, arrival.data, self._times)
         app = ASGIWrapper(cast("Any", stream.guard))
-        server = TCPServer(app, self._config, self._context, self._state, cast("Any", stream))
+        server = _Server(app, self._config, self._context, self._state, cast("Any", stream))
         self._streams.add(stream)
         try:
             with stream.scope:

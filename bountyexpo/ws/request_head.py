@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from bountyexpo.errors import TooLarge
+from bountyexpo.errors import BountyExpoError, TooLarge
 
 # Where a head ends.
 HEAD_END = b"\r\n\r\n"
@@ -15,6 +15,14 @@ class HeadTooLarge(TooLarge):
 
     code = "REQUEST_HEADER_FIELDS_TOO_LARGE"
     status = 431
+
+
+class RequestTooSlow(BountyExpoError):
+    """The request took too long to arrive."""
+
+    code = "REQUEST_TOO_SLOW"
+    status = 408
+    retryable = True
 
 
 @dataclass(slots=True)

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 import trio
 from bountyexpo.ws.acceptor import AcceptorSettings
 from bountyexpo.ws.direct_door import DirectDoor, DirectSettings
+from bountyexpo.ws.http_stream import HttpTimes
 from bountyexpo.ws.quart_door import QuartDoor
 from quart import request
 from quart_trio import QuartTrio
@@ -18,6 +19,9 @@ from tests.integration.ws.conftest import serve
 
 # More than the small kernel buffers of a test hold.
 BIG = 400_000
+
+# How long the application waits for a whole body.
+BODY_TIMEOUT_S = 0.3
 
 NOW = datetime(2026, 5, 4, 3, 2, 1, tzinfo=UTC)
 
@@ -75,6 +79,7 @@ def application():
     """Answers everything with what it was asked, and ``"quart": true``."""
     app = QuartTrio(__name__, static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = 1024 * 1024
+    app.config["BODY_TIMEOUT"] = BODY_TIMEOUT_S
 
     @app.route("/", defaults={"path": ""}, methods=["GET", "POST"])
     @app.route("/<path:path>", methods=["GET", "POST"])
@@ -114,3 +119,11 @@ async def direct_site(*, small_buffers=False, **settings):
         settings=AcceptorSettings(host="127.0.0.1", port=0, **buffer),
     ) as server:
         yield Site(server, answers, door)
+
+
+@asynccontextmanager
+async def quart_site(**times):
+    """Run the application alone, as with ``HTTP_DIRECT=off``."""
+    quart = QuartDoor(application(), HttpTimes(**times))
+    async with serve(doors=(quart,), before=(quart.run,)) as server:
+        yield Site(server, None, quart)

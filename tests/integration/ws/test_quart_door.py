@@ -12,6 +12,7 @@ import trio
 from bountyexpo.ws.acceptor import AcceptorSettings
 from bountyexpo.ws.http_stream import HttpStream, HttpTimes
 from bountyexpo.ws.quart_door import QuartDoor
+from hypercorn.protocol.h11 import H11Protocol
 from hypercorn.trio.tcp_server import TCPServer
 from quart import Response, request
 from quart_trio import QuartTrio
@@ -173,6 +174,8 @@ async def test_the_server_class_that_we_adapt_has_not_changed():
     tls = {"do_handshake", "selected_alpn_protocol", "transport_stream"}
     assert used - tls == {"socket", "receive_some", "send_all", "send_eof", "aclose"}
     assert not any(hasattr(HttpStream, name) for name in tls)
+    assert inspect.iscoroutinefunction(TCPServer._read_data)
+    assert inspect.getsource(H11Protocol).count("self.connection: h11.Connection") == 1
 
 
 async def test_requests_share_a_kept_alive_connection(site, connect):
@@ -263,7 +266,7 @@ async def test_a_body_that_does_not_come_is_not_waited_for(site, connect):
     async with site(HttpTimes(body_read_s=0.1)) as running:
         http = await connect(running.port)
         await http.send("POST /echo", b"part", Content_Length="100")
-        assert (await http.end()).startswith(b"HTTP/1.1 400")
+        assert (await http.end()).startswith(b"HTTP/1.1 408")
         await http.stream.aclose()
         await running.all_served()
 
@@ -278,6 +281,21 @@ async def test_a_slow_handler_is_not_cut_by_the_time_for_bodies(site, connect):
         await other.end()  # the time for bodies has passed at least once
         running.app.release.set()
         assert (await http.answer())[2] == b"done"
+
+
+async def test_a_client_that_has_said_all_gets_the_answer_of_a_slow_handler(site, connect):
+    async with site() as running:
+        http = await connect(running.port)
+        await http.send("GET /slow")
+        await http.stream.send_eof()
+        await running.app.entered.wait()
+        other = await connect(running.port)
+        assert (await other.ask("GET /hello"))[0] == 200
+        running.app.release.set()
+        assert (await http.answer())[2] == b"done"
+        assert await http.end() == b""
+        await other.stream.aclose()
+        await running.all_served()
 
 
 async def test_a_client_that_never_reads_is_ended(site, connect):
