@@ -73,6 +73,7 @@ class Connection:
 
     __slots__ = (
         "_close_code",
+        "_corked",
         "_deadline",
         "_driver",
         "_handler_knows",
@@ -100,6 +101,8 @@ class Connection:
         self._driver = driver
         self._state = _OPEN
         self._handler_knows = False
+        # Frames that are sent while a read is worked off; they leave in one write.
+        self._corked: list[bytes] | None = None
         self._close_code: int = CloseCode.ABNORMAL
         self._deadline: float | None = None
         self._parser: FrameParser | None = None
@@ -136,6 +139,8 @@ class Connection:
         if queue is not None:
             if not queue.put(frame, ephemeral=ephemeral, now=self._driver.current_time):
                 return False
+        elif self._corked is not None:
+            self._corked.append(frame)
         elif not self._write(frame):
             return False
         self._driver.frames_sent += 1
@@ -194,20 +199,22 @@ class Connection:
         elif queue.was_over_half and self.handler is not None:
             self.handler.on_drained()
 
-    def on_tick(self, now: float, ping: bool) -> None:
-        """Enforce the deadlines, send the ping that is due, and pass the time on."""
+    def on_tick(self, now: float, is_ping_due: bool) -> None:
+        """Enforce the deadlines, ping a silent peer when it is due, and pass the time on."""
         if self._state is not _OPEN:
             if self._deadline is not None and now >= self._deadline:
                 self._end()
             return
         limits = self._driver.limits
-        if now - self.last_inbound_at >= limits.idle_timeout_s:
+        silent_s = now - self.last_inbound_at
+        if silent_s >= limits.idle_timeout_s:
             self.close(CloseCode.IDLE, "nothing heard")
             return
         if self._queue is not None and self._queue.is_stuck(now, limits):
             self._shed_slow_consumer()
             return
-        if ping:
+        # A peer that was heard just now is known to be there, and so are the proxies between.
+        if is_ping_due and silent_s >= limits.ping_interval_s / 2:
             self.send(PING_FRAME, ephemeral=True)
         if self.handler is not None:
             self.handler.on_tick(now)
@@ -237,6 +244,14 @@ class Connection:
     # Steps.
 
     def _take(self, frames: Iterator[tuple[int, bytes]]) -> None:
+        """Work off one turn of frames; the answers to them leave together."""
+        self._corked = []
+        try:
+            self._take_turn(frames)
+        finally:
+            self._uncork()
+
+    def _take_turn(self, frames: Iterator[tuple[int, bytes]]) -> None:
         try:
             for count, (opcode, payload) in enumerate(frames, start=1):
                 self._on_frame(opcode, payload)
@@ -251,6 +266,11 @@ class Connection:
             return
         if self._parser is not None and self._parser.is_idle:
             self._parser = None
+
+    def _uncork(self) -> None:
+        corked, self._corked = self._corked, None
+        if corked:
+            self._write(corked[0] if len(corked) == 1 else b"".join(corked))
 
     def _write(self, frame: bytes) -> bool:
         try:
@@ -305,6 +325,7 @@ class Connection:
 
     def _send_last(self, frame: bytes) -> None:
         """Send the close frame behind whatever is queued, full or not."""
+        self._uncork()
         if self._queue is not None:
             self._queue.append(frame)
             return
@@ -335,7 +356,7 @@ class Connection:
         if self._state is _CLOSED:
             return
         self._state = _CLOSED
-        self._parser = self._queue = self._unread = None
+        self._parser = self._queue = self._unread = self._corked = None
         self._driver.remove(self)
         self._tell_handler()
 

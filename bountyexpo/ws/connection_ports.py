@@ -22,7 +22,7 @@ class Limits:
     close_timeout_s: float = 5.0
     queue_full_s: float = 10.0
     no_progress_s: float = 20.0
-    tick_interval_s: float = 1.0
+    tick_interval_s: float = 2.0
 
 
 class SocketHandler(Protocol):
@@ -38,7 +38,7 @@ class SocketHandler(Protocol):
         """Learn that the queue, which had been over half, is empty."""
 
     def on_tick(self, now: float) -> None:
-        """Do what time asks for; about once a second while open."""
+        """Do what time asks for; once per ``tick_interval_s`` while open."""
 
 
 class Driver(Protocol):

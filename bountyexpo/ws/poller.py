@@ -48,28 +48,21 @@ class EpollPoller(Poller):
         if self._epoll.closed:
             self._epoll = select.epoll()
         with self._epoll:
-            task_status.started()
-            await self._loop()
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._keep_time)
+                task_status.started()
+                await self._loop()
 
     async def _loop(self) -> None:
-        next_step = self.now + self._step_s
+        fd = self._epoll.fileno()
         while True:
-            events = self._epoll.poll(0, EVENTS_MAX)
-            if events:
-                self._handle(events)
-            self._resume()
-            now = trio.current_time()
-            is_due = now >= next_step
-            if is_due:
-                self.now = now
-                self._turn_wheel()
-                # After a stall the wheel catches up by one turn, not by all that were missed.
-                next_step = max(next_step + self._step_s, now - self.limits.tick_interval_s)
-            if events or is_due or self._unfinished:
+            if self._unfinished:
                 await trio.lowlevel.checkpoint()
-                continue
-            with trio.CancelScope(deadline=next_step):
-                await trio.lowlevel.wait_readable(self._epoll.fileno())
+            else:
+                # Returns at once while events are left, but lets other tasks run before.
+                await trio.lowlevel.wait_readable(fd)
+            self._handle(self._epoll.poll(0, EVENTS_MAX))
+            self._resume()
 
     def _handle(self, events: list[tuple[int, int]]) -> None:
         self.now = trio.current_time()

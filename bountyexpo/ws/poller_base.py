@@ -1,7 +1,7 @@
 """What both ways of driving sockets share: the set of connections, their time, their faults.
 
 Time comes from a wheel: every connection sits in one of its slots and is looked at once per turn
-(a second). Each call into a connection stands inside its own try/except, so that a fault ends
+(two seconds). Each call into a connection stands inside its own try/except, so that a fault ends
 that connection only.
 """
 
@@ -204,6 +204,16 @@ class Poller(ABC):
             for connection in waiting:
                 self._guard(connection, connection.settle)
 
+    async def _keep_time(self) -> None:
+        """Turn the wheel, step by step, until cancelled."""
+        next_step = self.now + self._step_s
+        while True:
+            await trio.sleep_until(next_step)
+            self.now = trio.current_time()
+            self._turn_wheel()
+            # After a stall the wheel catches up by one turn, not by all that were missed.
+            next_step = max(next_step + self._step_s, self.now - self.limits.tick_interval_s)
+
     def _turn_wheel(self) -> None:
         """Look at the connections of the next slot."""
         turn, slot = divmod(self._step, WHEEL_SLOTS)
@@ -212,8 +222,12 @@ class Poller(ABC):
         now = self.now
         for connection in tuple(self._wheel[slot]):
             # Pings are spread by descriptor: nothing has to be remembered per connection.
-            ping = (turn + connection.fd) % self._turns_per_ping == 0
-            self._guard(connection, connection.on_tick, now, ping)
+            is_ping_due = (turn + connection.fd) % self._turns_per_ping == 0
+            try:
+                connection.on_tick(now, is_ping_due)
+            except Exception:  # noqa: BLE001 - logged, and kept to this connection
+                _log.exception("a connection failed", peer=connection.peer)
+                self._fail(connection)
         self._settle()
         if slot == 0:
             self._flush_counters()

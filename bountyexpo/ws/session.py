@@ -140,8 +140,9 @@ class Session(Receiver):
 
     def on_tick(self, now: float) -> None:
         """Enforce the time of the hello and of the token."""
-        self._drop_old_floors(now)
-        self._trim_ring(now)
+        if self._floors is not None or self._ring is not None:
+            self._drop_old_floors(now)
+            self._trim_ring(now)
         if now < self._due_at or self.phase is Phase.GREETING:
             return
         timings = self.gateway.timings

@@ -23,15 +23,10 @@ class TaskPoller(Poller):
         self._flushing: set[Connection] = set()
 
     async def _serve(self, task_status: trio.TaskStatus[None]) -> None:
-        next_step = self.now + self._step_s
         async with trio.open_nursery() as nursery:
             self._nursery = nursery
             task_status.started()
-            while True:
-                await trio.sleep_until(next_step)
-                self.now = trio.current_time()
-                self._turn_wheel()
-                next_step = max(next_step + self._step_s, self.now - self.limits.tick_interval_s)
+            await self._keep_time()
 
     def _watch(self, connection: Connection) -> None:
         assert self._nursery is not None
