@@ -6,7 +6,6 @@ flight finish, then the tree stops from the edge inwards. The grace time bounds 
 
 from __future__ import annotations
 
-import gc
 import os
 import signal
 import sys
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import trio
 
+from bountyexpo import garbage
 from bountyexpo.observability import metrics
 from bountyexpo.observability.logs import get_logger
 
@@ -21,9 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
     from bountyexpo.app import App
-
-# Collections are rare and what lives since the start is never scanned again: pauses count here.
-GC_THRESHOLDS = (50_000, 20, 50)
 
 # Of the grace time, sockets get this share to move; requests in flight get the rest.
 SOCKETS_SHARE = 0.6
@@ -49,9 +46,8 @@ async def serve(app: App, on_started: Callable[[], None]) -> None:
         async with trio.open_nursery() as nursery:
             await nursery.start(_run_tree, app, nursery.cancel_scope)
             metrics.install_gc_metric()
-            gc.collect()
-            gc.freeze()
-            gc.set_threshold(*GC_THRESHOLDS)
+            garbage.install()
+            nursery.start_soon(garbage.collect_rarely)
             on_started()
             await anext(signals)
             log.info("draining", grace_s=grace_s)
