@@ -9,11 +9,24 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
+from bountyexpo.actors.bounty_messages import TellExpiry
 from bountyexpo.actors.payment import RESUME
-from bountyexpo.actors.payment_messages import ResumePayment
+from bountyexpo.actors.payment_messages import GiveUpPayment, ResumePayment
+from bountyexpo.domain.bounty import Event
+from bountyexpo.domain.bounty_rules import MACHINE as BOUNTY
 from bountyexpo.domain.ids import new_id
+from bountyexpo.errors import BountyExpoError
 from bountyexpo.observability import metrics
-from bountyexpo.persistence import idempotency, leases, ledger, outbox, streams
+from bountyexpo.observability.logs import get_logger
+from bountyexpo.persistence import (
+    bounties,
+    idempotency,
+    leases,
+    ledger,
+    outbox,
+    payments,
+    streams,
+)
 from bountyexpo.persistence.outbox import Effect, Relay
 from bountyexpo.supervisors import ChildSpec, Job, Supervisor
 
@@ -36,8 +49,17 @@ PRUNE_EVERY_S = 3_600.0
 STREAM_DAYS = 30
 EFFECT_DAYS = 7
 
-# A resumed payment may wait for the provider this long.
-RESUME_S = 20.0
+# A step of a payment may wait for the provider this long.
+STEP_S = 20.0
+
+# What has fallen due by time is looked for this often, and so many at once.
+DUE_EVERY_S = 60.0
+DUE_BATCH = 100
+
+# A deposit that could not be given up is tried again after an hour.
+GIVE_UP_AGAIN_S = 3_600.0
+
+log = get_logger(__name__)
 
 
 def branch(db: Pool, actors: Actors, events: ProviderEvents) -> ChildSpec:
@@ -51,6 +73,8 @@ def branch(db: Pool, actors: Actors, events: ProviderEvents) -> ChildSpec:
         webhooks.as_child(),
         _one_node_job(db, "books", BOOKS_EVERY_S, _check_books).as_child(),
         _one_node_job(db, "prune", PRUNE_EVERY_S, _prune).as_child(),
+        _one_node_job(db, "expiry", DUE_EVERY_S, partial(tell_expired, actors)).as_child(),
+        _one_node_job(db, "unpaid", DUE_EVERY_S, partial(give_up_unpaid, actors)).as_child(),
     ]
     return Supervisor("jobs", children).as_child()
 
@@ -78,5 +102,24 @@ async def _prune(db: Pool) -> None:
     await idempotency.prune(db)
 
 
+async def tell_expired(actors: Actors, db: Pool) -> None:
+    """Tell the posters of bounties whose end date has passed."""
+    for bounty_id in await bounties.expired(db, BOUNTY.moved_by(Event.EXPIRY_TICK), DUE_BATCH):
+        try:
+            await actors.bounty(bounty_id).ask(TellExpiry())
+        except BountyExpoError as error:
+            log.warning("an expiry was not told", bounty=bounty_id, error=error.error_code)
+
+
+async def give_up_unpaid(actors: Actors, db: Pool) -> None:
+    """Cancel deposits that nobody has paid in time."""
+    for payment_id in await payments.given_up(db, DUE_BATCH):
+        try:
+            await actors.payment(payment_id).ask(GiveUpPayment(), timeout_s=STEP_S)
+        except BountyExpoError as error:
+            log.warning("a deposit was not given up", payment=payment_id, error=error.error_code)
+            await payments.give_up_later(db, payment_id, GIVE_UP_AGAIN_S)
+
+
 async def _resume_payment(actors: Actors, effect: Effect) -> None:
-    await actors.payment(effect.aggregate_id).ask(ResumePayment(), timeout_s=RESUME_S)
+    await actors.payment(effect.aggregate_id).ask(ResumePayment(), timeout_s=STEP_S)

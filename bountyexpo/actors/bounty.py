@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from bountyexpo.actors import bounty_events
-from bountyexpo.actors.bounty_facts import facts_of, outcome_of
+from bountyexpo.actors import bounty_conversation, bounty_escrow, bounty_events
+from bountyexpo.actors.bounty_escrow import Escrow
+from bountyexpo.actors.bounty_facts import applied_to, facts_of, outcomes_of
 from bountyexpo.actors.bounty_messages import (
     AcceptApplication,
     Accepted,
@@ -16,25 +17,20 @@ from bountyexpo.actors.bounty_messages import (
     Recorded,
     SubmitApplication,
     SubmitCompletion,
+    TellExpiry,
 )
+from bountyexpo.domain.application import MACHINE as APPLICATION
+from bountyexpo.domain.application import Status as ApplicationStatus
 from bountyexpo.domain.bounty import Effect, Event, Facts, Status
 from bountyexpo.domain.bounty_rules import MACHINE
+from bountyexpo.domain.escrow import Event as EscrowEvent
+from bountyexpo.domain.escrow import State as EscrowState
 from bountyexpo.domain.ids import new_id
-from bountyexpo.domain.ledger import escrow_held, escrow_released
 from bountyexpo.domain.machine import Decision, Role
-from bountyexpo.errors import Conflict, NotFound
+from bountyexpo.domain.policy import DAY_S
 from bountyexpo.observability import metrics
-from bountyexpo.persistence import (
-    blocks,
-    bounties,
-    conversations,
-    idempotency,
-    ledger,
-    messages,
-    requests,
-    submissions,
-    users,
-)
+from bountyexpo.persistence import blocks, bounties, idempotency, requests, submissions, users
+from bountyexpo.persistence.bounties import NewBounty
 from bountyexpo.runtime import Actor, Context
 
 if TYPE_CHECKING:
@@ -53,7 +49,7 @@ class BountyActor(Actor):
 
     Owns:      the bounty's status and version, its applications and its newest submission.
     Accepts:   CreateBounty, SubmitApplication, AcceptApplication, SubmitCompletion,
-               ApproveCompletion.
+               ApproveCompletion, TellExpiry.
     Persists:  each decision: rows, ledger transfer, stream events and audit in one transaction.
     Restarts:  reloads the committed rows; a repeated message finds its step done.
     """
@@ -77,7 +73,7 @@ class BountyActor(Actor):
 
     async def handle(
         self, message: BountyMessage
-    ) -> Created | Application | Accepted | Recorded | Submission:
+    ) -> Created | Application | Accepted | Recorded | Submission | None:
         """Decide one message."""
         match message:
             case CreateBounty():
@@ -90,6 +86,9 @@ class BountyActor(Actor):
                 return await self._submit(message)
             case ApproveCompletion():
                 return await self._approve(message)
+            case TellExpiry():
+                await self._expire()
+                return None
 
     def __repr__(self) -> str:
         status = self._bounty.status.value if self._bounty else "absent"
@@ -102,11 +101,7 @@ class BountyActor(Actor):
         return self._bounty
 
     def _decide(
-        self,
-        event: Event,
-        caller_id: str,
-        application: Application | None = None,
-        **known: bool,
+        self, event: Event, role: Role, application: Application | None = None, **known: Any
     ) -> Decision[Status, Facts]:
         bounty = self._present
         facts = facts_of(
@@ -117,7 +112,7 @@ class BountyActor(Actor):
             application=application,
             **known,
         )
-        return MACHINE.decide(bounty.status, event, bounty.parties.role_of(caller_id), facts)
+        return MACHINE.decide(bounty.status, event, role, facts)
 
     async def _create(self, message: CreateBounty) -> Created:
         if self._bounty is not None:
@@ -142,9 +137,9 @@ class BountyActor(Actor):
     async def _earlier(self, tx: Transaction, message: CreateBounty) -> str | None:
         """Return the bounty that an earlier delivery of this request made."""
         if message.idempotency_key is None:
-            terms = message.terms
+            within_s = self._ports.policy.repost_window_s
             return await bounties.recent_twin(
-                tx, message.poster_id, terms.title, terms.amount_cents
+                tx, message.poster_id, message.terms, within_s=within_s
             )
         stored = await idempotency.claim(
             tx,
@@ -159,7 +154,7 @@ class BountyActor(Actor):
         self, tx: Transaction, message: CreateBounty
     ) -> Decision[Status, Facts]:
         poster = await users.get(tx, message.poster_id)
-        posted = await bounties.posted_today(tx, message.poster_id)
+        posted = await bounties.posted(tx, message.poster_id, within_s=DAY_S)
         facts = Facts(
             is_paid=message.terms.amount_cents > 0,
             is_verified=poster is not None and poster.email_verified_at is not None,
@@ -170,21 +165,26 @@ class BountyActor(Actor):
     async def _insert(
         self, tx: Transaction, message: CreateBounty, decision: Decision[Status, Facts]
     ) -> None:
-        poster_id, terms, policy = message.poster_id, message.terms, self._ports.policy
-        await bounties.insert(
-            tx,
-            self.id,
-            poster_id,
-            terms,
-            fee_bps=policy.platform_fee_bps,
-            policy_version=policy.version,
-        )
-        await bounty_events.created(tx, self.id, poster_id)
+        poster_id, terms, funding = message.poster_id, message.terms, self._ports.policy.terms()
+        step = None
         if Effect.HOLD_ESCROW in decision.effects:
-            hold = escrow_held(
-                bounty_id=self.id, poster_id=poster_id, amount_cents=terms.amount_cents
+            step = bounty_escrow.decide(EscrowState.NONE, EscrowEvent.FUND_WALLET)
+        new = NewBounty(
+            terms=terms,
+            funding=funding,
+            status=decision.state,
+            escrow_state=step.state if step else EscrowState.NONE,
+        )
+        await bounties.insert(tx, self.id, poster_id, new)
+        await bounty_events.created(tx, self.id, decision.state, poster_id)
+        if step is not None:
+            about = Escrow(
+                bounty_id=self.id,
+                poster_id=poster_id,
+                amount_cents=terms.amount_cents,
+                fee_bps=funding.platform_fee_bps,
             )
-            await ledger.post(tx, hold, actor_id=poster_id)
+            await bounty_escrow.carry_out(tx, step, about, actor_id=poster_id)
             await bounty_events.escrow(tx, "held", self.id, poster_id, terms.amount_cents)
         await self._audit(tx, "create", poster_id, amount_cents=terms.amount_cents)
         if message.idempotency_key is not None:
@@ -203,23 +203,35 @@ class BountyActor(Actor):
         request_id = mine.id if mine else new_id()
         async with self._ports.db.transaction() as tx:
             await tx.lock(f"apply:{hunter_id}")
-            waiting = await requests.pending_of(tx, hunter_id)
+            waiting = await requests.count_of(tx, hunter_id, ApplicationStatus.PENDING)
             has_room = waiting < self._ports.policy.pending_applications_max
             is_blocked = bool(await blocks.between(tx, hunter_id, (bounty.poster_id,)))
             decision = self._decide(
-                Event.APPLY, hunter_id, mine, has_room=has_room, is_blocked=is_blocked
+                Event.APPLY,
+                bounty.parties.role_of(hunter_id),
+                mine,
+                has_room=has_room,
+                is_blocked=is_blocked,
             )
+            applied = applied_to(mine, has_room=has_room, is_blocked=is_blocked)
             await requests.insert(
                 tx,
                 request_id,
                 self.id,
                 hunter_id,
+                status=applied.state,
                 message=message.note,
                 proposed_completion_at=message.proposed_completion_at,
             )
             await bounties.advance(tx, bounty, decision.state, actor_id=hunter_id)
             await bounty_events.request_changed(
-                tx, "request.new", bounty, request_id, hunter_id, "pending", note=message.note
+                tx,
+                "request.new",
+                bounty,
+                request_id,
+                hunter_id,
+                applied.state.value,
+                note=message.note,
             )
             await self._audit(tx, "apply", hunter_id, request_id=request_id)
         await self.load()
@@ -231,12 +243,13 @@ class BountyActor(Actor):
         bounty, caller_id = self._present, message.caller_id
         chosen = next((row for row in self._applications if row.id == message.request_id), None)
         if chosen is None:
-            raise NotFound("This application does not exist.")
-        decision = self._decide(Event.ACCEPT, caller_id, chosen)
+            raise APPLICATION.absent.raised(None)
+        decision = self._decide(Event.ACCEPT, bounty.parties.role_of(caller_id), chosen)
         if not decision.is_move:
             return await self._accepted(chosen)
+        outcomes = outcomes_of(self._applications, chosen)
         async with self._ports.db.transaction() as tx:
-            await requests.accept(tx, self.id, chosen.id)
+            await requests.decide(tx, {row.id: status for row, status in outcomes})
             await bounties.advance(
                 tx,
                 bounty,
@@ -245,71 +258,47 @@ class BountyActor(Actor):
                 hunter_id=chosen.hunter_id,
                 accepted_request_id=chosen.id,
             )
-            await self._announce_acceptance(tx, bounty, chosen)
+            for row, status in outcomes:
+                await bounty_events.request_changed(
+                    tx, "request.updated", bounty, row.id, row.hunter_id, status.value
+                )
+            everyone = [bounty.poster_id, *(row.hunter_id for row, _ in outcomes)]
+            await bounty_events.status_changed(tx, bounty, decision.state, users=everyone)
+            await bounty_conversation.begin(tx, bounty, chosen.hunter_id)
             await self._audit(tx, "accept", caller_id, request_id=chosen.id)
         await self.load()
         self._feed()
         metrics.BOUNTIES_ACCEPTED.inc()
         return await self._accepted(chosen)
 
-    async def _announce_acceptance(
-        self, tx: Transaction, bounty: Bounty, chosen: Application
-    ) -> None:
-        everyone = [bounty.poster_id]
-        for row in self._applications:
-            outcome = outcome_of(row, is_chosen=row is chosen)
-            if outcome.is_move:
-                everyone.append(row.hunter_id)
-                await bounty_events.request_changed(
-                    tx, "request.updated", bounty, row.id, row.hunter_id, outcome.state.value
-                )
-        await bounty_events.status_changed(tx, bounty, Status.IN_PROGRESS, users=everyone)
-        conversation, created = await conversations.open_between(
-            tx,
-            (bounty.poster_id, chosen.hunter_id),
-            created_by=bounty.poster_id,
-            bounty_id=self.id,
-        )
-        if created:
-            await conversations.announce(tx, conversation)
-        await messages.add_system_message(
-            tx,
-            conversation,
-            sender_id=bounty.poster_id,
-            code=f"sys:accept:{self.id}",
-            body=f"Application accepted for “{bounty.title}”.",
-        )
-
     async def _accepted(self, chosen: Application) -> Accepted:
         bounty = self._present
-        conversation = await conversations.between(
-            self._ports.db, (bounty.poster_id, chosen.hunter_id), bounty_id=self.id
-        )
+        conversation = await bounty_conversation.of(self._ports.db, bounty, chosen.hunter_id)
         application = self._application_of(chosen.hunter_id)
         assert conversation is not None
         assert application is not None
         return Accepted(bounty=bounty, application=application, conversation_id=conversation.id)
 
     async def _submit(self, message: SubmitCompletion) -> Recorded:
-        bounty, caller_id = self._present, message.caller_id
-        decision, last = self._decide(Event.SUBMIT, caller_id), self._submission
+        bounty, caller_id, last = self._present, message.caller_id, self._submission
+        decision = self._decide(Event.SUBMIT, bounty.parties.role_of(caller_id))
         if not decision.is_move:
             assert last is not None
             return Recorded(submission=last, created=False)
-        submission_id = new_id()
+        submission_id, work = new_id(), decision.facts.work
         async with self._ports.db.transaction() as tx:
             await submissions.insert(
                 tx,
                 submission_id,
                 self.id,
                 caller_id,
+                status=work,
+                work=message.work,
                 revision=last.revision + 1 if last else 0,
-                message=message.text,
-                proof=message.proof,
             )
             await bounties.advance(tx, bounty, decision.state, actor_id=caller_id)
             await bounty_events.completion(
-                tx, "completion.submitted", bounty, submission_id, decision.facts.work.value
+                tx, "completion.submitted", bounty, submission_id, work.value
             )
             await self._audit(tx, "submit", caller_id, submission_id=submission_id)
         await self.load()
@@ -318,19 +307,26 @@ class BountyActor(Actor):
 
     async def _approve(self, message: ApproveCompletion) -> Submission:
         bounty, caller_id, submission = self._present, message.caller_id, self._submission
-        if submission is None or submission.id != message.submission_id:
-            raise Conflict("A newer submission has replaced this one.")
-        decision = self._decide(Event.APPROVE, caller_id)
+        decision = self._decide(
+            Event.APPROVE,
+            bounty.parties.role_of(caller_id),
+            is_newest_work=submission is not None and submission.id == message.submission_id,
+        )
+        assert submission is not None
         if not decision.is_move:
             return submission
+        work = decision.facts.work
         async with self._ports.db.transaction() as tx:
-            await submissions.approve(tx, submission.id)
-            await bounties.advance(tx, bounty, decision.state, actor_id=caller_id)
+            await submissions.review(tx, submission.id, work)
+            escrow = await self._release(tx, bounty, caller_id, decision)
+            await bounties.advance(
+                tx, bounty, decision.state, actor_id=caller_id, escrow_state=escrow
+            )
             await bounty_events.completion(
-                tx, "completion.reviewed", bounty, submission.id, decision.facts.work.value
+                tx, "completion.reviewed", bounty, submission.id, work.value
             )
             await bounty_events.status_changed(tx, bounty, decision.state)
-            await self._settle(tx, bounty, caller_id, decision)
+            await bounty_conversation.conclude(tx, bounty, submission.hunter_id)
             if message.stars is not None:
                 await submissions.rate(
                     tx,
@@ -346,35 +342,35 @@ class BountyActor(Actor):
         assert self._submission is not None
         return self._submission
 
-    async def _settle(
-        self,
-        tx: Transaction,
-        bounty: Bounty,
-        caller_id: str,
-        decision: Decision[Status, Facts],
-    ) -> None:
-        assert bounty.hunter_id is not None
-        if Effect.RELEASE_ESCROW in decision.effects:
-            release = escrow_released(
-                bounty_id=self.id,
-                hunter_id=bounty.hunter_id,
-                amount_cents=bounty.amount_cents,
-                fee_bps=bounty.platform_fee_bps,
-            )
-            await ledger.post(tx, release, actor_id=caller_id)
-            for user_id in (bounty.poster_id, bounty.hunter_id):
-                await bounty_events.escrow(tx, "released", self.id, user_id, bounty.amount_cents)
-        conversation = await conversations.between(
-            tx, (bounty.poster_id, bounty.hunter_id), bounty_id=self.id
+    async def _release(
+        self, tx: Transaction, bounty: Bounty, caller_id: str, decision: Decision[Status, Facts]
+    ) -> EscrowState:
+        if Effect.RELEASE_ESCROW not in decision.effects:
+            return bounty.escrow_state
+        about = Escrow(
+            bounty_id=self.id,
+            poster_id=bounty.poster_id,
+            hunter_id=bounty.hunter_id,
+            amount_cents=bounty.amount_cents,
+            fee_bps=bounty.platform_fee_bps,
         )
-        if conversation is not None:
-            await messages.add_system_message(
-                tx,
-                conversation,
-                sender_id=caller_id,
-                code=f"sys:complete:{self.id}",
-                body="Work approved. The bounty is completed.",
-            )
+        step = bounty_escrow.decide(bounty.escrow_state, EscrowEvent.RELEASE)
+        await bounty_escrow.carry_out(tx, step, about, actor_id=caller_id)
+        for user_id in bounty_events.parties(bounty):
+            await bounty_events.escrow(tx, "released", self.id, user_id, bounty.amount_cents)
+        return step.state
+
+    async def _expire(self) -> None:
+        bounty, now = self._present, self.context.now()
+        decision = self._decide(Event.EXPIRY_TICK, Role.TIMER)
+        if not decision.is_move:
+            return
+        async with self._ports.db.transaction() as tx:
+            await bounties.advance(tx, bounty, decision.state, actor_id=None)
+            await bounties.stamp_expiry(tx, self.id, now)
+            await bounty_events.expired(tx, bounty)
+            await self._audit(tx, "expire", None)
+        await self.load()
 
     def _application_of(self, hunter_id: str) -> Application | None:
         return next((row for row in self._applications if row.hunter_id == hunter_id), None)
@@ -382,7 +378,9 @@ class BountyActor(Actor):
     def _feed(self) -> None:
         self._ports.feed(self.id, bounty_events.public_fields(self._present))
 
-    async def _audit(self, tx: Transaction, action: str, actor_id: str, **metadata: Any) -> None:
+    async def _audit(
+        self, tx: Transaction, action: str, actor_id: str | None, **metadata: Any
+    ) -> None:
         await tx.audit(
             category="bounty",
             action=action,

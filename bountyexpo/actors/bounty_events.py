@@ -8,18 +8,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from bountyexpo.domain.bounty import Status
-
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from bountyexpo.domain.bounty import Status
     from bountyexpo.persistence.bounties import Bounty
     from bountyexpo.persistence.unit_of_work import Transaction
 
 
-async def created(tx: Transaction, bounty_id: str, poster_id: str) -> None:
-    """Begin the stream: the bounty is open."""
-    payload = _status(bounty_id, Status.OPEN, None, version=1)
+async def created(tx: Transaction, bounty_id: str, status: Status, poster_id: str) -> None:
+    """Begin the stream."""
+    payload = _status(bounty_id, status, None, version=1)
     await tx.event(f"bounty:{bounty_id}", "bounty.status", payload, users=(poster_id,))
 
 
@@ -32,8 +31,22 @@ async def status_changed(
 ) -> None:
     """Tell the parties, or ``users``, of the bounty's new status."""
     payload = _status(bounty.id, status, bounty.status, version=bounty.version + 1)
-    audience = tuple(users) if users is not None else _parties(bounty)
+    audience = tuple(users) if users is not None else parties(bounty)
     await tx.event(f"bounty:{bounty.id}", "bounty.status", payload, users=audience)
+
+
+async def expired(tx: Transaction, bounty: Bounty) -> None:
+    """Tell the poster that the end date has passed; the status stays."""
+    payload = {
+        "id": bounty.id,
+        "bountyId": bounty.id,
+        "status": bounty.status.value,
+        "version": bounty.version + 1,
+        "isExpired": True,
+    }
+    await tx.event(
+        f"bounty:{bounty.id}", "bounty.updated", payload, users=(bounty.poster_id,), private=True
+    )
 
 
 async def request_changed(
@@ -64,7 +77,7 @@ async def completion(
 ) -> None:
     """Tell both parties about a submission."""
     payload = {"bountyId": bounty.id, "submissionId": submission_id, "status": status}
-    await tx.event(f"bounty:{bounty.id}", event, payload, users=_parties(bounty), private=True)
+    await tx.event(f"bounty:{bounty.id}", event, payload, users=parties(bounty), private=True)
 
 
 async def escrow(
@@ -91,6 +104,11 @@ def public_fields(bounty: Bounty) -> dict[str, Any]:
     }
 
 
+def parties(bounty: Bounty) -> tuple[str, ...]:
+    """Return the poster and, once there is one, the hunter."""
+    return (bounty.poster_id, bounty.hunter_id) if bounty.hunter_id else (bounty.poster_id,)
+
+
 def _status(
     bounty_id: str, status: Status, previous: Status | None, *, version: int
 ) -> dict[str, Any]:
@@ -101,7 +119,3 @@ def _status(
         "previousStatus": previous.value if previous else None,
         "version": version,
     }
-
-
-def _parties(bounty: Bounty) -> tuple[str, ...]:
-    return (bounty.poster_id, bounty.hunter_id) if bounty.hunter_id else (bounty.poster_id,)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import msgspec
 
 from bountyexpo.persistence.bounties import Bounty, Terms
 from bountyexpo.persistence.requests import Application
-from bountyexpo.persistence.submissions import Submission
+from bountyexpo.persistence.submissions import Delivery, Submission
 from bountyexpo.runtime import Message
 
 
@@ -63,8 +63,7 @@ class SubmitCompletion(Message[Recorded], frozen=True, kw_only=True, tag="bounty
     """Hand in the work."""
 
     caller_id: str
-    text: str
-    proof: list[dict[str, Any]] = msgspec.field(default_factory=list)
+    work: Delivery
 
 
 class ApproveCompletion(Message[Submission], frozen=True, kw_only=True, tag="bounty.approve"):
@@ -76,6 +75,15 @@ class ApproveCompletion(Message[Submission], frozen=True, kw_only=True, tag="bou
     comment: str | None = None
 
 
+class TellExpiry(Message[None], frozen=True, kw_only=True, tag="bounty.tell_expiry"):
+    """Tell the poster, once, that the end date has passed."""
+
+
 BountyMessage: TypeAlias = (
-    CreateBounty | SubmitApplication | AcceptApplication | SubmitCompletion | ApproveCompletion
+    CreateBounty
+    | SubmitApplication
+    | AcceptApplication
+    | SubmitCompletion
+    | ApproveCompletion
+    | TellExpiry
 )

@@ -8,13 +8,14 @@ happen once (contract money §3.4, §4).
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
+from bountyexpo.actors.payment_facts import Told, facts_of, give_up_at, seconds, told_by
 from bountyexpo.actors.payment_messages import (
     ApplyProviderEvent,
     ConfirmIntent,
     CreateIntent,
+    GiveUpPayment,
     IntentAnswer,
     PaymentMessage,
     ProviderAnswered,
@@ -48,9 +49,8 @@ if TYPE_CHECKING:
     from bountyexpo.persistence.unit_of_work import Transaction
     from bountyexpo.runtime import Deferred
 
-# The effect that looks again at a payment whose first step was cut off, and when it does so.
+# The effect that looks again at a payment whose first step was cut off.
 RESUME = "payment.resume"
-STEP_DUE_S = 30
 
 log = get_logger(__name__)
 
@@ -59,7 +59,8 @@ class PaymentActor(Actor):
     """One payment.
 
     Owns:      the payment's status, and who waits for the provider's present answer.
-    Accepts:   CreateIntent, ConfirmIntent, ApplyProviderEvent, ResumePayment, ProviderAnswered.
+    Accepts:   CreateIntent, ConfirmIntent, ApplyProviderEvent, ResumePayment, GiveUpPayment,
+               ProviderAnswered.
     Persists:  the intention before each provider call; status, credit and inbox mark after it.
     Restarts:  reloads the row; an unfinished step is repeated with its stored key.
     """
@@ -86,6 +87,8 @@ class PaymentActor(Actor):
                 return await self._told(message)
             case ResumePayment():
                 return self._resume()
+            case GiveUpPayment():
+                return self._give_up()
             case ProviderAnswered():
                 await self._answered(message)
                 return None
@@ -107,7 +110,8 @@ class PaymentActor(Actor):
 
     async def _create(self, message: CreateIntent) -> Deferred:
         if self._payment is None:
-            await self._insert(message)
+            first = MACHINE.decide(None, Event.CREATE, Role.OWNER, Facts())
+            await self._insert(message, first)
         payment = self._present
         if payment.request_hash != message.request_hash:
             raise IdempotencyConflict
@@ -115,24 +119,35 @@ class PaymentActor(Actor):
         if Effect.MAKE_INTENT not in decision.effects:
             return self._call(self._retrieve(payment))
         if payment.status != decision.state:
-            payment = await self._start_again(payment, decision.state)
+            payment = await self._start_again(payment, decision)
         return self._call(lambda: self._make_intent(payment, message.email))
 
-    async def _start_again(self, payment: Payment, status: PaymentStatus) -> Payment:
+    async def _start_again(
+        self, payment: Payment, decision: Decision[PaymentStatus, Facts]
+    ) -> Payment:
         """Forget an intent that came to nothing, so that another can be made."""
         async with self._ports.db.transaction() as tx:
-            await payments.start_again(tx, payment, status.value)
-            version = payment.version + 1
-            await tx.effect(RESUME, ("payment", self.id), version, {}, due_after_s=STEP_DUE_S)
+            await payments.start_again(tx, payment, decision.state.value)
+            await self._resume_later(tx, decision, payment.version + 1)
         await self.load()
         return self._present
 
-    async def _insert(self, message: CreateIntent) -> None:
+    async def _resume_later(
+        self, tx: Transaction, decision: Decision[PaymentStatus, Facts], version: int
+    ) -> None:
+        due_after_s = seconds(decision.timers, Event.RESUME)
+        assert due_after_s is not None
+        await tx.effect(RESUME, ("payment", self.id), version, {}, due_after_s=due_after_s)
+
+    async def _insert(
+        self, message: CreateIntent, decision: Decision[PaymentStatus, Facts]
+    ) -> None:
         payment = NewPayment(
             id=self.id,
             user_id=message.user_id,
             kind="deposit",
             amount_cents=message.amount_cents,
+            status=decision.state.value,
             description=message.description,
             idempotency_key=message.idempotency_key,
             request_hash=message.request_hash,
@@ -140,7 +155,7 @@ class PaymentActor(Actor):
         async with self._ports.db.transaction() as tx:
             inserted = await payments.insert(tx, payment)
             if inserted:
-                await tx.effect(RESUME, ("payment", self.id), 1, {}, due_after_s=STEP_DUE_S)
+                await self._resume_later(tx, decision, 1)
         if not inserted:
             raise Conflict(
                 "This request is still being worked on.",
@@ -190,9 +205,26 @@ class PaymentActor(Actor):
 
     def _resume(self) -> Deferred | None:
         payment = self._present
-        if payment.status == PaymentStatus.CREATING:
+        if Effect.MAKE_INTENT in self._decide(Event.RESUME, Role.TIMER).effects:
             return self._call(lambda: self._make_intent(payment, None))
         return None
+
+    def _give_up(self) -> Deferred | None:
+        payment = self._present
+        if Effect.CANCEL_INTENT in self._decide(Event.GIVE_UP, Role.TIMER).effects:
+            return self._call(lambda: self._cancel(payment))
+        return None
+
+    async def _cancel(self, payment: Payment) -> Intent:
+        """Cancel the intent, or learn what it was that came first."""
+        stripe, intent_id = self._ports.stripe, payment.stripe_payment_intent_id
+        assert intent_id is not None
+        try:
+            return await stripe.cancel_payment_intent(
+                intent_id, idempotency_key=f"cancel_{self.id}_{payment.version}"
+            )
+        except Conflict:
+            return await stripe.retrieve_payment_intent(intent_id)
 
     def _retrieve(self, payment: Payment) -> Callable[[], Awaitable[Intent]]:
         intent_id = payment.stripe_payment_intent_id
@@ -234,9 +266,14 @@ class PaymentActor(Actor):
             metrics.PAYMENT_FAILURES.labels(type=payment.kind).inc()
             decision = self._decide(Event.PAYMENT_FAILED, Role.PROVIDER)
             if decision.is_move:
+                state, now = decision.state, self.context.now()
                 async with self._ports.db.transaction() as tx:
                     await payments.advance(
-                        tx, payment, decision.state.value, failure_code=error.error_code
+                        tx,
+                        payment,
+                        state.value,
+                        failure_code=error.error_code,
+                        give_up_at=give_up_at(payment, state, decision.timers, now),
                     )
                 await self.load()
         elif not isinstance(error, ProviderFailed):
@@ -248,7 +285,7 @@ class PaymentActor(Actor):
         intent = message.intent
         event = event_of(intent.status, has_error=intent.error_code is not None)
         if event is not None:
-            facts = self._facts(self._present, intent)
+            facts = facts_of(self._present, intent)
             decision = self._decide(event, Role.PROVIDER, facts)
             if Effect.RETRIEVE_INTENT in decision.effects:
                 retrieve = self._ports.stripe.retrieve_payment_intent
@@ -260,48 +297,31 @@ class PaymentActor(Actor):
     async def _apply(self, intent: Intent, *, inbox_id: int | None = None) -> IntentAnswer:
         """Bring the payment to what the provider says, in one transaction."""
         payment = self._present
-        status, effects = self._outcome(payment, intent)
-        is_news = (
-            status != payment.status
-            or Effect.POST_DEPOSIT in effects
-            or (Effect.KEEP_FAILURE in effects and payment.failure_code != intent.error_code)
-        )
+        told = told_by(payment, intent)
+        is_news = told.is_news_to(payment, intent)
         if is_news or inbox_id is not None:
             async with self._ports.db.transaction() as tx:
                 if is_news:
-                    await self._advance(tx, payment, intent, status)
-                if Effect.POST_DEPOSIT in effects:
+                    await self._advance(tx, payment, intent, told)
+                if Effect.POST_DEPOSIT in told.effects:
                     await self._credit(tx, payment, intent)
                 if inbox_id is not None:
                     await inbox.mark_processed(tx, inbox_id)
             await self.load()
-        if Effect.POST_DEPOSIT in effects:
+        if Effect.POST_DEPOSIT in told.effects:
             metrics.PAYMENT_SUCCESS.labels(type=payment.kind).inc()
             metrics.PAYMENT_AMOUNT_CENTS.labels(type=payment.kind).inc(intent.amount_received_cents)
-        return IntentAnswer(intent=intent, status=status.value)
+        return IntentAnswer(intent=intent, status=told.status.value)
 
-    def _outcome(self, payment: Payment, intent: Intent) -> tuple[PaymentStatus, list[StrEnum]]:
-        """Fold what the intent says into the status; a new intent is kept before it speaks."""
-        status, effects = PaymentStatus(payment.status), list[StrEnum]()
-        facts = self._facts(payment, intent)
-        said = event_of(intent.status, has_error=intent.error_code is not None)
-        for event in (Event.CREATED, said):
-            if event is not None:
-                decision = MACHINE.decide(status, event, Role.PROVIDER, facts)
-                status = decision.state
-                effects += decision.effects
-        return status, effects
-
-    async def _advance(
-        self, tx: Transaction, payment: Payment, intent: Intent, status: PaymentStatus
-    ) -> None:
+    async def _advance(self, tx: Transaction, payment: Payment, intent: Intent, told: Told) -> None:
         is_current = payment.stripe_payment_intent_id in {None, intent.id}
         await payments.advance(
             tx,
             payment,
-            status.value,
+            told.status.value,
             intent_id=intent.id if is_current else None,
             failure_code=intent.error_code if is_current else payment.failure_code,
+            give_up_at=give_up_at(payment, told.status, told.timers, self.context.now()),
         )
 
     async def _credit(self, tx: Transaction, payment: Payment, intent: Intent) -> None:
@@ -326,14 +346,3 @@ class PaymentActor(Actor):
             target=("payment", self.id),
             amount_cents=amount_cents,
         )
-
-    def _facts(self, payment: Payment, intent: Intent) -> Facts:
-        """Return what the rules look at; the owner is ours, never what the intent says."""
-        is_ours = (
-            intent.metadata.get("user_id") == payment.user_id
-            and intent.currency.upper() == payment.currency
-        )
-        if not is_ours:
-            log.error("an intent does not match its payment", payment=self.id, intent=intent.id)
-        known = payment.stripe_payment_intent_id
-        return Facts(is_ours=is_ours, is_current=known in {None, intent.id})

@@ -46,6 +46,10 @@ class ResumePayment(Message[IntentAnswer | None], frozen=True, kw_only=True, tag
     """Finish a step that was cut off."""
 
 
+class GiveUpPayment(Message[IntentAnswer | None], frozen=True, kw_only=True, tag="payment.give_up"):
+    """Cancel an intent that nobody has paid in time."""
+
+
 class ProviderAnswered(Message[None], frozen=True, kw_only=True, tag="payment.answered"):
     """The outcome of a provider call, with the asker it belongs to; never leaves the process."""
 
@@ -56,5 +60,10 @@ class ProviderAnswered(Message[None], frozen=True, kw_only=True, tag="payment.an
 
 
 PaymentMessage: TypeAlias = (
-    CreateIntent | ConfirmIntent | ApplyProviderEvent | ResumePayment | ProviderAnswered
+    CreateIntent
+    | ConfirmIntent
+    | ApplyProviderEvent
+    | ResumePayment
+    | GiveUpPayment
+    | ProviderAnswered
 )

@@ -8,6 +8,7 @@ open dispute, a hunter who has vanished, where the work stands, the end date tha
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Final
 
 import msgspec
 
@@ -138,6 +139,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     has_hunter: bool = False
     has_waiting_applications: bool = False
     work: Work = Work.NONE
+    # The submission that is named, if one is, was not replaced by a later one.
+    is_newest_work: bool = True
     is_disputed: bool = False
     is_escalated: bool = False
     is_stale: bool = False
@@ -166,6 +169,11 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     wanted: Status | None = None
 
 
+# What people find in lists: the parties all but what they put away, others what still stands.
+LISTED_TO_PARTIES: Final = tuple(status for status in Status if status is not Status.ARCHIVED)
+LISTED_TO_OTHERS: Final = tuple(status for status in Status if status is not Status.DELETED)
+
+
 class Parties(msgspec.Struct, frozen=True, kw_only=True):
     """The two sides of a bounty; the hunter is known once an application is accepted."""
 
@@ -177,3 +185,7 @@ class Parties(msgspec.Struct, frozen=True, kw_only=True):
         if user_id == self.poster_id:
             return Role.POSTER
         return Role.HUNTER if user_id == self.hunter_id else Role.OTHER
+
+    def may_see(self, status: Status, user_id: str | None) -> bool:
+        """Tell whether ``user_id`` may know of this bounty: strangers not of a deleted one."""
+        return status in LISTED_TO_OTHERS or user_id in {self.poster_id, self.hunter_id} - {None}

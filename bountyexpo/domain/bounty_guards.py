@@ -91,6 +91,11 @@ WORK_WAITS: Final = Guard(
     (Work.PENDING,),
     Refusal("No work is waiting for review.", "NO_PENDING_SUBMISSION"),
 )
+NEWEST_WORK: Final = Guard(
+    "it is the newest work",
+    "is_newest_work",
+    refusal=Refusal("A newer submission has replaced this one.", "SUBMISSION_REPLACED"),
+)
 
 IS_DISPUTED: Final = Guard(
     "a dispute is open",

@@ -204,11 +204,18 @@ WORKING: Final[tuple[Rule[Status, Event], ...]] = (
         Event.APPROVE,
         POSTER,
         COMPLETED,
-        require=(on.WORK_WAITS, on.NOT_DISPUTED),
+        require=(on.NEWEST_WORK, on.WORK_WAITS, on.NOT_DISPUTED),
         effects=_APPROVED,
         sets={"work": Work.APPROVED},
     ),
-    Rule("T16", (COMPLETED,), Event.APPROVE, POSTER, outcome=Outcome.REPEAT),
+    Rule(
+        "T16",
+        (COMPLETED,),
+        Event.APPROVE,
+        POSTER,
+        require=(on.NEWEST_WORK,),
+        outcome=Outcome.REPEAT,
+    ),
     # The old client ends a bounty in one call: for the hunter it hands in, for the poster it
     # approves what was handed in.
     Rule(

@@ -17,6 +17,9 @@ from bountyexpo.errors import NotFound
 # An intent that nobody pays is canceled after a day.
 GIVE_UP_S: Final = 86_400
 
+# A request to the provider that was cut off is made again after this time, with the same key.
+RESUME_S: Final = 30
+
 
 class PaymentStatus(StrEnum):
     """The states of a deposit; ``credited`` is the only one that moved money."""
@@ -44,6 +47,7 @@ class Event(StrEnum):
     CANCELED = "canceled"
     REFUNDED = "refunded"
     CHARGEBACK = "chargeback"
+    RESUME = "resume"
     GIVE_UP = "give_up"
 
 
@@ -114,6 +118,7 @@ _MISMATCH: Final = Refusal("This event does not match the deposit it names.", "i
 _ENDED: Final = Refusal("This deposit has ended. Please start a new one.", "payment_ended")
 _WAIT: Final = Refusal("This request is still being worked on.", "request_in_progress")
 _GIVE_UP: Final = (Timer(Event.GIVE_UP, after_s=GIVE_UP_S),)
+_RESUME: Final = (Timer(Event.RESUME, after_s=RESUME_S),)
 
 ABOUT_ATTEMPT: Final[tuple[Event, ...]] = (
     Event.CREATED,
@@ -125,7 +130,15 @@ ABOUT_ATTEMPT: Final[tuple[Event, ...]] = (
 ABOUT_MONEY: Final = (Event.SUCCEEDED, Event.REFUNDED, Event.CHARGEBACK)
 
 _ASKED: Final[tuple[Rule[PaymentStatus, Event], ...]] = (
-    Rule("create", (None,), Event.CREATE, OWNER, CREATING, effects=(Effect.MAKE_INTENT,)),
+    Rule(
+        "create",
+        (None,),
+        Event.CREATE,
+        OWNER,
+        CREATING,
+        effects=(Effect.MAKE_INTENT,),
+        timers=_RESUME,
+    ),
     # The same key asks again: what was cut off goes on with the same call.
     Rule("create", (CREATING,), Event.CREATE, OWNER, effects=(Effect.MAKE_INTENT,)),
     Rule("create", (*OPEN, CREDITED), Event.CREATE, OWNER, outcome=Outcome.REPEAT),
@@ -136,8 +149,11 @@ _ASKED: Final[tuple[Rule[PaymentStatus, Event], ...]] = (
         OWNER,
         CREATING,
         effects=(Effect.MAKE_INTENT,),
+        timers=_RESUME,
         sets={"is_current": True},
     ),
+    Rule("resume", (CREATING,), Event.RESUME, TIMER, effects=(Effect.MAKE_INTENT,)),
+    Rule("resume", (*OPEN, CREDITED, *ENDED), Event.RESUME, TIMER, outcome=Outcome.IGNORE),
     Rule("confirm", (CREATING,), Event.CONFIRM, OWNER, refusal=_WAIT),
     Rule("confirm", (INTENT,), Event.CONFIRM, OWNER, effects=(Effect.CONFIRM_INTENT,)),
     Rule("confirm", (ACTION,), Event.CONFIRM, OWNER, effects=(Effect.RETRIEVE_INTENT,)),

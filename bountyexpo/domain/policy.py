@@ -16,6 +16,9 @@ from bountyexpo.errors import InvalidRequest, NotFound
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+# Daily limits look back over this time.
+DAY_S: Final = 86_400
+
 # A platform that takes more than this has a wrong setting (contract money §8).
 PLATFORM_FEE_BPS_MAX: Final = 3_000
 
@@ -58,6 +61,8 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
 
     pending_applications_max: int = 10
     bounties_per_day_max: int = 10
+    # The same title at the same price within this time is the same request again.
+    repost_window_s: int = 10 * 60
     message_edit_window_s: int = 15 * 60
 
     # The lowest score of each level of risk.

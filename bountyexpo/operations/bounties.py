@@ -9,15 +9,16 @@ import msgspec
 
 from bountyexpo.actors.bounty_messages import CreateBounty
 from bountyexpo.domain import bounty_limits, limits, money
-from bountyexpo.domain.bounty import Status
+from bountyexpo.domain.bounty import LISTED_TO_OTHERS, LISTED_TO_PARTIES, Status
+from bountyexpo.domain.bounty_ends import GONE
 from bountyexpo.domain.ids import new_id
-from bountyexpo.errors import InvalidRequest, NotFound
+from bountyexpo.errors import InvalidRequest
 from bountyexpo.operations.bounty_views import BountyPage, BountyView, bounty_view, page_view
 from bountyexpo.operations.catalogue import READ, WRITE, operation
 from bountyexpo.operations.cursor import decode_cursor
 from bountyexpo.operations.found import checked_id
 from bountyexpo.operations.parts import parts
-from bountyexpo.operations.replay import mark_replayed, request_hash
+from bountyexpo.operations.replay import IdempotencyKey, mark_replayed, request_hash
 from bountyexpo.persistence import bounties
 from bountyexpo.persistence.bounties import Page, Terms
 
@@ -27,10 +28,6 @@ if TYPE_CHECKING:
 PAGE_LIMIT_MAX = 100
 OWN_LIMIT_MAX = 200
 ARRAY_ROWS_MAX = 1_000
-
-# Strangers never see a deleted bounty; the archive is shown only when asked for.
-LISTED_TO_OWNER = [status.value for status in Status if status is not Status.ARCHIVED]
-LISTED_TO_ALL = [status.value for status in Status if status is not Status.DELETED]
 
 
 class ListBounties(msgspec.Struct, kw_only=True, forbid_unknown_fields=False):
@@ -76,7 +73,7 @@ class NewBounty(msgspec.Struct, kw_only=True):
     conditional_end_note: str | None = None
     zip_code: str | None = None
     attachments_json: str | list[dict[str, Any]] | None = None
-    idempotency_key: Annotated[str, msgspec.Meta(min_length=1, max_length=255)] | None = None
+    idempotency_key: IdempotencyKey | None = None
 
 
 @operation(
@@ -122,10 +119,8 @@ async def get_bounty(call: Call, request: BountyById) -> BountyView:
     """Read one bounty."""
     found = await bounties.get(parts(call).db, checked_id(request.bounty_id, "bounty"))
     caller = call.identity.user_id if call.identity else None
-    if found is None or (
-        found.status is Status.DELETED and caller not in {found.poster_id, found.hunter_id}
-    ):
-        raise NotFound("This bounty does not exist.", code="bounty_not_found")
+    if found is None or not found.parties.may_see(found.status, caller):
+        raise GONE.raised(None)
     return bounty_view(found)
 
 
@@ -186,10 +181,10 @@ def _page_wanted(request: ListBounties, *, is_own: bool) -> Page:
 
 
 def _statuses(status: str | None, *, is_own: bool) -> list[str]:
-    if status is None:
-        return LISTED_TO_OWNER if is_own else [Status.OPEN.value]
-    if status == "all":
-        return LISTED_TO_OWNER if is_own else LISTED_TO_ALL
+    if status is None and not is_own:
+        return [Status.OPEN.value]
+    if status is None or status == "all":
+        return list(LISTED_TO_PARTIES if is_own else LISTED_TO_OTHERS)
     names = [name.strip() for name in status.split(",")]
     unknown = [name for name in names if name not in set(Status)]
     if unknown:
@@ -197,7 +192,7 @@ def _statuses(status: str | None, *, is_own: bool) -> list[str]:
             f"There is no status {unknown[0]!r}.",
             issues=[{"path": "status", "message": f"use {', '.join(Status)} or all"}],
         )
-    return [name for name in names if is_own or name != Status.DELETED]
+    return [name for name in names if is_own or name in LISTED_TO_OTHERS]
 
 
 def _wants_array(request: ListBounties) -> bool:

@@ -9,10 +9,12 @@ import msgspec
 
 from bountyexpo.actors.bounty_messages import ApproveCompletion, SubmitCompletion
 from bountyexpo.domain import access, limits
+from bountyexpo.domain.limits import PROOF_ITEMS_MAX
 from bountyexpo.operations.catalogue import READ, WRITE, operation
 from bountyexpo.operations.found import checked_id, present
 from bountyexpo.operations.parts import parts
 from bountyexpo.persistence import bounties, submissions
+from bountyexpo.persistence.submissions import Delivery
 
 if TYPE_CHECKING:
     from bountyexpo.operations.call import Call
@@ -24,8 +26,8 @@ class NewCompletion(msgspec.Struct, kw_only=True):
 
     bounty_id: str
     message: str
-    proof_items: Annotated[list[dict[str, Any]], msgspec.Meta(max_length=20)] = msgspec.field(
-        default_factory=list
+    proof_items: Annotated[list[dict[str, Any]], msgspec.Meta(max_length=PROOF_ITEMS_MAX)] = (
+        msgspec.field(default_factory=list)
     )
 
 
@@ -74,8 +76,10 @@ async def submit_completion(call: Call, request: NewCompletion) -> CompletionVie
         .ask(
             SubmitCompletion(
                 caller_id=call.user_id,
-                text=limits.text(request.message, "message", *limits.COMPLETION_CHARS),
-                proof=request.proof_items,
+                work=Delivery(
+                    text=limits.text(request.message, "message", *limits.COMPLETION_CHARS),
+                    proof=request.proof_items,
+                ),
             )
         )
     )

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from bountyexpo.domain.access import caller_of
+from bountyexpo.domain.limits import IDEMPOTENCY_KEY_CHARS_MAX
 from bountyexpo.errors import BountyExpoError, InternalError, InvalidRequest, RateLimited
 from bountyexpo.observability import logs, metrics
 from bountyexpo.operations.invalid import explain
@@ -26,9 +27,6 @@ if TYPE_CHECKING:
 
 # Structures deeper than this are refused before anything recursive touches them.
 DEPTH_MAX = 32
-
-# The longest idempotency key; the database column holds no more.
-IDEMPOTENCY_KEY_MAX = 255
 
 # PostgreSQL's bigint; a larger number could only fail later and worse.
 INTEGER_MAX = 2**63 - 1
@@ -210,6 +208,7 @@ def check_idempotency_key(key: Any) -> str | None:
     """
     if key is None or key == "":
         return None
-    if not isinstance(key, str) or len(key) > IDEMPOTENCY_KEY_MAX:
-        raise InvalidRequest(f"An idempotency key has at most {IDEMPOTENCY_KEY_MAX} characters.")
+    if not isinstance(key, str) or len(key) > IDEMPOTENCY_KEY_CHARS_MAX:
+        text = f"An idempotency key has at most {IDEMPOTENCY_KEY_CHARS_MAX} characters."
+        raise InvalidRequest(text)
     return key

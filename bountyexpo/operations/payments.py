@@ -16,7 +16,7 @@ from bountyexpo.domain.ids import new_id
 from bountyexpo.errors import InvalidRequest, NotFound
 from bountyexpo.operations.catalogue import PAYMENT, operation
 from bountyexpo.operations.parts import parts
-from bountyexpo.operations.replay import request_hash
+from bountyexpo.operations.replay import IdempotencyKey, request_hash
 from bountyexpo.persistence import payments
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class NewIntent(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     currency: str = "usd"
     metadata: dict[str, Any] = msgspec.field(default_factory=dict)
     paymentMethodType: Literal["card"] | None = None
-    idempotencyKey: Annotated[str, msgspec.Meta(min_length=1, max_length=255)] | None = None
+    idempotencyKey: IdempotencyKey | None = None
 
 
 class IntentView(msgspec.Struct, kw_only=True):
@@ -97,7 +97,9 @@ async def create_intent(call: Call, request: NewIntent) -> IntentView:
                 user_id=call.user_id,
                 email=call.identity.email if call.identity else None,
                 amount_cents=limits.deposit_amount(request.amountCents, policy=parts(call).policy),
-                description=limits.optional_text(description, "description", 500),
+                description=limits.optional_text(
+                    description, "description", limits.DEPOSIT_NOTE_CHARS_MAX
+                ),
                 idempotency_key=key,
                 request_hash=request_hash(request, without="idempotencyKey"),
             ),

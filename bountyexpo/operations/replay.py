@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import msgspec
 
+from bountyexpo.domain.limits import IDEMPOTENCY_KEY_CHARS_MAX
 from bountyexpo.observability import metrics
 
 if TYPE_CHECKING:
     from bountyexpo.operations.call import Call
+
+
+IdempotencyKey: TypeAlias = Annotated[
+    str, msgspec.Meta(min_length=1, max_length=IDEMPOTENCY_KEY_CHARS_MAX)
+]
 
 
 def request_hash(request: msgspec.Struct, *, without: str = "") -> str:

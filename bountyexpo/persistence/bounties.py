@@ -8,10 +8,14 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from bountyexpo.domain.bounty import Parties, Status
+from bountyexpo.domain.escrow import State as Escrow
+from bountyexpo.domain.policy import FundingTerms
 from bountyexpo.errors import StaleVersion
 from bountyexpo.persistence.pool import Json
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from bountyexpo.persistence.queries import Queries
 
 COLUMNS = """
@@ -19,7 +23,8 @@ COLUMNS = """
     b.amount_cents, b.platform_fee_bps, b.is_for_honor, b.status, b.category, b.work_type,
     b.location_text, b.zip_code, b.timeline, b.skills_required, b.is_time_sensitive, b.deadline,
     b.schedule_type, b.start_date, b.end_date, b.latest_arrival_time, b.duration_minutes,
-    b.conditional_end_note, b.attachments, b.version, b.created_at, b.updated_at,
+    b.conditional_end_note, b.attachments, b.escrow_state, b.expiry_notified_at, b.version,
+    b.created_at, b.updated_at,
     u.username, p.avatar_url as poster_avatar
 """
 
@@ -55,18 +60,20 @@ INSERT = """
         id, poster_id, title, description, amount_cents, platform_fee_bps, policy_version,
         is_for_honor, category, work_type, location_text, zip_code, timeline, skills_required,
         is_time_sensitive, deadline, schedule_type, start_date, end_date, latest_arrival_time,
-        duration_minutes, conditional_end_note, attachments)
+        duration_minutes, conditional_end_note, attachments, status, escrow_state)
     values (
         %(id)s, %(poster_id)s, %(title)s, %(description)s, %(amount_cents)s,
         %(platform_fee_bps)s, %(policy_version)s, %(is_for_honor)s, %(category)s, %(work_type)s,
         %(location_text)s, %(zip_code)s, %(timeline)s, %(skills_required)s,
         %(is_time_sensitive)s, %(deadline)s, %(schedule_type)s, %(start_date)s, %(end_date)s,
-        %(latest_arrival_time)s, %(duration_minutes)s, %(conditional_end_note)s, %(attachments)s)
+        %(latest_arrival_time)s, %(duration_minutes)s, %(conditional_end_note)s, %(attachments)s,
+        %(status)s, %(escrow_state)s)
 """
 
 ADVANCE = """
     update bounties set status = %(status)s, hunter_id = %(hunter_id)s,
-        accepted_request_id = %(accepted_request_id)s, version = version + 1, updated_at = now(),
+        accepted_request_id = %(accepted_request_id)s, escrow_state = %(escrow_state)s,
+        version = version + 1, updated_at = now(),
         completed_at = case when %(status)s = 'completed' then now() else completed_at end
     where id = %(id)s and version = %(version)s
 """
@@ -77,16 +84,23 @@ RECORD_STATUS = """
     values (%s, %s, %s, %s, %s)
 """
 
-# A poster who sends the same title again within this time has retried (rest-core §2.3).
 RECENT_TWIN = """
     select id from bounties where poster_id = %s and title = %s and amount_cents = %s
-        and created_at > now() - interval '10 minutes' order by created_at desc limit 1
+        and created_at > now() - make_interval(secs => %s) order by created_at desc limit 1
 """
 
-POSTED_TODAY = """
+POSTED_SINCE = """
     select count(*) as posted from bounties
-    where poster_id = %s and created_at > now() - interval '24 hours'
+    where poster_id = %s and created_at > now() - make_interval(secs => %s)
 """
+
+EXPIRED = """
+    select id from bounties
+    where end_date <= now() and expiry_notified_at is null and status = any(%s)
+    order by end_date limit %s
+"""
+
+STAMP_EXPIRY = "update bounties set expiry_notified_at = %s where id = %s"
 
 
 class Terms(msgspec.Struct, frozen=True, kw_only=True):
@@ -113,6 +127,15 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
     attachments: list[dict[str, Any]] = msgspec.field(default_factory=list)
 
 
+class NewBounty(msgspec.Struct, frozen=True, kw_only=True):
+    """What is first stored of a bounty."""
+
+    terms: Terms
+    funding: FundingTerms
+    status: Status
+    escrow_state: Escrow
+
+
 class Bounty(Terms, frozen=True, kw_only=True):
     """A stored bounty with its poster's public name."""
 
@@ -122,6 +145,8 @@ class Bounty(Terms, frozen=True, kw_only=True):
     accepted_request_id: str | None
     platform_fee_bps: int
     status: Status
+    escrow_state: Escrow
+    expiry_notified_at: datetime | None
     version: int
     created_at: datetime
     updated_at: datetime
@@ -165,19 +190,19 @@ async def count(db: Queries, wanted: Page) -> int:
     return int(row["total"])
 
 
-async def insert(
-    db: Queries, bounty_id: str, poster_id: str, terms: Terms, *, fee_bps: int, policy_version: int
-) -> None:
-    """Insert an open bounty at version 1."""
-    values = msgspec.structs.asdict(terms) | {
+async def insert(db: Queries, bounty_id: str, poster_id: str, new: NewBounty) -> None:
+    """Insert a bounty at version 1."""
+    values = msgspec.structs.asdict(new.terms) | {
         "id": bounty_id,
         "poster_id": poster_id,
-        "platform_fee_bps": fee_bps,
-        "policy_version": policy_version,
-        "attachments": Json(terms.attachments),
+        "platform_fee_bps": new.funding.platform_fee_bps,
+        "policy_version": new.funding.policy_version,
+        "attachments": Json(new.terms.attachments),
+        "status": new.status.value,
+        "escrow_state": new.escrow_state.value,
     }
     await db.execute(INSERT, values)
-    await db.execute(RECORD_STATUS, (bounty_id, None, Status.OPEN.value, poster_id, 1))
+    await db.execute(RECORD_STATUS, (bounty_id, None, new.status.value, poster_id, 1))
 
 
 async def advance(
@@ -185,11 +210,12 @@ async def advance(
     bounty: Bounty,
     status: Status,
     *,
-    actor_id: str,
+    actor_id: str | None,
+    escrow_state: Escrow | None = None,
     hunter_id: str | None = None,
     accepted_request_id: str | None = None,
 ) -> None:
-    """Move ``bounty`` to ``status`` at the next version.
+    """Move ``bounty`` to ``status`` at the next version; what is not named stays.
 
     Raises:
         StaleVersion: the row is not at the version that was decided on.
@@ -200,6 +226,7 @@ async def advance(
             "id": bounty.id,
             "version": bounty.version,
             "status": status.value,
+            "escrow_state": (escrow_state or bounty.escrow_state).value,
             "hunter_id": hunter_id or bounty.hunter_id,
             "accepted_request_id": accepted_request_id or bounty.accepted_request_id,
         },
@@ -213,19 +240,31 @@ async def advance(
         )
 
 
-async def recent_twin(db: Queries, poster_id: str, title: str, amount_cents: int) -> str | None:
-    """Return the id of the bounty that this request most likely repeats."""
-    row = await db.fetch_one(RECENT_TWIN, (poster_id, title, amount_cents))
+async def recent_twin(db: Queries, poster_id: str, terms: Terms, *, within_s: float) -> str | None:
+    """Return the newest bounty of this poster with the same title and price, made ``within_s``."""
+    twin = (poster_id, terms.title, terms.amount_cents, float(within_s))
+    row = await db.fetch_one(RECENT_TWIN, twin)
     return row["id"] if row else None
 
 
-async def posted_today(db: Queries, poster_id: str) -> int:
-    """Return how many bounties this poster made in the last 24 hours."""
-    row = await db.fetch_one(POSTED_TODAY, (poster_id,))
+async def posted(db: Queries, poster_id: str, *, within_s: float) -> int:
+    """Return how many bounties this poster made ``within_s``."""
+    row = await db.fetch_one(POSTED_SINCE, (poster_id, float(within_s)))
     assert row is not None
     return int(row["posted"])
 
 
+async def expired(db: Queries, statuses: Sequence[Status], limit: int) -> list[str]:
+    """Return bounties in ``statuses`` whose end date has passed and whose poster was not told."""
+    wanted = ([status.value for status in statuses], limit)
+    return [row["id"] for row in await db.fetch(EXPIRED, wanted)]
+
+
+async def stamp_expiry(db: Queries, bounty_id: str, now: datetime) -> None:
+    """Remember that the poster was told of the end date."""
+    await db.execute(STAMP_EXPIRY, (now, bounty_id))
+
+
 def _bounty(row: dict[str, Any]) -> Bounty:
-    row["status"] = Status(row["status"])
+    row["status"], row["escrow_state"] = Status(row["status"]), Escrow(row["escrow_state"])
     return Bounty(**row)

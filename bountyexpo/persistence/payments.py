@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 COLUMNS = """
     id, user_id, kind, amount_cents, currency, status, description, stripe_payment_intent_id,
-    failure_code, idempotency_key, request_hash, version, created_at
+    failure_code, give_up_at, idempotency_key, request_hash, version, created_at
 """
 
 BY_ID = f"select {COLUMNS} from payments where id = %s"
@@ -22,15 +22,16 @@ BY_INTENT = f"select {COLUMNS} from payments where stripe_payment_intent_id = %s
 BY_KEY = f"select {COLUMNS} from payments where user_id = %s and idempotency_key = %s"
 
 INSERT = """
-    insert into payments (id, user_id, kind, amount_cents, description, idempotency_key,
+    insert into payments (id, user_id, kind, amount_cents, status, description, idempotency_key,
                           request_hash)
-    values (%(id)s, %(user_id)s, %(kind)s, %(amount_cents)s, %(description)s,
+    values (%(id)s, %(user_id)s, %(kind)s, %(amount_cents)s, %(status)s, %(description)s,
             %(idempotency_key)s, %(request_hash)s)
     on conflict (user_id, idempotency_key) where idempotency_key is not null do nothing
 """
 
 ADVANCE = """
     update payments set status = %(status)s, failure_code = %(failure_code)s,
+        give_up_at = %(give_up_at)s,
         stripe_payment_intent_id = coalesce(%(intent_id)s, stripe_payment_intent_id),
         version = version + 1, updated_at = now()
     where id = %(id)s and version = %(version)s
@@ -38,8 +39,15 @@ ADVANCE = """
 
 START_AGAIN = """
     update payments set status = %s, failure_code = null, stripe_payment_intent_id = null,
+        give_up_at = null,
         version = version + 1, updated_at = now()
     where id = %s and version = %s
+"""
+
+GIVEN_UP = "select id from payments where give_up_at <= now() order by give_up_at limit %s"
+GIVE_UP_LATER = """
+    update payments set give_up_at = now() + make_interval(secs => %s)
+    where id = %s and give_up_at is not null
 """
 
 CUSTOMER = "select customer_id from stripe_accounts where user_id = %s"
@@ -61,6 +69,7 @@ class Payment(msgspec.Struct, frozen=True, kw_only=True):
     description: str | None
     stripe_payment_intent_id: str | None
     failure_code: str | None
+    give_up_at: datetime | None
     idempotency_key: str | None
     request_hash: str | None
     version: int
@@ -74,6 +83,7 @@ class NewPayment(msgspec.Struct, frozen=True, kw_only=True):
     user_id: str
     kind: str
     amount_cents: int
+    status: str
     description: str | None
     idempotency_key: str | None
     request_hash: str
@@ -95,7 +105,7 @@ async def by_key(db: Queries, user_id: str, idempotency_key: str) -> Payment | N
 
 
 async def insert(db: Queries, payment: NewPayment) -> bool:
-    """Insert a payment in status ``creating``; return False if its key was used before."""
+    """Insert a payment; return False if its key was used before."""
     return bool(await db.execute(INSERT, msgspec.structs.asdict(payment)))
 
 
@@ -106,6 +116,7 @@ async def advance(
     *,
     intent_id: str | None = None,
     failure_code: str | None = None,
+    give_up_at: datetime | None = None,
 ) -> None:
     """Move ``payment`` to ``status`` at the next version.
 
@@ -120,6 +131,7 @@ async def advance(
             "status": status,
             "intent_id": intent_id,
             "failure_code": failure_code,
+            "give_up_at": give_up_at,
         },
     )
     if not changed:
@@ -134,6 +146,16 @@ async def start_again(db: Queries, payment: Payment, status: str) -> None:
     """
     if not await db.execute(START_AGAIN, (status, payment.id, payment.version)):
         raise StaleVersion
+
+
+async def given_up(db: Queries, limit: int) -> list[str]:
+    """Return payments that nobody has paid in time."""
+    return [row["id"] for row in await db.fetch(GIVEN_UP, (limit,))]
+
+
+async def give_up_later(db: Queries, payment_id: str, after_s: float) -> None:
+    """Let others be given up before this one, with which it did not succeed."""
+    await db.execute(GIVE_UP_LATER, (after_s, payment_id))
 
 
 async def customer_of(db: Queries, user_id: str) -> str | None:

@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING
 import msgspec
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from bountyexpo.domain.application import Status
     from bountyexpo.persistence.queries import Queries
 
 COLUMNS = """
@@ -34,23 +37,20 @@ VISIBLE = f"""
 """
 
 INSERT = """
-    insert into bounty_requests (id, bounty_id, hunter_id, message, proposed_completion_at)
-    values (%s, %s, %s, %s, %s)
-    on conflict (bounty_id, hunter_id) do update set status = 'pending', decided_at = null,
+    insert into bounty_requests (id, bounty_id, hunter_id, status, message, proposed_completion_at)
+    values (%s, %s, %s, %s, %s, %s)
+    on conflict (bounty_id, hunter_id) do update set status = excluded.status, decided_at = null,
         message = excluded.message, proposed_completion_at = excluded.proposed_completion_at,
         updated_at = now()
-    where bounty_requests.status in ('rejected', 'withdrawn')
 """
 
 DECIDE = """
-    update bounty_requests set status = case when id = %(accepted)s then 'accepted'
-                                             else 'rejected' end,
-        decided_at = now(), updated_at = now()
-    where bounty_id = %(bounty_id)s and status = 'pending'
+    update bounty_requests r set status = decided.status, decided_at = now(), updated_at = now()
+    from unnest(%s::uuid[], %s::text[]) as decided (id, status) where r.id = decided.id
 """
 
-PENDING_OF_HUNTER = """
-    select count(*) as pending from bounty_requests where hunter_id = %s and status = 'pending'
+COUNT_OF_HUNTER = """
+    select count(*) as found from bounty_requests where hunter_id = %s and status = %s
 """
 
 
@@ -106,20 +106,23 @@ async def insert(
     bounty_id: str,
     hunter_id: str,
     *,
+    status: Status,
     message: str | None,
     proposed_completion_at: datetime | None,
 ) -> None:
-    """Insert a pending application, or let one that was withdrawn or rejected wait again."""
-    await db.execute(INSERT, (request_id, bounty_id, hunter_id, message, proposed_completion_at))
+    """Insert an application, or write a later one of the same hunter over the first."""
+    row = (request_id, bounty_id, hunter_id, status.value, message, proposed_completion_at)
+    await db.execute(INSERT, row)
 
 
-async def accept(db: Queries, bounty_id: str, request_id: str) -> None:
-    """Accept one pending application and reject every other that still waits."""
-    await db.execute(DECIDE, {"bounty_id": bounty_id, "accepted": request_id})
+async def decide(db: Queries, outcomes: Mapping[str, Status]) -> None:
+    """Give each of these applications, named by their ids, its new status."""
+    ids, statuses = list(outcomes), [status.value for status in outcomes.values()]
+    await db.execute(DECIDE, (ids, statuses))
 
 
-async def pending_of(db: Queries, hunter_id: str) -> int:
-    """Return how many applications of this hunter still wait."""
-    row = await db.fetch_one(PENDING_OF_HUNTER, (hunter_id,))
+async def count_of(db: Queries, hunter_id: str, status: Status) -> int:
+    """Return how many applications of this hunter are in ``status``."""
+    row = await db.fetch_one(COUNT_OF_HUNTER, (hunter_id, status.value))
     assert row is not None
-    return int(row["pending"])
+    return int(row["found"])

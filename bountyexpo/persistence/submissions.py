@@ -11,6 +11,7 @@ from bountyexpo.domain.ids import new_id
 from bountyexpo.persistence.pool import Json
 
 if TYPE_CHECKING:
+    from bountyexpo.domain.completion import State as Work
     from bountyexpo.persistence.queries import Queries
 
 COLUMNS = """
@@ -25,19 +26,24 @@ NEWEST = f"""
 """
 
 INSERT = """
-    insert into completion_submissions (id, bounty_id, hunter_id, revision, message, proof)
-    values (%s, %s, %s, %s, %s, %s)
+    insert into completion_submissions
+        (id, bounty_id, hunter_id, status, revision, message, proof)
+    values (%s, %s, %s, %s, %s, %s, %s)
 """
 
-APPROVE = """
-    update completion_submissions set status = 'approved', reviewed_at = now()
-    where id = %s and status = 'pending'
-"""
+REVIEW = "update completion_submissions set status = %s, reviewed_at = now() where id = %s"
 
 RATE = """
     insert into ratings (id, bounty_id, from_user_id, to_user_id, rating_tenths, comment)
     values (%s, %s, %s, %s, %s, %s) on conflict (bounty_id, from_user_id, to_user_id) do nothing
 """
+
+
+class Delivery(msgspec.Struct, frozen=True, kw_only=True):
+    """What a hunter hands in."""
+
+    text: str
+    proof: list[dict[str, Any]] = msgspec.field(default_factory=list)
 
 
 class Submission(msgspec.Struct, frozen=True, kw_only=True):
@@ -73,17 +79,18 @@ async def insert(
     bounty_id: str,
     hunter_id: str,
     *,
+    status: Work,
+    work: Delivery,
     revision: int,
-    message: str,
-    proof: list[dict[str, Any]],
 ) -> None:
-    """Insert a pending submission."""
-    await db.execute(INSERT, (submission_id, bounty_id, hunter_id, revision, message, Json(proof)))
+    """Insert a submission."""
+    row = (submission_id, bounty_id, hunter_id, status.value, revision, work.text, Json(work.proof))
+    await db.execute(INSERT, row)
 
 
-async def approve(db: Queries, submission_id: str) -> bool:
-    """Approve a pending submission; return False if it was not pending."""
-    return bool(await db.execute(APPROVE, (submission_id,)))
+async def review(db: Queries, submission_id: str, status: Work) -> None:
+    """Give a submission the status that its review has brought it to."""
+    await db.execute(REVIEW, (status.value, submission_id))
 
 
 async def rate(

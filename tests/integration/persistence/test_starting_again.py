@@ -5,10 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from bountyexpo.domain import bounty, escrow
+from bountyexpo.domain.application import Status
 from bountyexpo.domain.ids import new_id
+from bountyexpo.domain.policy import Policy
 from bountyexpo.errors import StaleVersion
 from bountyexpo.persistence import bounties, payments, requests
-from bountyexpo.persistence.bounties import Terms
+from bountyexpo.persistence.bounties import NewBounty, Terms
 from bountyexpo.persistence.payments import NewPayment
 
 if TYPE_CHECKING:
@@ -29,7 +32,13 @@ async def people(database: Pool) -> tuple[str, str]:
 
 async def _apply(database: Pool, bounty_id: str, hunter: str, note: str) -> None:
     await requests.insert(
-        database, new_id(), bounty_id, hunter, message=note, proposed_completion_at=None
+        database,
+        new_id(),
+        bounty_id,
+        hunter,
+        status=Status.PENDING,
+        message=note,
+        proposed_completion_at=None,
     )
 
 
@@ -38,13 +47,19 @@ async def test_a_rejected_application_waits_again_in_its_own_row(
 ) -> None:
     (poster, hunter), bounty_id = people, new_id()
     terms = Terms(title="Walk the dog", description="Twice a day, please.", amount_cents=500)
-    await bounties.insert(database, bounty_id, poster, terms, fee_bps=500, policy_version=1)
+    new = NewBounty(
+        terms=terms,
+        funding=Policy().terms(),
+        status=bounty.Status.OPEN,
+        escrow_state=escrow.State.HELD,
+    )
+    await bounties.insert(database, bounty_id, poster, new)
     await _apply(database, bounty_id, hunter, "first")
     (first,) = await requests.of_bounty(database, bounty_id)
-    await database.execute("update bounty_requests set status = 'rejected'")
+    await requests.decide(database, {first.id: Status.REJECTED})
+    assert await requests.count_of(database, hunter, Status.PENDING) == 0
 
     await _apply(database, bounty_id, hunter, "second")
-    await _apply(database, bounty_id, hunter, "third, while the second waits")
 
     (again,) = await requests.of_bounty(database, bounty_id)
     assert (again.id, again.status, again.message) == (first.id, "pending", "second")
@@ -58,6 +73,7 @@ async def test_a_deposit_that_ended_forgets_its_intent(
         user_id=people[0],
         kind="deposit",
         amount_cents=500,
+        status="creating",
         description=None,
         idempotency_key=None,
         request_hash="",

@@ -1,0 +1,177 @@
+"""Bounties and deposits with everything between an actor and the committed rows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import pytest
+import trio
+from bountyexpo.actors.bounty_messages import (
+    AcceptApplication,
+    ApproveCompletion,
+    CreateBounty,
+    SubmitApplication,
+    SubmitCompletion,
+)
+from bountyexpo.actors.payment_messages import CreateIntent
+from bountyexpo.actors.ports import Ports
+from bountyexpo.actors.system import Actors
+from bountyexpo.domain.ids import new_id
+from bountyexpo.domain.ledger import deposit_captured
+from bountyexpo.domain.policy import Policy
+from bountyexpo.errors import Conflict
+from bountyexpo.integrations.stripe import Intent
+from bountyexpo.persistence import bounties, ledger, payments, streams
+from bountyexpo.persistence.bounties import Terms
+from bountyexpo.persistence.journal import Journal
+from bountyexpo.persistence.submissions import Delivery
+from bountyexpo.runtime.clock import SystemClock
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from bountyexpo.persistence.pool import Pool
+
+
+class Provider:
+    """A card processor: intents by id, the keys it was called with, and what fails next."""
+
+    def __init__(self) -> None:
+        self.intents: dict[str, Intent] = {}
+        self.keys: list[str] = []
+        self.failure: Exception | None = None
+
+    async def create_customer(self, *, user_id: str, email: Any, idempotency_key: str) -> str:
+        return f"cus_{user_id}"
+
+    async def create_payment_intent(self, *, idempotency_key: str, **wanted: Any) -> Intent:
+        self._called(idempotency_key)
+        intent = Intent(
+            id=f"pi_{idempotency_key}",
+            status="requires_payment_method",
+            amount_cents=wanted["amount_cents"],
+            amount_received_cents=0,
+            currency=wanted["currency"],
+            client_secret=None,
+            metadata=wanted["metadata"],
+        )
+        return self.intents.setdefault(intent.id, intent)
+
+    async def retrieve_payment_intent(self, intent_id: str) -> Intent:
+        return self.intents[intent_id]
+
+    async def cancel_payment_intent(self, intent_id: str, *, idempotency_key: str) -> Intent:
+        self._called(idempotency_key)
+        if self.intents[intent_id].status in {"succeeded", "canceled"}:
+            raise Conflict(code="payment_intent_unexpected_state")
+        return self.change(intent_id, status="canceled")
+
+    def change(self, intent_id: str, **fields: Any) -> Intent:
+        self.intents[intent_id] = msgspec.structs.replace(self.intents[intent_id], **fields)
+        return self.intents[intent_id]
+
+    def _called(self, key: str) -> None:
+        self.keys.append(key)
+        if self.failure is not None:
+            raise self.failure
+
+
+class Market:
+    """A node without an edge, with a processor that does as it is told."""
+
+    def __init__(self, db: Pool) -> None:
+        self.db = db
+        self.provider = Provider()
+        journal = Journal(db)
+        ports = Ports(
+            db=db,
+            journal=journal,
+            stripe=self.provider,
+            policy=Policy(),
+            feed=lambda *_: None,
+        )
+        self.actors = Actors(ports, SystemClock())
+
+    async def run_pools(self, *, task_status: trio.TaskStatus[None]) -> None:
+        async with trio.open_nursery() as nursery:
+            for pool in self.actors.pools.values():
+                await nursery.start(pool.run)
+            task_status.started()
+
+    async def person(self, *, cents: int = 0) -> str:
+        user_id = new_id()
+        await self.db.execute(
+            "insert into users (id, username, email_verified_at) values (%s, %s, now())",
+            (user_id, f"user-{user_id[:13]}"),
+        )
+        await self.db.execute("insert into user_profiles (user_id) values (%s)", (user_id,))
+        if cents:
+            async with self.db.transaction() as tx:
+                deposit = deposit_captured(intent_id=new_id(), user_id=user_id, amount_cents=cents)
+                await ledger.post(tx, deposit)
+        return user_id
+
+    async def bounty(self, poster: str, *, cents: int = 10_000, **terms: Any) -> str:
+        wanted = Terms(
+            title=f"Carry a sofa {new_id()[:8]}",
+            description="It is heavy and must go up to the third floor.",
+            amount_cents=cents,
+            is_for_honor=not cents,
+            **terms,
+        )
+        bounty_id = new_id()
+        await self.actors.bounty(bounty_id).ask(CreateBounty(poster_id=poster, terms=wanted))
+        return bounty_id
+
+    async def apply(self, hunter: str, bounty_id: str) -> Any:
+        return await self.actors.bounty(bounty_id).ask(SubmitApplication(hunter_id=hunter))
+
+    async def accept(self, poster: str, bounty_id: str, request_id: str) -> Any:
+        message = AcceptApplication(caller_id=poster, request_id=request_id)
+        return await self.actors.bounty(bounty_id).ask(message)
+
+    async def submit(self, hunter: str, bounty_id: str, text: str = "Done.") -> Any:
+        message = SubmitCompletion(caller_id=hunter, work=Delivery(text=text))
+        return (await self.actors.bounty(bounty_id).ask(message)).submission
+
+    async def approve(self, poster: str, bounty_id: str, submission_id: str) -> Any:
+        message = ApproveCompletion(caller_id=poster, submission_id=submission_id)
+        return await self.actors.bounty(bounty_id).ask(message)
+
+    async def deposit(self, user_id: str, cents: int = 500) -> str:
+        payment_id = new_id()
+        await self.actors.payment(payment_id).ask(
+            CreateIntent(
+                user_id=user_id,
+                email=None,
+                amount_cents=cents,
+                description=None,
+                idempotency_key=None,
+                request_hash="",
+            )
+        )
+        return payment_id
+
+    async def stored(self, bounty_id: str) -> Any:
+        return await bounties.get(self.db, bounty_id)
+
+    async def payment(self, payment_id: str) -> Any:
+        return await payments.get(self.db, payment_id)
+
+    async def events(self, bounty_id: str, kind: str) -> list[Any]:
+        found = await streams.read_after(self.db, f"bounty:{bounty_id}", 0, 1_000)
+        return [event for event in found if event.type == kind]
+
+    async def available(self, user_id: str) -> int:
+        return (await ledger.wallet(self.db, user_id)).available_cents
+
+
+@pytest.fixture
+async def market(database: Pool) -> AsyncIterator[Market]:
+    """Pools that run, over a fresh database."""
+    async with trio.open_nursery() as nursery:
+        found = Market(database)
+        await nursery.start(found.run_pools)
+        yield found
+        nursery.cancel_scope.cancel()
