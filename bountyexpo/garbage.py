@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 # New containers, less those freed, before a young collection; so many of these before an older
 # one. The oldest generation is empty, because survivors are frozen: its own turn never comes.
-THRESHOLDS = (10_000, 5, 1_000_000)
+THRESHOLDS = (5_000, 2, 1_000_000)
 
 WHOLE_INTERVAL_S = 3600.0
 

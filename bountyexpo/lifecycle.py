@@ -45,8 +45,8 @@ async def serve(app: App, on_started: Callable[[], None]) -> None:
     with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
         async with trio.open_nursery() as nursery:
             await nursery.start(_run_tree, app, nursery.cancel_scope)
-            metrics.install_gc_metric()
             garbage.install()
+            metrics.install_gc_metric()
             nursery.start_soon(garbage.collect_rarely)
             on_started()
             await anext(signals)
