@@ -132,6 +132,7 @@ class App:
             policy=self.policy,
             feed=self._publish_feed,
             ephemeral=self._publish_ephemeral,
+            unread=self._tell_unread,
         )
         self.actors = Actors(self._ports, self.clock)
         self.events = ProviderEvents(self._ports, self.actors, self.clock)
@@ -225,6 +226,9 @@ class App:
 
     def _publish_ephemeral(self, stream: str, users: Sequence[str], frame: dict[str, Any]) -> None:
         self.hub.publish_ephemeral(stream, users, frame | {"timestamp": self.clock.now()})
+
+    def _tell_unread(self, users: Sequence[str]) -> None:
+        self.gateway.unread.change(users)
 
     def _stop_typing(self, user_id: str, conversation_id: str) -> None:
         # Left alone it ends by itself.

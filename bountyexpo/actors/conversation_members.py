@@ -111,6 +111,7 @@ async def remove(ports: Ports, conversation: Conversation, message: RemovePartic
         await _tell(tx, conversation, "participant.left", rest, fields)
         payload = {"conversationId": conversation.id, "reason": _reason(message)}
         await tx.event(f"user:{removed_id}", "conversation.removed", payload, users=(removed_id,))
+    ports.unread((removed_id,))
     return committed(tx)
 
 
@@ -144,6 +145,7 @@ async def hide(ports: Ports, conversation: Conversation, user_id: str) -> None:
         await participants.hide(tx, conversation.id, user_id)
         payload = {"conversationId": conversation.id, "reason": "hidden"}
         await tx.event(f"user:{user_id}", "conversation.removed", payload, users=(user_id,))
+    ports.unread((user_id,))
 
 
 async def mute(ports: Ports, conversation: Conversation, message: Mute) -> None:

@@ -18,6 +18,10 @@ def _nobody_listens(stream: str, users: Sequence[str], frame: dict[str, Any]) ->
     """Take the place of the edge where there is none."""
 
 
+def _nobody_counts(users: Sequence[str]) -> None:
+    """Take the place of the edge where there is none."""
+
+
 @dataclass(frozen=True, slots=True)
 class Ports:
     """The outside of the actors."""
@@ -31,3 +35,5 @@ class Ports:
     # Sends a frame that nobody will miss to the sockets of users; never blocks. The stream is what
     # a socket may mute.
     ephemeral: Callable[[str, Sequence[str], dict[str, Any]], None] = _nobody_listens
+    # Says that what these users have not read is another number now; never blocks.
+    unread: Callable[[Sequence[str]], None] = _nobody_counts

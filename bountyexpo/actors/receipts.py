@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import trio
 
 from bountyexpo.domain import conversation as rules
-from bountyexpo.persistence import conversation_lists, participants
+from bountyexpo.persistence import participants
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -72,14 +72,7 @@ class Receipts:
             ports.ephemeral(f"conv:{conversation.id}", told, _frame(conversation.id, move))
         readers = [move.user_id for move in moves if move.is_read]
         if readers:
-            await tell_unread(ports, readers)
-
-
-async def tell_unread(ports: Ports, users: Collection[str]) -> None:
-    """Tell each user's sockets how much is unread now."""
-    for user_id, count in (await conversation_lists.unread_of(ports.db, list(users))).items():
-        frame = {"type": "unread", "notifications": 0, "messages": count}
-        ports.ephemeral(f"user:{user_id}", (user_id,), frame)
+            ports.unread(readers)
 
 
 def _frame(conversation_id: str, move: Move) -> dict[str, object]:

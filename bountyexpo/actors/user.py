@@ -165,6 +165,8 @@ class UserActor(Actor):
                 await conversations.announce(tx, conversation)
             elif await participants.show(tx, conversation.id, self.id):
                 await conversations.announce(tx, conversation, (self.id,))
+        if not created:
+            self._ports.unread((self.id,))
         return Opened(conversation=conversation, created=created)
 
     async def _open_group(self, message: OpenGroup) -> Opened:

@@ -47,6 +47,10 @@ class StreamReader:
         """Return when these users were last seen, of those who ever were."""
         return await last_seen.read(self._db, users)
 
+    async def unread(self, users: Collection[str]) -> dict[str, dict[str, int]]:
+        """Return how many messages each user has not read, by conversation with any."""
+        return await conversation_lists.unread_of(self._db, users)
+
     async def partners(self, user_id: str, limit: int) -> dict[str, list[str]]:
         """Return with whom the user shares conversations, and which."""
         return await sign_on.partners(self._db, user_id, limit)

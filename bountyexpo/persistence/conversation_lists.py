@@ -15,7 +15,7 @@ import msgspec
 from bountyexpo.persistence.conversations import COLUMNS, Conversation
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from bountyexpo.persistence.queries import Queries
 
@@ -59,13 +59,13 @@ PAGE = f"""
 ONE = f"{LISTED} and c.id = %(id)s"
 
 UNREAD = f"""
-    select mine.user_id, count(m.id) as unread
+    select mine.user_id, mine.conversation_id, count(*) as unread
     from conversation_participants mine
     join conversations c on c.id = mine.conversation_id
     join messages m on m.conversation_id = mine.conversation_id
         and m.seq > mine.last_read_seq and m.sender_id <> mine.user_id
     where mine.user_id = any(%s::uuid[]) and mine.left_at is null and {NOT_HIDDEN}
-    group by mine.user_id
+    group by mine.user_id, mine.conversation_id
 """
 
 MARKERS = f"""
@@ -112,11 +112,12 @@ async def one(db: Queries, user_id: str, conversation_id: str) -> Listed | None:
     return Listed(**row) if row else None
 
 
-async def unread_of(db: Queries, users: Sequence[str]) -> dict[str, int]:
-    """Return how many messages of others each of the users has not read."""
-    rows = await db.fetch(UNREAD, (list(users),))
-    found = {row["user_id"]: row["unread"] for row in rows}
-    return {user_id: found.get(user_id, 0) for user_id in users}
+async def unread_of(db: Queries, users: Collection[str]) -> dict[str, dict[str, int]]:
+    """Return how many messages of others each user has not read, by conversation with any."""
+    found: dict[str, dict[str, int]] = {user_id: {} for user_id in users}
+    for row in await db.fetch(UNREAD, (list(users),)):
+        found[row["user_id"]][row["conversation_id"]] = row["unread"]
+    return found
 
 
 async def markers(

@@ -20,6 +20,7 @@ from bountyexpo.ws.parking import Parking
 from bountyexpo.ws.presence import Presence
 from bountyexpo.ws.session import Session
 from bountyexpo.ws.typists import Typists
+from bountyexpo.ws.unread import Unread
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -70,6 +71,7 @@ class SessionGateway:
         self.parking = Parking()
         self.presence = Presence(hub, services.clock.now, LastSeen(reader.last_seen))
         self.typists = Typists(hub)
+        self.unread = Unread(hub, reader.unread, services.clock.now)
         self.sessions: set[Session] = set()
         self.listeners: set[EventsListener] = set()
         self.drained = trio.Event()
@@ -110,6 +112,7 @@ class SessionGateway:
             keepers.start_soon(self.parking.run)
             keepers.start_soon(self.presence.run)
             keepers.start_soon(self.presence.last_seen.run)
+            keepers.start_soon(self.unread.run)
             self._nursery = nursery
             try:
                 task_status.started()
@@ -207,6 +210,7 @@ class SessionGateway:
         self.admission.closed(session.connection.peer)
         self.presence.left(session)
         self.typists.left(session)
+        self.unread.left(session)
         _count_close(code)
         self._departure.set()
 

@@ -39,6 +39,7 @@ CLOSED_ACCOUNTS: Final = frozenset({"suspended", "banned", "deleted"})
 # What a client may be able to do (contract realtime §4.2).
 CAP_BATCH: Final = "batch"
 CAP_RESUME: Final = "resume"
+CAP_UNREAD: Final = "unread"
 
 
 class VersionUnsupported(InvalidRequest):
@@ -145,6 +146,8 @@ async def _welcome(session: Session, request: protocol.Hello, identity: Identity
         if resume is not None or CAP_RESUME in request.caps:
             session.number_events()
         gateway.hub.register(session)
+    if CAP_UNREAD in request.caps:
+        gateway.unread.follow(session)
     followed = [f"user:{identity.user_id}", *topics.named(request.subscribe), *missed]
     found, heads = await _sign_on(session, identity, followed)
     session.check_open()

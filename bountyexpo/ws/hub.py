@@ -19,7 +19,7 @@ from bountyexpo.ws.broadcast import EventBroadcast, FanOut, Missed, Notice, Rece
 from bountyexpo.ws.ordering import StreamOrder
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from bountyexpo.ws.ports import Listener, ReadAfter, StreamEvent
 
@@ -56,6 +56,8 @@ class Hub:
         self._feed: dict[str, dict[str, Any]] = {}
         self._feed_changed = trio.Event()
         self._origins: dict[tuple[str, str], Listener] = {}
+        # Told of each new message as it is delivered; None when nobody wants to know.
+        self.on_message: Callable[[StreamEvent], None] | None = None
         self._counts = {"published": 0, "repaired": 0, "skipped": 0}
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
@@ -194,6 +196,8 @@ class Hub:
     def _deliver(self, event: StreamEvent) -> None:
         if event.type == "bounty.status" and not event.private and PUBLIC_EVENTS in self.topics:
             self._announce_publicly(event)
+        if self.on_message is not None and event.type == "message.new":
+            self.on_message(event)
         listeners = self._audience(event)
         if listeners:
             self._fan_out.submit(event.stream, listeners, EventBroadcast(event))

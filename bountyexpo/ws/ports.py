@@ -149,5 +149,8 @@ class Reader(Protocol):
     async def last_seen(self, users: Collection[str]) -> Mapping[str, datetime]:
         """When these users were last seen, of those who ever were."""
 
+    async def unread(self, users: Collection[str]) -> Mapping[str, Mapping[str, int]]:
+        """How many messages each of the users has not read, by conversation with any."""
+
     async def partners(self, user_id: str, limit: int) -> Mapping[str, Sequence[str]]:
         """With whom the user shares conversations, and which."""

@@ -37,6 +37,8 @@ class Town:
         self.journal = Journal(db)
         self.events: list[Any] = []
         self.frames: list[tuple[tuple[str, ...], dict[str, Any]]] = []
+        # Whose unread messages were said to be another number.
+        self.recounted: list[str] = []
         self.stopped = trio.Event()
         db.on_commit = self.journal.on_commit = self.events.extend
         ports = Ports(
@@ -46,6 +48,7 @@ class Town:
             policy=Policy(),
             feed=lambda *_: None,
             ephemeral=lambda _stream, users, frame: self.frames.append((tuple(users), frame)),
+            unread=self.recounted.extend,
         )
         self.actors = Actors(ports, SystemClock())
 
@@ -131,7 +134,8 @@ class Town:
         return await streams.read_after(self.db, f"conv:{conversation_id}", seq, 10_000)
 
     async def unread(self, user_id: str) -> int:
-        return (await conversation_lists.unread_of(self.db, [user_id]))[user_id]
+        counts = (await conversation_lists.unread_of(self.db, [user_id]))[user_id]
+        return sum(counts.values())
 
     async def listed(self, user_id: str) -> list[Any]:
         return await conversation_lists.page(self.db, user_id, limit=100)

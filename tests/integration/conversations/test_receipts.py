@@ -7,7 +7,7 @@ import random
 import pytest
 import trio
 import trio.testing
-from bountyexpo.actors.conversation_messages import FlushReceipts, Receive
+from bountyexpo.actors.conversation_messages import FlushReceipts, Hide, Receive
 from bountyexpo.errors import NotAllowed
 
 
@@ -190,6 +190,21 @@ async def test_unread_is_what_others_wrote_beyond_the_marker_everywhere(town):
             }
             assert {row.id: row.unread for row in await town.listed(each)} == wanted
             assert await town.unread(each) == sum(wanted.values())
-    told = [frame for users, frame in town.frames if frame["type"] == "unread"]
-    assert told
-    assert all(frame["messages"] >= 0 for frame in told)
+
+
+async def test_who_has_read_hidden_or_left_has_another_number_of_unread(town):
+    anna, ben, cleo = await town.people(3)
+    thread, group = await town.dm(anna, ben), await town.group(anna, ben, cleo)
+    sent = await town.send(anna, thread)
+    await town.send(anna, group)
+
+    await town.receive(ben, thread, sent.seq, is_durable=True)
+    after_receipt = list(town.recounted)
+    await town.read(ben, thread, sent.seq, is_durable=True)
+    await town.conversation(thread).ask(Hide(user_id=anna))
+    await town.dm(anna, ben)
+    await town.remove(anna, group, cleo)
+
+    assert after_receipt == []
+    assert town.recounted == [ben, anna, anna, cleo]
+    assert (await town.unread(ben), await town.unread(cleo)) == (1, 0)

@@ -133,6 +133,7 @@ class Database:
         self.markers = defaultdict(dict)
         self.status = {}
         self.seen = {}
+        self.counts = {}
         self.epochs = {}
         self.hidden = set()
         self.fails_with = None
@@ -215,6 +216,10 @@ class Database:
     async def save_last_seen(self, moments):
         await self._read("save_last_seen")
         self.seen.update(moments)
+
+    async def unread(self, users):
+        await self._read("unread")
+        return {user: dict(self.counts.get(user, {})) for user in users}
 
     async def partners(self, user_id, limit):
         await self._read("partners")
