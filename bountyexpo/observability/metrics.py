@@ -85,10 +85,14 @@ WS_CONNECTIONS = _gauge("websocket_connections_active", "Open sockets", "channel
 # appends one to every counter; as gauges that only grow they keep their names.
 WS_SENT = _gauge("websocket_messages_sent", "Frames handed to sockets; only grows")
 WS_RECEIVED = _gauge("websocket_messages_received", "Frames read from sockets; only grows")
+WS_QUEUED_BYTES = _gauge("websocket_queued_bytes", "Bytes that wait for clients to read")
 WS_ERRORS = _counter("websocket_errors_total", "Sockets ended by a fault")
 WS_SLOW_DISCONNECTS = _counter("ws_slow_consumer_disconnects_total", "Sockets closed as too slow")
 WS_CLOSES = _counter("ws_close_total", "Sockets that ended", "code")
-WS_RESUMES = _counter("ws_resume_total", "Asked-for resumes", "outcome")
+# resumed: whole; limited: some streams have to be read over REST; refused: it is not here any more.
+WS_RESUMES = _counter("ws_resume_total", "Sessions that clients asked to resume", "outcome")
+# whole; limited: too far behind, or numbered anew; refused: not the client's to read.
+WS_REPLAYS = _counter("ws_replay_total", "Streams that clients asked to replay", "outcome")
 WS_GAPS = _counter("ws_gap_total", "Streams of which a client was told that it missed events")
 WS_RATE_LIMITED = _counter("ws_rate_limited_total", "Sockets and frames refused", "what")
 WS_PARKED = _gauge("ws_parked_sessions", "Sessions that wait for their client to come back")

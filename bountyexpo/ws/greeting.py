@@ -19,6 +19,7 @@ from bountyexpo.errors import (
     TokenExpired,
     Unavailable,
 )
+from bountyexpo.observability import metrics
 from bountyexpo.ws import protocol, topics
 from bountyexpo.ws.recovery import recover, tell_receipts
 from bountyexpo.ws.replay_ring import RING_AGE_S
@@ -211,6 +212,7 @@ async def _resume(session: Session, n: int, missed: Mapping[str, int | None], he
         session.codec.frame(protocol.resumed(session.gateway.now(), replayed, limited))
     )
     await session.release(floors)
+    metrics.WS_RESUMES.labels("limited" if limited else "resumed").inc()
     unheard, session.unheard = session.unheard or (), None
     await tell_receipts(session, session.gateway.reader, unheard)
     session.gateway.presence.refresh(session)

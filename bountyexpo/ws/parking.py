@@ -74,17 +74,12 @@ class Parking:
     def claim(self, sid: str, n: int, user_id: str, codec: Codec) -> Session | None:
         """Return the session that may be resumed from ``n`` by this user over this codec."""
         session = self._known.get(sid)
-        if session is None:
-            outcome = "unknown"
-        elif session.user_id != user_id or session.codec is not codec:
-            outcome = "foreign"
-        elif not session.is_resumable(n):
-            outcome = "lost"
+        if session is not None and session.user_id == user_id and session.codec is codec:
+            if session.is_resumable(n):
+                return session
             session.give_up()
-        else:
-            outcome = "resumed"
-        metrics.WS_RESUMES.labels(outcome).inc()
-        return session if outcome == "resumed" else None
+        metrics.WS_RESUMES.labels("refused").inc()
+        return None
 
     def record(self, ring: ReplayRing, entry: Entry) -> None:
         """Append to the ring of a session, within the bound of all."""

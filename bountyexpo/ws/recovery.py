@@ -12,6 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from bountyexpo.errors import BountyExpoError
+from bountyexpo.observability import metrics
 from bountyexpo.ws import protocol
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ class Recovery:
                 await self._recover(stream, position, heads.get(stream, (0, None)))
             else:
                 self.limited.append({"stream": stream, "code": "FORBIDDEN"})
+                metrics.WS_REPLAYS.labels("refused").inc()
         await tell_receipts(self._receiver, self._reader, readable)
 
     async def _may_read(self, stream: str, conversation_ids: Collection[str]) -> bool:
@@ -79,6 +81,8 @@ class Recovery:
             await self._replay(stream, position.seq)
         if self.floors[stream] < head_seq:
             self._limit(stream, self.floors[stream], head)
+        else:
+            metrics.WS_REPLAYS.labels("whole").inc()
 
     async def _replay(self, stream: str, after: int) -> None:
         limit = min(self._stream_events_max, self._events_left)
@@ -118,6 +122,7 @@ class Recovery:
             entry["code"] = code
         self.limited.append(entry)
         self.floors[stream] = head_seq
+        metrics.WS_REPLAYS.labels("limited").inc()
 
 
 async def tell_receipts(receiver: Receiver, reader: Reader, streams: Iterable[str]) -> None:
