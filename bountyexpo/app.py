@@ -13,6 +13,7 @@ Parts in brackets exist only where nothing real is configured in their place.
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -142,7 +143,7 @@ class App:
             StreamReader(self.db),
             self.hub,
             new_id=new_id,
-            limits=SessionLimits(enabled=settings.rate_limits),
+            limits=_session_limits(settings),
         )
         self.gateway.tokens = self.services.tokens
         self.gateway.make_account = self.services.accounts.make_account
@@ -291,6 +292,17 @@ class App:
         strategy: Strategy = Strategy.ONE_FOR_ONE,
     ) -> ChildSpec:
         return Supervisor(name, children, strategy=strategy).as_child()
+
+
+def _session_limits(settings: Settings) -> SessionLimits:
+    """Return what one socket may do; its frames are widened like every other rate."""
+    usual, factor = SessionLimits(), settings.rate_limit_multiplier
+    return replace(
+        usual,
+        enabled=settings.rate_limits,
+        frames_per_s=usual.frames_per_s * factor,
+        frames_burst=max(1, round(usual.frames_burst * factor)),
+    )
 
 
 def _policy(settings: Settings) -> Policy:

@@ -47,6 +47,7 @@ BOOKS_EVERY_S = 60.0
 # that were carried out, idempotency keys.
 PRUNE_EVERY_S = 3_600.0
 STREAM_DAYS = 30
+STREAM_EVENTS = 5_000
 EFFECT_DAYS = 7
 
 # A step of a payment may wait for the provider this long.
@@ -97,7 +98,7 @@ async def _check_books(db: Pool) -> None:
 
 
 async def _prune(db: Pool) -> None:
-    await streams.prune(db, STREAM_DAYS)
+    await streams.prune(db, days=STREAM_DAYS, most=STREAM_EVENTS)
     await outbox.prune(db, EFFECT_DAYS)
     await idempotency.prune(db)
 

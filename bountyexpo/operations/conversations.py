@@ -41,6 +41,9 @@ if TYPE_CHECKING:
 # group or one addition to a group at a time. Who asks about a bounty was invited to do so.
 STRANGERS = RateClass("strangers", per_user=Limit(20, 3600))
 
+# Conversations of one page: as many as possible, and behind a cursor.
+PAGE_MAX, PAGE_DEFAULT = 200, 50
+
 Url = Annotated[str, msgspec.Meta(max_length=2_000, pattern="^(https?://.*)?$")]
 Named = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
 CONVERSATION_ID = {"conversation_id": "conversationId"}
@@ -48,9 +51,12 @@ PEOPLE = Annotated[list[str], msgspec.Meta(min_length=1, max_length=PARTICIPANTS
 
 
 class ListConversations(msgspec.Struct, kw_only=True):
-    """A page of the caller's conversations; without a cursor the first one."""
+    """A page of the caller's conversations; without a cursor the first one.
 
-    limit: Annotated[int, msgspec.Meta(ge=1, le=200)] | None = None
+    A ``limit`` out of 1 to 200 is taken for the nearest of them.
+    """
+
+    limit: int | None = None
     cursor: str | None = None
 
 
@@ -134,7 +140,10 @@ async def list_conversations(call: Call, request: ListConversations) -> Conversa
 
     The first page holds 200 unless ``limit`` says otherwise, a page behind a cursor 50.
     """
-    limit = request.limit or (50 if request.cursor else 200)
+    limit = request.limit
+    if limit is None:
+        limit = PAGE_DEFAULT if request.cursor else PAGE_MAX
+    limit = max(1, min(PAGE_MAX, limit))
     after = decode_cursor(request.cursor) if request.cursor else None
     rows = await conversation_lists.page(parts(call).db, call.user_id, limit=limit + 1, after=after)
     shown, now = rows[:limit], call.services.clock.now()

@@ -23,11 +23,18 @@ if TYPE_CHECKING:
     from bountyexpo.persistence.pool import Pool
 
 
+# Messages of one page.
+PAGE_MAX = 100
+
+
 class ReadMessages(msgspec.Struct, kw_only=True):
-    """A page: the last ones, those before a seq or message, or those after a seq."""
+    """A page: the last ones, those before a seq or message, or those after a seq.
+
+    A ``limit`` out of 1 to 100 is taken for the nearest of them.
+    """
 
     conversationId: str
-    limit: Annotated[int, msgspec.Meta(ge=1, le=100)] = 50
+    limit: int = 50
     page: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 1
     before: int | str | None = None
     after: Annotated[int, msgspec.Meta(ge=0)] | None = None
@@ -66,6 +73,7 @@ async def list_messages(call: Call, request: ReadMessages) -> MessagePage:
     A deleted message stays in its place, without content and with ``deletedAt``.
     """
     db, conversation_id = parts(call).db, checked_id(request.conversationId, "conversation")
+    request.limit = max(1, min(PAGE_MAX, request.limit))
     conversation = present(await conversations.get(db, conversation_id), "conversation")
     check_member(call.user_id, conversation.participants, conversation_id)
     rows = await _rows(db, request, conversation_id)

@@ -48,10 +48,16 @@ _MESSAGES_AFTER = """
     where m.conversation_id = %s and m.seq > %s order by m.seq limit %s
 """
 
-# All streams with their events are pruned by age; a client that is further behind refetches.
-_PRUNE = """
+# Streams of users are kept for a time, up to a length; a client that is further behind refetches.
+_PRUNE_BY_AGE = """
     delete from stream_events where created_at < now() - make_interval(days => %s)
         and stream like 'user:%%'
+"""
+
+_PRUNE_BY_LENGTH = """
+    delete from stream_events e using streams s
+    where s.stream like 'user:%%' and s.last_seq > %(most)s
+        and e.stream = s.stream and e.seq <= s.last_seq - %(most)s
 """
 
 
@@ -117,9 +123,10 @@ async def read_after(db: Queries, stream: str, seq: int, limit: int) -> list[Str
     return [_event(row, stream, row["epoch"]) for row in rows]
 
 
-async def prune(db: Queries, days: int) -> int:
-    """Forget the events of user streams that are older than this; return how many."""
-    return await db.execute(_PRUNE, (days,))
+async def prune(db: Queries, *, days: int, most: int) -> int:
+    """Forget events of user streams: older ones, and more than so many; return how many."""
+    old = await db.execute(_PRUNE_BY_AGE, (days,))
+    return old + await db.execute(_PRUNE_BY_LENGTH, {"most": most})
 
 
 async def _read_conversation(db: Queries, stream: str, seq: int, limit: int) -> list[StreamEvent]:

@@ -150,6 +150,32 @@ async def test_who_asks_about_a_bounty_is_no_stranger(town):
     assert (passed, invited) == (22, 20)
 
 
+@pytest.mark.parametrize(("limit", "length"), [(-5, 1), (0, 1), (2, 2), (1000, 100), (None, 50)])
+async def test_a_page_of_messages_is_as_long_as_it_may_be(town, limit, length):
+    anna, ben = await town.people(2)
+    thread = await town.dm(anna, ben)
+    for _ in range(101):
+        await town.send(ben, thread)
+    asked = {} if limit is None else {"limit": limit}
+
+    page = await Edge(town).call(anna, "message.list", conversationId=thread, **asked)
+
+    assert len(page.messages) == page.pagination.limit == length
+    assert page.hasMore
+
+
+@pytest.mark.parametrize(("limit", "length"), [(-5, 1), (0, 1), (2, 2), (1000, 3)])
+async def test_a_page_of_conversations_is_as_long_as_it_may_be(town, limit, length):
+    anna, *others = await town.people(4)
+    for other in others:
+        await town.dm(anna, other)
+
+    page = await Edge(town).call(anna, "conversation.list", limit=limit)
+
+    assert len(page.conversations) == length
+    assert (page.nextCursor is None) == (length == 3)
+
+
 @pytest.mark.parametrize(
     ("operation", "fields"),
     [

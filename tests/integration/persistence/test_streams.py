@@ -1,0 +1,42 @@
+"""How long the events of streams are kept."""
+
+from __future__ import annotations
+
+import pytest
+from bountyexpo.domain.ids import new_id
+from bountyexpo.persistence import streams
+
+
+async def write(database, stream, count):
+    async with database.transaction() as tx:
+        for number in range(count):
+            await tx.event(stream, "note.made", {"number": number})
+
+
+async def kept(database, stream):
+    return [event.seq for event in await streams.read_after(database, stream, 0, 1000)]
+
+
+@pytest.mark.parametrize(("kind", "left"), [("user", [4, 5, 6]), ("bounty", [1, 2, 3, 4, 5, 6])])
+async def test_a_user_stream_has_a_length(database, kind, left):
+    stream = f"{kind}:{new_id()}"
+    await write(database, stream, 6)
+
+    await streams.prune(database, days=30, most=3)
+
+    assert await kept(database, stream) == left
+    assert (await streams.heads(database, [stream]))[stream][0] == 6
+
+
+async def test_what_is_old_goes_however_little_there_is(database):
+    old, new = f"user:{new_id()}", f"user:{new_id()}"
+    for stream in (old, new):
+        await write(database, stream, 2)
+    await database.execute(
+        "update stream_events set created_at = now() - interval '31 days' where stream = %s", (old,)
+    )
+
+    assert await streams.prune(database, days=30, most=5_000) == 2
+
+    assert await kept(database, old) == []
+    assert await kept(database, new) == [1, 2]
