@@ -14,7 +14,9 @@ import trio
 
 from bench.facts import facts
 
-BENCHMARKS = ("actors", "database", "http", "messages", "sockets", "scale", "sessions", "peers")
+BENCHMARKS = (
+    *("actors", "database", "http", "messages", "sockets", "scale", "sessions", "hostile", "peers"),
+)
 Row = dict[str, Any]
 
 

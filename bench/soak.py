@@ -1,9 +1,10 @@
 """A long mixed load while every part of the server is broken in turn: ``make soak``.
 
 Chat with cut connections, REST and whole stories go on; meanwhile actors crash, the parts of the
-tree fail one by one, and the database and the whole process are killed and stopped. At the end not
-one acknowledged message may be lost, doubled or out of order, every story must have come to its
-end, and the books must balance.
+tree fail one by one, and the database and the whole process are killed and stopped. One client
+reads nothing of what it asks for, and another one, from an address of its own, sends nothing but
+bad frames. At the end not one acknowledged message may be lost, doubled or out of order, every
+story must have come to its end, and the books must balance.
 """
 
 from __future__ import annotations
@@ -22,8 +23,10 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 import trio
+from bountyexpo.load.people import sign_tokens
 from bountyexpo.sandbox.postgres import EmbeddedPostgres
 from tests.chaos.breakable import BreakableServer
+from tests.chaos.never_reader import never_read
 from tests.chaos.test_kill import BOOKS
 from tests.server_process import running
 
@@ -37,6 +40,14 @@ REPORTS = ROOT / ".data"
 BREAK_EVERY_S = 8.0
 # The last one is so long before the end that everything can come back.
 CALM_S = 15.0
+
+# Bad frames per second; who sends them is limited, everybody else is not.
+HOSTILE_PER_S = 200
+LIMITS = {
+    "RATE_LIMITS": "on",
+    "RATE_LIMIT_MULTIPLIER": "1",
+    "RATE_LIMIT_ALLOW": "127.0.0.1/32",
+}
 
 BREAKAGES = (
     "server killed",
@@ -112,14 +123,15 @@ async def soak(options: argparse.Namespace) -> int:
     REPORTS.mkdir(exist_ok=True)
     async with setting() as run:
         load = await trio.lowlevel.open_process(command(run.server.url, options), cwd=ROOT)
-        await run.break_until(load, options.seconds, options.break_every)
-        code = await load.wait()
+        async with misbehaving(run.server.port, options.seconds):
+            await run.break_until(load, options.seconds, options.break_every)
+            code = await load.wait()
         sums = await trio.to_thread.run_sync(books, run.database)
     if not (REPORTS / "soak.json").exists():
         return code
     found = json.loads((REPORTS / "soak.json").read_text())
     verdicts = [*promises(found), *sums]
-    sys.stdout.write(table(run.broken, verdicts) + "\n")
+    sys.stdout.write(table(run.broken, found["times"], verdicts) + "\n")
     return code or int(any(value for _, value in verdicts))
 
 
@@ -130,12 +142,33 @@ async def setting() -> AsyncIterator[Soak]:
     database = EmbeddedPostgres(folder / "postgres")
     try:
         dsn = await trio.to_thread.run_sync(database.start)
-        server = BreakableServer(folder / "data", DATABASE_URL=dsn, SUPABASE_JWT_SECRET=SECRET)
+        server = BreakableServer(
+            folder / "data", DATABASE_URL=dsn, SUPABASE_JWT_SECRET=SECRET, **LIMITS
+        )
         async with running(server) as nursery:
             yield Soak(server, database, nursery)
     finally:
         database.stop()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@asynccontextmanager
+async def misbehaving(port: int, seconds: float) -> AsyncIterator[None]:
+    """Let a client that never reads and a hostile one go on inside."""
+    url = f"http://127.0.0.1:{port}"
+    never, hostile = await trio.to_thread.run_sync(sign_tokens, url, SECRET, ["never", "hostile"])
+    flood = await trio.lowlevel.open_process(
+        [
+            *(sys.executable, "-m", "tests.chaos.flood", str(port), str(HOSTILE_PER_S)),
+            *(str(seconds), "--token", hostile),
+        ],
+        cwd=ROOT,
+    )
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(never_read, port, never)
+        yield
+        nursery.cancel_scope.cancel()
+    await flood.wait()
 
 
 def command(url: str, options: argparse.Namespace) -> list[str]:
@@ -176,11 +209,13 @@ def books(database: EmbeddedPostgres) -> list[tuple[str, int]]:
     ]
 
 
-def table(broken: Counter[str], verdicts: list[tuple[str, int]]) -> str:
+def table(broken: Counter[str], times: dict[str, Any], verdicts: list[tuple[str, int]]) -> str:
     """What was broken how often, and what came of it."""
     lines = ["", f"{'broken meanwhile':<44}{'times':>12}"]
     lines += [f"  {what:<42}{times:>12}" for what, times in broken.items()]
-    lines += [f"  {'in all':<42}{broken.total():>12}", "", f"{'goal 0':<44}{'found':>12}"]
+    lines += [f"  {'in all':<42}{broken.total():>12}", ""]
+    lines += [f"  messages {name:<33}{times[name]['count']:>12}" for name in ("acked", "delivered")]
+    lines += ["", f"{'goal 0':<44}{'found':>12}"]
     for what, value in verdicts:
         lines.append(f"  {what:<42}{value:>12}  {'met' if value == 0 else 'MISSED'}")
     return "\n".join(lines)

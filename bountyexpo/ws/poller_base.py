@@ -243,3 +243,4 @@ class Poller(ABC):
         metrics.WS_ERRORS.inc(faults)
         metrics.WS_SLOW_DISCONNECTS.inc(slow)
         _CONNECTIONS_V1.set(len(self._connections))
+        metrics.WS_QUEUED_BYTES.set(sum(connection.queued_bytes for connection in self._blocked))
