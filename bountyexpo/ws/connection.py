@@ -59,6 +59,8 @@ class State(IntEnum):
     CLOSED = 4
 
 
+_DATA = frozenset({TEXT, BINARY})
+
 # Named once more, because looking a member up in its enum costs more than the comparison.
 _OPEN, _CLOSING, _FINISHING, _DISCARDING, _CLOSED = State
 
@@ -194,6 +196,8 @@ class Connection:
             return
         self._queue = None
         self._driver.watch_writable(self, wanted=False)
+        if queue.late_pong is not None and self._state <= _CLOSING:
+            self._answer_ping(queue.late_pong)
         if self._state is not _OPEN:
             self._after_last_byte()
         elif queue.was_over_half and self.handler is not None:
@@ -296,16 +300,27 @@ class Connection:
         driver.frames_received += 1
         if opcode == CLOSE:
             self._on_close_frame(parse_close(payload))
-        elif self._state is not _OPEN or self.handler is None:
-            return
-        elif opcode <= BINARY:
+        elif opcode == PING:
+            self._answer_ping(encode_frame(PONG, payload))
+        elif opcode in _DATA and self._state is _OPEN and self.handler is not None:
             is_text = opcode == TEXT
             if is_text is not self.codec.is_text:
                 self.fail(CloseCode.WRONG_OPCODE, f"this socket speaks {self.codec.name}")
                 return
             self.handler.on_message(payload, is_text=is_text)
-        elif opcode == PING:
-            self.send(encode_frame(PONG, payload), ephemeral=True)
+
+    def _answer_ping(self, pong: bytes) -> None:
+        """Answer as long as they have not said close, even if we have (RFC 6455 §5.5.2).
+
+        Of pings that come faster than the answers leave, the last one is answered.
+        """
+        queue = self._queue
+        if queue is None:
+            self._write(pong)
+        elif not queue.put(pong, ephemeral=True, now=self._driver.current_time):
+            queue.late_pong = pong
+            return
+        self._driver.frames_sent += 1
 
     def _on_close_frame(self, code: int) -> None:
         if self._state is _CLOSING:

@@ -121,6 +121,8 @@ class FrameParser:
     def feed(self, data: bytes) -> Iterator[tuple[int, bytes]]:
         """Yield (opcode, payload) for each text, binary, close, ping and pong that is complete.
 
+        A fragment that ends no message is (CONTINUATION, b""): whoever counts frames counts it.
+
         Raises:
             FrameError: The peer broke a rule; what came before it has been yielded.
         """
@@ -141,9 +143,7 @@ class FrameParser:
                 break
             payload = apply_mask(data[body : body + length], data[body - 4 : body])
             start = body + length
-            message = self._accept(opcode, payload, is_final=is_final)
-            if message is not None:
-                yield message
+            yield self._accept(opcode, payload, is_final=is_final)
         if start < end:
             self._buffer = bytearray(data[start:])
 
@@ -204,8 +204,8 @@ class FrameParser:
         if so_far + length > self._limit:
             raise FrameError(CloseCode.TOO_LARGE, f"message over {self._limit} bytes")
 
-    def _accept(self, opcode: int, payload: bytes, *, is_final: bool) -> tuple[int, bytes] | None:
-        """Take one whole frame; return what it completes."""
+    def _accept(self, opcode: int, payload: bytes, *, is_final: bool) -> tuple[int, bytes]:
+        """Take one whole frame; return what is to be yielded for it."""
         if opcode >= CLOSE:
             if opcode == CLOSE:
                 parse_close(payload)
@@ -218,7 +218,7 @@ class FrameParser:
 
     def _accept_fragment(
         self, opcode: int, payload: bytes, *, is_final: bool
-    ) -> tuple[int, bytes] | None:
+    ) -> tuple[int, bytes]:
         if self._message is None:
             self._message = bytearray()
             self._opcode = opcode
@@ -230,7 +230,7 @@ class FrameParser:
                 raise FrameError(CloseCode.UNDECODABLE, "text is not UTF-8") from None
         self._message += payload
         if not is_final:
-            return None
+            return CONTINUATION, b""
         whole = bytes(self._message)
         self._message = self._decoder = None
         return self._opcode, whole

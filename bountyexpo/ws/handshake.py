@@ -74,8 +74,9 @@ def open_handshake(
         InvalidRequest: The handshake is malformed, or offers only unknown subprotocols.
         NotAllowed: The origin is not on the list.
     """
-    if "host" not in head.headers:
-        raise InvalidRequest("The Host header is missing.")
+    if "host" not in head.headers or "," in head.headers["host"]:
+        # RFC 9112 §3.2; of a header that comes twice the values are joined with a comma.
+        raise InvalidRequest("There must be one Host header.")
     offered = _subprotocols(head)
     quick = quick_upgrade(head, data)
     if quick is not None and (used := _chosen(offered)) is not None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 
 from bountyexpo.errors import BountyExpoError, TooLarge
 
 # Where a head ends.
 HEAD_END = b"\r\n\r\n"
+
+# What an absolute target begins with (RFC 9112 §3.2.2, RFC 6455 §4.2.1).
+_ORIGIN = re.compile(r"https?://[^/?#]*", re.IGNORECASE)
 
 
 class HeadTooLarge(TooLarge):
@@ -27,7 +31,10 @@ class RequestTooSlow(BountyExpoError):
 
 @dataclass(slots=True)
 class RequestHead:
-    """Request line and headers, leniently read; the door that is opened judges them strictly."""
+    """Request line and headers, leniently read; the door that is opened judges them strictly.
+
+    Of an absolute target only path and query are kept.
+    """
 
     method: str
     target: str
@@ -51,7 +58,10 @@ def parse_head(data: bytes) -> RequestHead:
     """
     lines = data.partition(HEAD_END)[0].decode("latin-1").split("\r\n")
     method, _, rest = lines[0].partition(" ")
-    head = RequestHead(method, rest.partition(" ")[0])
+    target = rest.partition(" ")[0]
+    if origin := _ORIGIN.match(target):
+        target = target[origin.end() :]
+    head = RequestHead(method, target)
     for line in lines[1:]:
         name, _, value = line.partition(":")
         key, text = name.strip().lower(), value.strip()

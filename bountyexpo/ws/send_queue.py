@@ -30,6 +30,7 @@ class SendQueue:
         "_frames_max",
         "_full_since",
         "_progress_at",
+        "late_pong",
         "size",
         "was_over_half",
     )
@@ -40,6 +41,7 @@ class SendQueue:
         self._bytes_max = bytes_max
         self._full_since: float | None = None
         self._progress_at = 0.0
+        self.late_pong: bytes | None = None  # to be sent when the queue is empty
         self.size = 0
         self.was_over_half = False
 

@@ -43,17 +43,20 @@ class TaskPoller(Poller):
             self._nursery.start_soon(self._flush, connection)
 
     async def _drive(self, connection: Connection) -> None:
-        while connection.state is not State.CLOSED:
+        while True:
+            # What came behind the handshake may be more than one turn holds, too.
+            while connection.has_unread:
+                await trio.lowlevel.checkpoint()
+                self._guard(connection, connection.resume)
+            self._settle()
+            if connection.state is State.CLOSED:
+                return
             try:
                 await trio.lowlevel.wait_readable(connection.sock)
             except trio.ClosedResourceError:
                 return
             self.now = trio.current_time()
             self._guard(connection, self._read, connection)
-            while connection.has_unread:
-                await trio.lowlevel.checkpoint()
-                self._guard(connection, connection.resume)
-            self._settle()
 
     def resume_soon(self, connection: Connection) -> None:
         """Nothing to do: the connection's own task goes on by itself."""

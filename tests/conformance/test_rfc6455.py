@@ -2,39 +2,48 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import pytest
 import trio
+from bountyexpo.ws.connection import FRAMES_PER_TURN
+from bountyexpo.ws.poller import EpollPoller
+from bountyexpo.ws.task_poller import TaskPoller
 from websockets.frames import Opcode
 
-from tests.conformance.raw_client import close_payload, frame
+from tests.conformance.raw_client import RawClient, close_payload, frame
 from tests.integration.ws.conftest import serve
 
 TEXT, BINARY, CONTINUATION, CLOSE, PING, PONG = 0x1, 0x2, 0x0, 0x8, 0x9, 0xA
 
 
-@pytest.fixture
-async def server():
-    async with serve() as running:
+@pytest.fixture(params=[EpollPoller, TaskPoller], ids=["epoll", "tasks"])
+async def server(request):
+    async with serve(poller=request.param) as running:
         yield running
+
+
+async def send_in_bytes(client, data):
+    """Send the first bytes one at a time, and the rest of what is large at once."""
+    with contextlib.suppress(trio.BrokenResourceError):
+        for start in range(min(len(data), 300)):
+            await client.send(data[start : start + 1])
+        await client.send(data[300:])
+
+
+@pytest.fixture(params=[RawClient.send, send_in_bytes], ids=["at once", "in bytes"])
+def send(request):
+    """Each rule holds the same for a client that sends one byte at a time."""
+    return request.param
 
 
 # §5.2, §5.3: framing.
 
 
 @pytest.mark.parametrize("length", [0, 1, 125, 126, 127, 128, 65535, 65536])
-async def test_5_2_a_message_of_each_length_form_is_read(server, length):
+async def test_5_2_a_message_of_each_length_form_is_read(server, send, length):
     async with await server.connect() as client:
-        await client.send(frame(TEXT, b"x" * length))
-        assert await client.echo() == b'{"echo":%d}' % length
-
-
-@pytest.mark.parametrize("length", [125, 126, 65535])
-async def test_5_2_a_message_may_come_one_byte_at_a_time(server, length):
-    async with await server.connect() as client:
-        data = frame(TEXT, b"x" * length)
-        for start in range(200):
-            await client.send(data[start : start + 1])
-        await client.send(data[200:])
+        await send(client, frame(TEXT, b"x" * length))
         assert await client.echo() == b'{"echo":%d}' % length
 
 
@@ -81,9 +90,9 @@ async def test_5_2_a_message_may_come_one_byte_at_a_time(server, length):
         pytest.param(frame(BINARY, b"a"), 1003, id="7.4.1-wrong-opcode"),
     ],
 )
-async def test_a_violation_fails_the_connection(server, data, code):
+async def test_a_violation_fails_the_connection(server, send, data, code):
     async with await server.connect() as client, await server.connect() as other:
-        await client.send(data)
+        await send(client, data)
         assert await client.closed() == code
         await server.handlers[0].closed.wait()
         assert server.handlers[0].code == code
@@ -103,13 +112,14 @@ async def test_5_3_what_came_before_a_violation_is_delivered(server):
 # §5.4: fragmentation.
 
 
-async def test_5_4_fragments_make_one_message_with_control_frames_between(server):
+async def test_5_4_fragments_make_one_message_with_control_frames_between(server, send):
     async with await server.connect() as client:
-        await client.send(
+        await send(
+            client,
             frame(TEXT, b"ab", final=False)
             + frame(PING, b"now")
             + frame(CONTINUATION, b"", final=False)
-            + frame(CONTINUATION, b"cd")
+            + frame(CONTINUATION, b"cd"),
         )
         pong = await client.next_frame()
         assert (pong.opcode, bytes(pong.data)) == (Opcode.PONG, b"now")
@@ -117,27 +127,55 @@ async def test_5_4_fragments_make_one_message_with_control_frames_between(server
         assert server.handlers[0].messages == [b"abcd"]
 
 
-async def test_5_4_a_character_may_be_cut_between_fragments(server):
+async def test_5_4_a_character_may_be_cut_between_fragments(server, send):
     async with await server.connect() as client:
-        await client.send(frame(TEXT, b"\xe2", final=False) + frame(CONTINUATION, b"\x82\xac"))
+        await send(client, frame(TEXT, b"\xe2", final=False) + frame(CONTINUATION, b"\x82\xac"))
         await client.echo()
         assert server.handlers[0].messages == ["€".encode()]
 
 
-async def test_5_4_a_close_may_stand_between_fragments(server):
+async def test_5_4_a_close_may_stand_between_fragments(server, send):
     async with await server.connect() as client:
-        await client.send(frame(TEXT, b"ab", final=False) + frame(CLOSE, close_payload(1000)))
+        await send(client, frame(TEXT, b"ab", final=False) + frame(CLOSE, close_payload(1000)))
         assert await client.closed() == 1000
         assert server.handlers[0].messages == []
+
+
+async def test_5_4_an_endless_message_lets_the_others_have_their_turn(server):
+    fragments = 8_000
+    async with await server.connect() as client, await server.connect() as other:
+        await client.send(
+            frame(TEXT, b"a", final=False)
+            + frame(CONTINUATION, final=False) * fragments
+            + frame(CONTINUATION, b"b")
+        )
+        turns = 0
+        while not server.handlers[0].messages:
+            turns += 1
+            await trio.lowlevel.checkpoint()
+        assert turns > fragments // FRAMES_PER_TURN // 2
+        assert server.handlers[0].messages == [b"ab"]
+        await other.text()
+        assert await other.echo()
+
+
+async def test_5_4_a_fragment_is_a_sign_of_life(server):
+    async with await server.connect() as client:
+        await server.arrived.wait()
+        connection = server.handlers[0].connection
+        connection.last_inbound_at = heard = connection.last_inbound_at - 50
+        await client.send(frame(TEXT, b"a", final=False))
+        while connection.last_inbound_at == heard:
+            await trio.lowlevel.checkpoint()
 
 
 # §5.5: control frames.
 
 
 @pytest.mark.parametrize("payload", [b"", b"hello", b"\x00\xff" * 62 + b"\x00"])
-async def test_5_5_2_a_ping_is_answered_with_its_payload(server, payload):
+async def test_5_5_2_a_ping_is_answered_with_its_payload(server, send, payload):
     async with await server.connect() as client:
-        await client.send(frame(PING, payload))
+        await send(client, frame(PING, payload))
         pong = await client.next_frame()
         assert (pong.opcode, bytes(pong.data)) == (Opcode.PONG, payload)
 
@@ -152,9 +190,9 @@ async def test_5_5_3_an_unasked_pong_is_ignored(server):
 
 
 @pytest.mark.parametrize("code", [1000, 1001, 1003, 1007, 1011, 1014, 3000, 3999, 4000, 4999])
-async def test_7_1_a_close_is_answered_with_its_code_and_then_the_stream_ends(server, code):
+async def test_7_1_a_close_is_answered_with_its_code_and_then_the_stream_ends(server, send, code):
     async with await server.connect() as client:
-        await client.send(frame(CLOSE, close_payload(code, b"bye")))
+        await send(client, frame(CLOSE, close_payload(code, b"bye")))
         assert await client.closed() == code
         await server.handlers[0].closed.wait()
         assert server.handlers[0].code == code
@@ -175,7 +213,7 @@ async def test_5_5_1_nothing_after_a_close_is_read(server):
         assert server.handlers[0].messages == []
 
 
-async def test_5_5_1_nothing_is_sent_after_our_close(server):
+async def test_5_5_1_no_data_is_sent_after_our_close(server):
     async with await server.connect() as client:
         client.answers = False
         await server.arrived.wait()

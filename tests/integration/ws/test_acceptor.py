@@ -12,7 +12,9 @@ import trio
 import trio_websocket
 from bountyexpo.errors import RateLimited
 from bountyexpo.ws.acceptor import Acceptor, AcceptorSettings
+from bountyexpo.ws.connection import FRAMES_PER_TURN
 
+from tests.conformance.raw_client import frame
 from tests.integration.ws.conftest import serve
 
 UPGRADE = (
@@ -55,11 +57,21 @@ async def test_an_independent_client_talks_on_each_socket_path(poller):
             assert handler.code == 1000
 
 
-async def test_a_frame_behind_the_handshake_is_not_lost():
-    from tests.conformance.raw_client import frame
+async def test_frames_behind_the_handshake_are_not_lost(poller):
+    many = FRAMES_PER_TURN * 3
+    behind = frame(1, b"{}") * many
+    async with serve(poller=poller) as server, await server.connect(behind=behind) as client:
+        for _ in range(many):
+            assert await client.echo() == b'{"echo":2}'
 
-    async with serve() as server, await server.connect(behind=frame(1, b"{}")) as client:
-        assert await client.echo() == b'{"echo":2}'
+
+async def test_an_absolute_target_opens_a_socket(raw):
+    async with serve() as server:
+        stream = await raw(server.port)
+        await stream.send_all(upgrade(path="http://x/v1/socket?a=b"))
+        assert (await stream.receive_some()).startswith(b"HTTP/1.1 101")
+        await server.arrived.wait()
+        assert server.handlers[0].request.query == {"a": "b"}
 
 
 async def test_a_head_may_come_one_byte_at_a_time(raw):

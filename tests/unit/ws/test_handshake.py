@@ -96,6 +96,7 @@ def test_compression_is_not_negotiated():
         request(Connection="close"),
         request(Upgrade="websocket, h2c"),
         request(Host=None),
+        request(Host="x\r\nHost: y"),
         request(line="POST /v1/socket HTTP/1.1"),
         request(line="GET /v1/socket HTTP/1.0"),
         request(line="nonsense"),

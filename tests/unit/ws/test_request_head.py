@@ -13,6 +13,12 @@ def test_names_are_lowered_and_values_trimmed():
     assert not head.is_upgrade
 
 
+@pytest.mark.parametrize("origin", ["http://x", "HTTPS://x:8443", "http://[::1]:3001"])
+def test_an_absolute_target_names_a_path(origin):
+    head = parse_head(f"GET {origin}/v1/socket?a=http://b HTTP/1.1\r\n\r\n".encode())
+    assert (head.path, head.target) == ("/v1/socket", "/v1/socket?a=http://b")
+
+
 @pytest.mark.parametrize("value", ["websocket", "WebSocket", "h2c, websocket"])
 def test_any_wish_for_a_socket_is_seen(value):
     assert parse_head(f"GET / HTTP/1.1\r\nUpgrade: {value}\r\n\r\n".encode()).is_upgrade
