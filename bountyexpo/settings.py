@@ -11,11 +11,13 @@ from dataclasses import dataclass, field
 from enum import Enum
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from bountyexpo.settings_reader import Reader, check_url
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
 # The local addresses of the app's development builds (operations §13).
 DEVELOPMENT_ORIGINS = (
@@ -41,8 +43,6 @@ METRICS_TOKEN_CHARS_MIN = 16
 
 # Parts of values that were copied from an example and never filled in.
 PLACEHOLDERS = ("changeme", "change-me", "change_me", "placeholder", "your-", "your_", "xxxx")
-
-T = TypeVar("T")
 
 
 class Environment(Enum):
@@ -87,6 +87,7 @@ class Settings:
     platform_fee_bps: int = 500
     log_level: str = "INFO"
     allowed_origins: tuple[str, ...] = DEVELOPMENT_ORIGINS
+    media_hosts: tuple[str, ...] = ()
     trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = ()
     metrics_token: str | None = field(default=None, repr=False)
     http_direct: bool = True
@@ -102,7 +103,7 @@ class Settings:
         Raises:
             SettingsError: some are missing or not valid; it lists all of them.
         """
-        reader = _Reader(environ)
+        reader = Reader(environ)
         settings = _read(reader)
         _check_together(settings, reader)
         if settings.is_production:
@@ -132,101 +133,14 @@ class Settings:
         return self.stripe_secret_key is None
 
 
-class _Reader:
-    """Reads variables one by one and gathers what is wrong with them."""
-
-    def __init__(self, environ: Mapping[str, str]) -> None:
-        self.problems: list[str] = []
-        self._environ = environ
-
-    def refuse(self, name: str, problem: str, fix: str) -> None:
-        self.problems.append(f"{name} {problem}. {fix}")
-
-    def text(self, *names: str) -> str | None:
-        """Return the first of ``names`` that has a value; an empty one counts as not set."""
-        for name in names:
-            value = self._environ.get(name, "").strip().strip("'\"").strip()
-            if value:
-                return value
-        return None
-
-    def parsed(
-        self, name: str, default: T, parse: Callable[[str], T], fix: str, *, secret: bool = False
-    ) -> T:
-        """Return the parsed value; ``parse`` raises ValueError with what is wrong, if anything."""
-        value = self.text(name)
-        if value is None:
-            return default
-        try:
-            return parse(value)
-        except ValueError as error:
-            shown = "" if secret else f"is {value!r}, which "
-            self.refuse(name, f"{shown}{error}", fix)
-            return default
-
-    def whole(self, name: str, default: int, low: int, high: int) -> int:
-        """Return a whole number between ``low`` and ``high``."""
-
-        def parse(value: str) -> int:
-            if not value.isdecimal() or not low <= int(value) <= high:
-                raise ValueError("is not a whole number in range")
-            return int(value)
-
-        return self.parsed(name, default, parse, f"Use {low} to {high}; {default} is the default.")
-
-    def decimal(self, name: str, default: float, low: float, high: float) -> float:
-        """Return a number between ``low`` and ``high``."""
-
-        def parse(value: str) -> float:
-            try:
-                number = float(value)
-            except ValueError:
-                raise ValueError("is not a number") from None
-            if not low <= number <= high:
-                raise ValueError("is out of range")
-            return number
-
-        fix = f"Use {low:g} to {high:g}; {default:g} is the default."
-        return self.parsed(name, default, parse, fix)
-
-    def choice(self, name: str, default: T, choices: Mapping[str, T]) -> T:
-        """Return one of ``choices``, however it is capitalised."""
-        folded = {key.lower(): value for key, value in choices.items()}
-
-        def parse(value: str) -> T:
-            if value.lower() not in folded:
-                raise ValueError("is not one of the choices")
-            return folded[value.lower()]
-
-        return self.parsed(name, default, parse, f"Use {', '.join(choices)}.")
-
-    def url(self, schemes: tuple[str, ...], *names: str, secret: bool = False) -> str | None:
-        """Return a URL with one of ``schemes``, without a slash at its end."""
-        name = next((name for name in names if self.text(name)), names[0])
-
-        def parse(value: str) -> str | None:
-            _check_url(value, schemes)
-            return value.rstrip("/")
-
-        fix = f"Use the form {schemes[0]}://host[:port]."
-        return self.parsed(name, None, parse, fix, secret=secret)
-
-    def many(
-        self, name: str, default: tuple[T, ...], parse: Callable[[str], T], fix: str
-    ) -> tuple[T, ...]:
-        """Return the items of a comma list."""
-
-        def parse_all(value: str) -> tuple[T, ...]:
-            return tuple(parse(item.strip()) for item in value.split(",") if item.strip())
-
-        return self.parsed(name, default, parse_all, fix)
-
-
-def _read(reader: _Reader) -> Settings:
+def _read(reader: Reader) -> Settings:
     environment = reader.choice(
         "BOUNTYEXPO_ENV", Environment.DEVELOPMENT, {each.value: each for each in Environment}
     )
     port = reader.whole("PORT", 3001, 0, 65535)
+    supabase_url = reader.url(
+        ("https", "http"), "SUPABASE_URL", "EXPO_PUBLIC_SUPABASE_URL", "PUBLIC_SUPABASE_URL"
+    )
     local = environment in {Environment.DEVELOPMENT, Environment.TEST}
     return Settings(
         environment=environment,
@@ -238,9 +152,7 @@ def _read(reader: _Reader) -> Settings:
         db_pool_min=reader.whole("DB_POOL_MIN", 2, 0, 1000),
         db_pool_max=reader.whole("DB_POOL_MAX", 10, 1, 1000),
         redis_url=reader.url(("redis", "rediss"), "REDIS_URL", secret=True),
-        supabase_url=reader.url(
-            ("https", "http"), "SUPABASE_URL", "EXPO_PUBLIC_SUPABASE_URL", "PUBLIC_SUPABASE_URL"
-        ),
+        supabase_url=supabase_url,
         supabase_anon_key=reader.text("SUPABASE_ANON_KEY", "EXPO_PUBLIC_SUPABASE_ANON_KEY"),
         supabase_service_role_key=reader.text(
             "SUPABASE_SERVICE_ROLE_KEY", "SUPABASE_SERVICE_KEY", "SERVICE_ROLE_KEY"
@@ -258,6 +170,13 @@ def _read(reader: _Reader) -> Settings:
             _origin,
             "Use a comma list such as https://app.example.org,https://www.example.org.",
         ),
+        media_hosts=reader.many(
+            "MEDIA_HOSTS",
+            # The storage of the project has the same host as its auth server.
+            (urlsplit(supabase_url).hostname or "",) if supabase_url else (),
+            _host,
+            "Use a comma list such as files.example.org.",
+        ),
         trusted_proxies=reader.many(
             "TRUSTED_PROXIES", (), _network, "Use a comma list such as 10.0.0.0/8,192.0.2.7."
         ),
@@ -274,7 +193,7 @@ def _read(reader: _Reader) -> Settings:
     )
 
 
-def _check_together(settings: Settings, reader: _Reader) -> None:
+def _check_together(settings: Settings, reader: Reader) -> None:
     """Check what depends on more than one variable, or on the form of a secret."""
     if settings.db_pool_min > settings.db_pool_max:
         reader.refuse(
@@ -302,7 +221,7 @@ def _check_together(settings: Settings, reader: _Reader) -> None:
     _check_stripe(settings, reader)
 
 
-def _check_stripe(settings: Settings, reader: _Reader) -> None:
+def _check_stripe(settings: Settings, reader: Reader) -> None:
     key = settings.stripe_secret_key
     if key is None:
         return
@@ -326,7 +245,7 @@ def _check_stripe(settings: Settings, reader: _Reader) -> None:
         )
 
 
-def _check_production(settings: Settings, reader: _Reader) -> None:
+def _check_production(settings: Settings, reader: Reader) -> None:
     """Refuse stand-ins, missing secrets and switches that are for tests."""
     real = {
         "DATABASE_URL": settings.database_url,
@@ -362,33 +281,26 @@ def _supabase_keys(settings: Settings) -> dict[str, str | None]:
     }
 
 
-def _need(reader: _Reader, why: str, values: Mapping[str, object]) -> None:
+def _need(reader: Reader, why: str, values: Mapping[str, object]) -> None:
     for name, value in values.items():
         if not value:
             reader.refuse(name, "is not set", f"Set it, {why}.")
 
 
-def _check_url(value: str, schemes: tuple[str, ...]) -> None:
-    try:
-        parts = urlsplit(value)
-        _ = parts.port
-    except ValueError:
-        raise ValueError("is not a URL") from None
-    if parts.scheme not in schemes:
-        raise ValueError(f"does not begin with {' or '.join(f'{s}://' for s in schemes)}")
-    # A database URL may name a socket directory in its query instead of a host.
-    if not parts.hostname and "host=" not in parts.query:
-        raise ValueError("names no host")
-
-
 def _origin(value: str) -> str:
     if value == "*":
         return value
-    _check_url(value, ("https", "http"))
+    check_url(value, ("https", "http"))
     parts = urlsplit(value)
     if parts.path not in {"", "/"} or parts.query or parts.username:
         raise ValueError("has more than scheme, host and port")
     return f"{parts.scheme}://{parts.netloc.lower()}"
+
+
+def _host(value: str) -> str:
+    if urlsplit(f"//{value}").hostname != value.lower() or "/" in value:
+        raise ValueError("is not the name of a host")
+    return value.lower()
 
 
 def _network(value: str) -> IPv4Network | IPv6Network:

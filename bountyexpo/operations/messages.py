@@ -11,6 +11,7 @@ import msgspec
 
 from bountyexpo.actors.conversation_messages import SendMessage
 from bountyexpo.domain.conversation import message_text
+from bountyexpo.domain.envelope import Envelope, is_envelope, text_of
 from bountyexpo.domain.ids import new_id
 from bountyexpo.errors import InvalidRequest
 from bountyexpo.operations.catalogue import MESSAGE, THREAD, operation
@@ -29,11 +30,15 @@ RESERVED_PREFIX = "sys:"
 # The longest id that the database keeps.
 CLIENT_ID_CHARS_MAX = 128
 
-MEDIA_URL = re.compile(r"https?://[^\s/]+(/\S*)?")
+# A host without anything around it in which another one could hide, and the rest.
+MEDIA_URL = re.compile(r"https?://([A-Za-z0-9.-]+)(:[0-9]{1,5})?(/\S*)?")
 
 
 class NewMessage(msgspec.Struct, kw_only=True):
-    """A message; ``text`` or ``mediaUrl`` must be there."""
+    """A message; ``text``, ``mediaUrl`` or ``envelope`` must be there.
+
+    An envelope is stored and told as its JSON text, which old clients send as ``text`` themselves.
+    """
 
     conversationId: str
     clientMsgId: Annotated[str, msgspec.Meta(min_length=1, max_length=128)] | None = None
@@ -41,6 +46,7 @@ class NewMessage(msgspec.Struct, kw_only=True):
     mediaUrl: Annotated[str, msgspec.Meta(max_length=2_000)] | None = None
     replyTo: str | None = None
     kind: Literal["text", "media", "encrypted"] | None = None
+    envelope: Envelope | None = None
 
 
 class SentView(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -80,12 +86,11 @@ async def send_message(call: Call, request: NewMessage) -> SentView:
     60 a minute into a conversation.
     """
     client_message_id = _client_id(call, request)
-    if request.mediaUrl is not None and not MEDIA_URL.fullmatch(request.mediaUrl):
-        raise InvalidRequest("This is not the address of a file.", code="BAD_MEDIA")
-    is_encrypted = request.kind == "encrypted"
-    text = message_text(
-        request.text or "", is_encrypted=is_encrypted, has_media=bool(request.mediaUrl)
-    )
+    if request.mediaUrl is not None:
+        _check_media(call, request.mediaUrl)
+    written, is_encrypted = _written(request)
+    text = message_text(written, is_encrypted=is_encrypted, has_media=bool(request.mediaUrl))
+    kind = "encrypted" if is_encrypted else request.kind or ("text" if text else "media")
     conversation_id = checked_id(request.conversationId, "conversation")
     call.take(THREAD, "message.send", of=f"{call.user_id}:{conversation_id}")
     committed = (
@@ -95,7 +100,7 @@ async def send_message(call: Call, request: NewMessage) -> SentView:
             SendMessage(
                 sender_id=call.user_id,
                 client_message_id=client_message_id,
-                kind=request.kind or ("text" if text else "media"),
+                kind=kind,
                 text=text,
                 media_url=request.mediaUrl,
                 reply_to=checked_id(request.replyTo, "message") if request.replyTo else None,
@@ -115,8 +120,26 @@ async def send_message(call: Call, request: NewMessage) -> SentView:
         duplicate=committed.duplicate,
     )
     if call.transport == "rest":
-        sent.message = _message(call, request, sent, text)
+        sent.message = _message(call, request, sent, kind=kind, text=text)
     return sent
+
+
+def _written(request: NewMessage) -> tuple[str, bool]:
+    """Return the text as it was written, and whether only its readers can read it."""
+    text = request.text or ""
+    if request.envelope is None:
+        return text, request.kind == "encrypted" or is_envelope(text)
+    if text:
+        raise InvalidRequest("Send the text or its envelope, not both.")
+    return text_of(request.envelope), True
+
+
+def _check_media(call: Call, url: str) -> None:
+    """Refuse a file that does not lie in our storage: whoever opened it would be seen there."""
+    found = MEDIA_URL.fullmatch(url)
+    hosts = call.services.settings.media_hosts
+    if found is None or (hosts and found[1].lower() not in hosts):
+        raise InvalidRequest("This is not the address of an uploaded file.", code="BAD_MEDIA")
 
 
 def _client_id(call: Call, request: NewMessage) -> str:
@@ -135,7 +158,9 @@ def _client_id(call: Call, request: NewMessage) -> str:
     return client_id
 
 
-def _message(call: Call, request: NewMessage, sent: SentView, text: str | None) -> MessageView:
+def _message(
+    call: Call, request: NewMessage, sent: SentView, *, kind: str, text: str | None
+) -> MessageView:
     """Return the message as it was written, without reading it back."""
     row = StoredMessage(
         id=sent.messageId,
@@ -144,10 +169,10 @@ def _message(call: Call, request: NewMessage, sent: SentView, text: str | None) 
         sender_id=call.user_id,
         client_message_id=sent.clientMsgId,
         body=text,
-        kind=request.kind or ("text" if text else "media"),
+        kind=kind,
         media_url=request.mediaUrl,
         reply_to=request.replyTo,
-        is_encrypted=request.kind == "encrypted",
+        is_encrypted=kind == "encrypted",
         created_at=sent.createdAt,
     )
     return message_view(row, viewer_id=call.user_id, markers=(), pinned_id=None)

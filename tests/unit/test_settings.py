@@ -37,6 +37,27 @@ def test_nothing_set_runs_on_stand_ins():
     assert settings.allowed_origins == DEVELOPMENT_ORIGINS
 
 
+@pytest.mark.parametrize(
+    ("environ", "hosts"),
+    [
+        ({}, ()),
+        (PRODUCTION, ("abc.supabase.co",)),
+        (PRODUCTION | {"MEDIA_HOSTS": "files.example.org, CDN.example.org"}, None),
+    ],
+)
+def test_files_lie_in_our_own_storage(environ, hosts):
+    expected = hosts if hosts is not None else ("files.example.org", "cdn.example.org")
+
+    assert Settings.load(environ).media_hosts == expected
+
+
+@pytest.mark.parametrize("value", ["https://files.example.org", "a/b", "a:80", "a@b", "[::"])
+def test_a_media_host_is_a_host_and_nothing_more(value):
+    [problem] = problems({"MEDIA_HOSTS": value})
+
+    assert "MEDIA_HOSTS" in problem
+
+
 def test_complete_production_is_accepted():
     settings = Settings.load(PRODUCTION)
 
