@@ -29,7 +29,8 @@ NESTING_MAX = 3
 ALWAYS_ALLOWED = ("errors", "observability", "__version__")
 ALLOWED_IMPORTS: dict[str, tuple[str, ...]] = {
     "errors": (),
-    "settings": ("domain",),
+    "settings": ("domain", "settings_reader"),
+    "settings_reader": (),
     "domain": (),
     "observability": (),
     "runtime": ("domain.ids",),
