@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from bountyexpo.domain.bounty import Status
 from bountyexpo.domain.ids import is_id
-from bountyexpo.operations.sign_on import CONVERSATIONS_MAX, SignOns
+from bountyexpo.operations.gather import Gather
 from bountyexpo.persistence import (
     bounties,
     conversation_lists,
@@ -15,6 +15,7 @@ from bountyexpo.persistence import (
     sign_on,
     streams,
 )
+from bountyexpo.persistence.streams import After
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -22,22 +23,36 @@ if TYPE_CHECKING:
 
     from bountyexpo.persistence.conversation_lists import Marker
     from bountyexpo.persistence.pool import Pool
-    from bountyexpo.persistence.sign_on import SignOn
+    from bountyexpo.persistence.sign_on import Head, SignOn
     from bountyexpo.persistence.streams import StreamEvent
 
 
+# The client learns of one less at sign-on, and that there are more; the rest is in the REST list.
+CONVERSATIONS_MAX = 501
+
+# Events that one statement reads for several sessions together.
+EVENTS_MAX = 2_000
+
+
 class StreamReader:
-    """Reads committed streams on behalf of the sessions of this node."""
+    """Reads committed streams on behalf of the sessions of this node.
+
+    After a restart everybody comes back at once, so what each of them reads is gathered.
+    """
 
     def __init__(self, db: Pool) -> None:
         self._db = db
-        self._sign_ons = SignOns(db)
+        self._sign_ons = Gather(self._sign_on_all)
+        self._events = Gather(
+            self._read_all, weigh=lambda after: after.limit, weight_max=EVENTS_MAX
+        )
+        self._receipts = Gather(self._receipts_of_all)
 
     async def sign_on(
         self, user_id: str, names: Sequence[str]
     ) -> tuple[SignOn | None, dict[str, tuple[int, str]]]:
         """Return the account with its conversations, None without one, and the heads of streams."""
-        return await self._sign_ons.read(user_id, names)
+        return await self._sign_ons.ask((user_id, names))
 
     async def acquainted(self, user_id: str, others: Collection[str]) -> set[str]:
         """Return who of ``others`` the user shares a conversation or a running bounty with."""
@@ -59,11 +74,7 @@ class StreamReader:
         self, user_id: str, conversation_ids: Sequence[str]
     ) -> Mapping[str, list[Marker]]:
         """Return how far the participants of the user's conversations have got."""
-        return await conversation_lists.markers(self._db, user_id, conversation_ids)
-
-    async def conversation_ids(self, user_id: str) -> list[str]:
-        """Return the user's conversations, the most recently active first."""
-        return await conversations.ids_of_user(self._db, user_id, CONVERSATIONS_MAX)
+        return await self._receipts.ask((user_id, conversation_ids))
 
     async def heads(self, names: Sequence[str]) -> dict[str, tuple[int, str]]:
         """Return the last seq and the epoch of each stream that has begun."""
@@ -71,7 +82,7 @@ class StreamReader:
 
     async def read_after(self, stream: str, seq: int, limit: int) -> list[StreamEvent]:
         """Return the events after ``seq``, oldest first."""
-        return await streams.read_after(self._db, stream, seq, limit)
+        return await self._events.ask(After(stream=stream, seq=seq, limit=limit))
 
     async def may_read(self, user_id: str, stream: str) -> bool:
         """Tell whether the user may follow this stream at all."""
@@ -86,6 +97,25 @@ class StreamReader:
             case "bounty":
                 return await self._may_read_bounty(user_id, entity_id)
         return False
+
+    async def _sign_on_all(
+        self, asked: list[tuple[str, Sequence[str]]]
+    ) -> list[tuple[SignOn | None, dict[str, Head]]]:
+        users = {user_id for user_id, _ in asked}
+        names = list({name for _, wanted in asked for name in wanted})
+        found, heads = await sign_on.read(self._db, users, names, CONVERSATIONS_MAX)
+        return [
+            (found.get(user_id), {name: heads[name] for name in wanted if name in heads})
+            for user_id, wanted in asked
+        ]
+
+    async def _read_all(self, asked: list[After]) -> list[list[StreamEvent]]:
+        return await streams.read_all_after(self._db, asked)
+
+    async def _receipts_of_all(
+        self, asked: list[tuple[str, Sequence[str]]]
+    ) -> list[dict[str, list[Marker]]]:
+        return await conversation_lists.markers_of(self._db, asked)
 
     async def _may_read_bounty(self, user_id: str, bounty_id: str) -> bool:
         bounty = await bounties.get(self._db, bounty_id)

@@ -69,12 +69,13 @@ UNREAD = f"""
 """
 
 MARKERS = f"""
-    select p.conversation_id, p.user_id, p.last_delivered_seq, p.last_read_seq
-    from conversation_participants mine
-    join conversation_participants p on p.conversation_id = mine.conversation_id
-    where mine.user_id = %s and mine.left_at is null
-      and mine.conversation_id = any(%s::uuid[]) and p.left_at is null and {NO_BLOCK}
-    order by p.conversation_id, p.user_id
+    select w.nth, p.conversation_id, p.user_id, p.last_delivered_seq, p.last_read_seq
+    from unnest(%(nths)s::int[], %(viewers)s::uuid[], %(ids)s::uuid[]) as w(nth, viewer_id, id)
+    join conversation_participants mine on mine.conversation_id = w.id
+        and mine.user_id = w.viewer_id and mine.left_at is null
+    join conversation_participants p on p.conversation_id = w.id
+    where p.left_at is null and {NO_BLOCK}
+    order by w.nth, p.conversation_id, p.user_id
 """
 
 
@@ -124,12 +125,26 @@ async def markers(
     db: Queries, viewer_id: str, conversation_ids: Sequence[str]
 ) -> dict[str, list[Marker]]:
     """Return the markers that the viewer may see, by conversation that he takes part in."""
-    found: dict[str, list[Marker]] = {}
-    for row in await db.fetch(MARKERS, (viewer_id, list(conversation_ids))):
+    [found] = await markers_of(db, [(viewer_id, conversation_ids)])
+    return found
+
+
+async def markers_of(
+    db: Queries, wanted: Sequence[tuple[str, Sequence[str]]]
+) -> list[dict[str, list[Marker]]]:
+    """Return what ``markers`` would for each viewer with his conversations, in their order."""
+    asked = [(nth, viewer, each) for nth, (viewer, ids) in enumerate(wanted) for each in ids]
+    params = {
+        "nths": [nth for nth, _, _ in asked],
+        "viewers": [viewer for _, viewer, _ in asked],
+        "ids": [each for _, _, each in asked],
+    }
+    found: list[dict[str, list[Marker]]] = [{} for _ in wanted]
+    for row in await db.fetch(MARKERS, params):
         marker = Marker(
             user_id=row["user_id"],
             delivered_seq=row["last_delivered_seq"],
             read_seq=row["last_read_seq"],
         )
-        found.setdefault(row["conversation_id"], []).append(marker)
+        found[row["nth"]].setdefault(row["conversation_id"], []).append(marker)
     return found

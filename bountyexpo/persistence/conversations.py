@@ -81,14 +81,6 @@ RENAME = """
     where id = %(id)s
 """
 
-IDS_OF_USER = """
-    select p.conversation_id from conversation_participants p
-    join conversations c on c.id = p.conversation_id
-    where p.user_id = %s and p.left_at is null
-      and (p.hidden_at is null or c.last_message_at > p.hidden_at)
-    order by coalesce(c.last_message_at, c.created_at) desc limit %s
-"""
-
 IS_MEMBER = """
     select 1 from conversation_participants
     where conversation_id = %s and user_id = %s and left_at is null
@@ -205,11 +197,6 @@ async def rename(
 ) -> None:
     """Change name and picture; None leaves one as it is, an empty picture takes it away."""
     await db.execute(RENAME, {"id": conversation_id, "name": name, "avatar_url": avatar_url})
-
-
-async def ids_of_user(db: Queries, user_id: str, limit: int) -> list[str]:
-    """Return the ids of the user's conversations, the most recently active first."""
-    return [row["conversation_id"] for row in await db.fetch(IDS_OF_USER, (user_id, limit))]
 
 
 async def is_member(db: Queries, conversation_id: str, user_id: str) -> bool:

@@ -29,23 +29,29 @@ _HEADS = """
     select 'conv:' || id, last_seq, epoch from conversations where id = any(%(ids)s::uuid[])
 """
 
-_EVENTS_AFTER = """
-    select stream, seq, type, payload, users, private, created_at,
-           coalesce((select epoch from streams s where s.stream = e.stream), 'e1') as epoch
-    from stream_events e where stream = %s and seq > %s order by seq limit %s
+# Several streams at a time; what each has is found by its index.
+_WANTED = """
+    unnest(%(streams)s::text[], %(ids)s::uuid[], %(seqs)s::bigint[], %(limits)s::int[])
+        with ordinality as w(stream, conversation_id, seq, most, nth)
 """
 
-_CONVERSATION_EVENTS_AFTER = """
-    select seq, type, payload, users, private, created_at
-    from stream_events where stream = %s and seq > %s order by seq limit %s
+_EVENTS_AFTER = f"""
+    select w.nth, w.stream, e.seq, e.type, e.payload, e.users, e.private, e.created_at,
+           coalesce((select epoch from streams s where s.stream = w.stream),
+                    (select epoch from conversations c where c.id = w.conversation_id),
+                    'e1') as epoch
+    from {_WANTED} cross join lateral (
+        select * from stream_events where stream = w.stream and seq > w.seq
+        order by seq limit w.most) e
 """
 
-_MESSAGES_AFTER = """
-    select m.id, m.conversation_id, m.seq, m.sender_id, m.client_message_id, m.body, m.kind,
+_MESSAGES_AFTER = f"""
+    select w.nth, m.id, m.conversation_id, m.seq, m.sender_id, m.client_message_id, m.body, m.kind,
            m.media_url, m.reply_to, m.is_encrypted, m.created_at, m.edited_at, m.deleted_at,
            c.epoch
-    from messages m join conversations c on c.id = m.conversation_id
-    where m.conversation_id = %s and m.seq > %s order by m.seq limit %s
+    from {_WANTED} join conversations c on c.id = w.conversation_id cross join lateral (
+        select * from messages where conversation_id = w.conversation_id and seq > w.seq
+        order by seq limit w.most) m
 """
 
 # Streams of users are kept for a time, up to a length; a client that is further behind refetches.
@@ -75,6 +81,14 @@ class StreamEvent(msgspec.Struct, frozen=True, kw_only=True):
     users: tuple[str, ...] = ()
     private: bool = False
     created_at: datetime
+
+
+class After(msgspec.Struct, frozen=True, kw_only=True):
+    """A wish for the events of a stream after a number, at most ``limit``."""
+
+    stream: str
+    seq: int
+    limit: int
 
 
 def message_payload(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -117,10 +131,27 @@ async def read_after(db: Queries, stream: str, seq: int, limit: int) -> list[Str
 
     The caller filters private events by their ``users``.
     """
-    if stream.startswith(CONVERSATION):
-        return await _read_conversation(db, stream, seq, limit)
-    rows = await db.fetch(_EVENTS_AFTER, (stream, seq, limit))
-    return [_event(row, stream, row["epoch"]) for row in rows]
+    [events] = await read_all_after(db, [After(stream=stream, seq=seq, limit=limit)])
+    return events
+
+
+async def read_all_after(db: Queries, wanted: Sequence[After]) -> list[list[StreamEvent]]:
+    """Return what ``read_after`` would for each of these, in their order."""
+    params: dict[str, list[Any]] = {
+        "streams": [each.stream for each in wanted],
+        "ids": [_conversation_id(each.stream) for each in wanted],
+        "seqs": [each.seq for each in wanted],
+        "limits": [each.limit for each in wanted],
+    }
+    found: list[list[StreamEvent]] = [[] for _ in wanted]
+    if any(params["ids"]):
+        for row in await db.fetch(_MESSAGES_AFTER, params):
+            found[row["nth"] - 1].append(message_event(row, row["epoch"]))
+    for row in await db.fetch(_EVENTS_AFTER, params):
+        found[row["nth"] - 1].append(_event(row))
+    for events in found:
+        events.sort(key=lambda event: event.seq)
+    return [_without_hole(events)[: each.limit] for each, events in zip(wanted, found, strict=True)]
 
 
 async def prune(db: Queries, *, days: int, most: int) -> int:
@@ -129,15 +160,8 @@ async def prune(db: Queries, *, days: int, most: int) -> int:
     return old + await db.execute(_PRUNE_BY_LENGTH, {"most": most})
 
 
-async def _read_conversation(db: Queries, stream: str, seq: int, limit: int) -> list[StreamEvent]:
-    conversation_id = stream.removeprefix(CONVERSATION)
-    messages = await db.fetch(_MESSAGES_AFTER, (conversation_id, seq, limit))
-    others = await db.fetch(_CONVERSATION_EVENTS_AFTER, (stream, seq, limit))
-    epoch = messages[0]["epoch"] if messages else (await heads(db, [stream]))[stream][1]
-    events = [message_event(row, epoch) for row in messages]
-    events += [_event(row, stream, epoch) for row in others]
-    events.sort(key=lambda event: event.seq)
-    return _without_hole(events)[:limit]
+def _conversation_id(stream: str) -> str | None:
+    return stream.removeprefix(CONVERSATION) if stream.startswith(CONVERSATION) else None
 
 
 def message_event(row: Mapping[str, Any], epoch: str, users: tuple[str, ...] = ()) -> StreamEvent:
@@ -153,11 +177,11 @@ def message_event(row: Mapping[str, Any], epoch: str, users: tuple[str, ...] = (
     )
 
 
-def _event(row: Mapping[str, Any], stream: str, epoch: str) -> StreamEvent:
+def _event(row: Mapping[str, Any]) -> StreamEvent:
     return StreamEvent(
-        stream=stream,
+        stream=row["stream"],
         seq=row["seq"],
-        epoch=epoch,
+        epoch=row["epoch"],
         type=row["type"],
         payload=row["payload"],
         users=tuple(row["users"]),

@@ -21,7 +21,12 @@ from bountyexpo.errors import (
 )
 from bountyexpo.observability import metrics
 from bountyexpo.ws import protocol, topics
-from bountyexpo.ws.recovery import recover, tell_receipts
+from bountyexpo.ws.recovery import (
+    known_heads,
+    outside_conversations,
+    recover,
+    tell_receipts,
+)
 from bountyexpo.ws.replay_ring import RING_AGE_S
 
 if TYPE_CHECKING:
@@ -61,11 +66,11 @@ async def greet(session: Session, envelope: Envelope, frame: dict[str, Any]) -> 
         with trio.fail_after(session.gateway.timings.greeting_s):
             identity = await _admit(session, request)
             greeted = _resumed(session, request, identity) or session
-            await _welcome(greeted, request, identity)
+            known = await _welcome(greeted, request, identity)
         if greeted is not session:
             return
         if request.streams:
-            await recover(session, request.streams, (), envelope.id)
+            await recover(session, request.streams, envelope.id, known)
         else:
             await session.release({})
     except BountyExpoError as error:
@@ -133,7 +138,8 @@ def _resumed(session: Session, request: protocol.Hello, identity: Identity) -> S
     return found
 
 
-async def _welcome(session: Session, request: protocol.Hello, identity: Identity) -> None:
+async def _welcome(session: Session, request: protocol.Hello, identity: Identity) -> Heads:
+    """Begin the session; returns the heads that it knows, for the replay that may follow."""
     gateway, resume = session.gateway, request.resume
     is_resumed = session.heir is None and gateway.parking.knows(session)
     session.is_echoed = request.echo
@@ -149,7 +155,8 @@ async def _welcome(session: Session, request: protocol.Hello, identity: Identity
         gateway.hub.register(session)
     if CAP_UNREAD in request.caps:
         gateway.unread.follow(session)
-    followed = [f"user:{identity.user_id}", *topics.named(request.subscribe), *missed]
+    wanted = outside_conversations(request.streams)
+    followed = [f"user:{identity.user_id}", *topics.named(request.subscribe), *missed, *wanted]
     found, heads = await _sign_on(session, identity, followed)
     session.check_open()
     if found.status in CLOSED_ACCOUNTS:
@@ -165,6 +172,7 @@ async def _welcome(session: Session, request: protocol.Hello, identity: Identity
         # It opens at the end: a socket that is lost meanwhile leaves it as it was.
         await _resume(session, resume.n, missed, heads)
     session.open()
+    return known_heads(found, heads, wanted)
 
 
 async def _sign_on(

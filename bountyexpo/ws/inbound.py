@@ -58,7 +58,7 @@ async def _sync(session: Session, envelope: Envelope, frame: dict[str, Any]) -> 
     request = msgspec.convert(frame, protocol.Sync)
     _take_subscription(session)
     session.hold(request.streams.keys())
-    await recover(session, request.streams, (), envelope.id)
+    await recover(session, request.streams, envelope.id)
 
 
 async def _refresh(session: Session, envelope: Envelope, frame: dict[str, Any]) -> None:

@@ -121,9 +121,6 @@ class Listener(Protocol):
 class Reader(Protocol):
     """The committed state that sessions read; each may raise ``DatabaseUnavailable``."""
 
-    async def conversation_ids(self, user_id: str) -> list[str]:
-        """The conversations that the user takes part in, newest first."""
-
     async def heads(self, streams: Sequence[str]) -> Mapping[str, tuple[int, Any]]:
         """The last number and the epoch of each stream that exists."""
 

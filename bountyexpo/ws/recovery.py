@@ -16,14 +16,33 @@ from bountyexpo.observability import metrics
 from bountyexpo.ws import protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Iterable, Mapping
 
-    from bountyexpo.ws.ports import Reader, StreamEvent
+    from bountyexpo.ws.ports import Reader, SignOn, StreamEvent
     from bountyexpo.ws.protocol import Position
     from bountyexpo.ws.receiver import Receiver
     from bountyexpo.ws.session import Session
 
+    Heads = Mapping[str, tuple[int, Any]]
+
 CONVERSATION: Final = "conv:"
+
+
+# What a stream is at before its first event.
+NOT_BEGUN: Final = (0, None)
+
+
+def outside_conversations(streams: Iterable[str]) -> list[str]:
+    """Return the streams whose heads a sign-on has to name; conversations come by themselves."""
+    return [each for each in streams if not each.startswith(CONVERSATION)]
+
+
+def known_heads(found: SignOn | None, heads: Heads, asked: Iterable[str]) -> Heads:
+    """Return the heads that a sign-on told: of ``asked``, and of the user's own conversations."""
+    known = {name: heads.get(name, NOT_BEGUN) for name in asked}
+    for conversation_id, seq, epoch in found.conversations if found else ():
+        known[f"{CONVERSATION}{conversation_id}"] = (seq, epoch)
+    return known
 
 
 class Recovery:
@@ -39,34 +58,36 @@ class Recovery:
         self._events_left = limits.replay_events_max
         self._bytes_left = limits.replay_bytes_max
 
-    async def run(
-        self, positions: Mapping[str, Position], conversation_ids: Collection[str] = ()
-    ) -> None:
+    async def run(self, positions: Mapping[str, Position], known: Heads | None = None) -> None:
         """Replay every listed stream that the user may read.
+
+        ``known`` is what ``known_heads`` made of a sign-on since the session listens.
 
         Raises:
             DatabaseUnavailable: what was sent until then is in ``floors``.
             SocketGone: nobody listens any more.
         """
-        members = frozenset(conversation_ids)
-        if not members and any(stream.startswith("conv:") for stream in positions):
-            members = frozenset(await self._reader.conversation_ids(self._receiver.user_id))
-        readable = [stream for stream in positions if await self._may_read(stream, members)]
-        heads = await self._reader.heads(readable) if readable else {}
+        if known is None:
+            names = outside_conversations(positions)
+            found, heads = await self._reader.sign_on(self._receiver.user_id, names)
+            known = known_heads(found, heads, names)
+        readable = [stream for stream in positions if await self._may_read(stream, known)]
+        unknown = [stream for stream in readable if stream not in known]
+        told = {**known, **(await self._reader.heads(unknown) if unknown else {})}
         for stream, position in positions.items():
             if stream in readable:
-                await self._recover(stream, position, heads.get(stream, (0, None)))
+                await self._recover(stream, position, told.get(stream, NOT_BEGUN))
             else:
                 self.limited.append({"stream": stream, "code": "FORBIDDEN"})
                 metrics.WS_REPLAYS.labels("refused").inc()
         await tell_receipts(self._receiver, self._reader, readable)
 
-    async def _may_read(self, stream: str, conversation_ids: Collection[str]) -> bool:
+    async def _may_read(self, stream: str, known: Heads) -> bool:
         kind, _, entity_id = stream.partition(":")
         if kind == "user":
             return entity_id == self._receiver.user_id
         # Whoever is signed in may look at any bounty; its private events are redacted.
-        if kind == "bounty" or (kind == "conv" and entity_id in conversation_ids):
+        if kind == "bounty" or (kind == "conv" and stream in known):
             return True
         return kind == "conv" and await self._reader.may_read(self._receiver.user_id, stream)
 
@@ -78,14 +99,14 @@ class Recovery:
             return
         self.floors[stream] = position.seq
         if position.seq < head_seq:
-            await self._replay(stream, position.seq)
+            await self._replay(stream, position.seq, head_seq)
         if self.floors[stream] < head_seq:
             self._limit(stream, self.floors[stream], head)
         else:
             metrics.WS_REPLAYS.labels("whole").inc()
 
-    async def _replay(self, stream: str, after: int) -> None:
-        limit = min(self._stream_events_max, self._events_left)
+    async def _replay(self, stream: str, after: int, head_seq: int) -> None:
+        limit = min(head_seq - after, self._stream_events_max, self._events_left)
         if limit < 1 or self._bytes_left < 1:
             return
         frames: list[bytes] = []
@@ -139,13 +160,13 @@ async def tell_receipts(receiver: Receiver, reader: Reader, streams: Iterable[st
 async def recover(
     session: Session,
     positions: Mapping[str, Position],
-    conversation_ids: Collection[str],
     re: str | None,
+    known: Heads | None = None,
 ) -> None:
     """Replay what a session missed; live events were held before and go on behind it."""
     recovery = Recovery(session, session.gateway.reader)
     try:
-        await recovery.run(positions, conversation_ids)
+        await recovery.run(positions, known)
         await session.send_patiently(
             session.codec.frame(protocol.synced(session.gateway.now(), recovery.limited, re))
         )

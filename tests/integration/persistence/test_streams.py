@@ -1,10 +1,11 @@
-"""How long the events of streams are kept."""
+"""How events of streams are read, and how long they are kept."""
 
 from __future__ import annotations
 
 import pytest
 from bountyexpo.domain.ids import new_id
 from bountyexpo.persistence import streams
+from bountyexpo.persistence.streams import After
 
 
 async def write(database, stream, count):
@@ -40,3 +41,34 @@ async def test_what_is_old_goes_however_little_there_is(database):
 
     assert await kept(database, old) == []
     assert await kept(database, new) == [1, 2]
+
+
+async def test_several_streams_are_read_together_each_from_its_place(database, thread):
+    one, two, none = (f"bounty:{new_id()}" for _ in range(3))
+    conversation = f"conv:{thread.id}"
+    for stream in (one, two, conversation):
+        await write(database, stream, 4)
+    wanted = [
+        After(stream=two, seq=2, limit=10),
+        After(stream=none, seq=0, limit=10),
+        After(stream=conversation, seq=1, limit=2),
+        After(stream=one, seq=0, limit=3),
+        After(stream=two, seq=0, limit=1),
+    ]
+
+    found = await streams.read_all_after(database, wanted)
+
+    assert [[event.seq for event in events] for events in found] == [
+        [3, 4],
+        [],
+        [2, 3],
+        [1, 2, 3],
+        [1],
+    ]
+    assert [{event.stream for event in events} for events in found] == [
+        {two},
+        set(),
+        {conversation},
+        {one},
+        {two},
+    ]

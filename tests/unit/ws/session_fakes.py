@@ -151,10 +151,6 @@ class Database:
         if self.fails_with is not None:
             raise self.fails_with
 
-    async def conversation_ids(self, user_id):
-        await self._read("conversation_ids")
-        return sorted(name for name, users in self.members.items() if user_id in users)
-
     async def heads(self, streams):
         await self._read("heads")
         result = {

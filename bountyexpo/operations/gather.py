@@ -1,0 +1,126 @@
+"""Questions gathered: whoever waits while one statement runs is served by the next one together.
+
+There is no task for it. The first who comes leads: it runs the statement for all who wait, hands
+out the answers, and passes the lead to the first of those who came meanwhile. A leader that is
+cancelled passes it on as well, and those it worked for are simply asked for again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Generic, TypeAlias, TypeVar
+
+import trio
+
+Q = TypeVar("Q")
+A = TypeVar("A")
+
+AnswerAll: TypeAlias = Callable[[list[Q]], Awaitable[list[A]]]
+
+# Questions of one statement: enough to make its price per head small, few enough to stay short.
+BATCH_MAX = 128
+
+# Statements at one time; the pool has others to serve.
+LEADERS_MAX = 2
+
+
+class _Waiter(Generic[Q, A]):
+    """One who waits for an answer, or for the lead."""
+
+    __slots__ = ("answer", "error", "is_answered", "is_gone", "question", "turn")
+
+    def __init__(self, question: Q) -> None:
+        self.question = question
+        self.turn = trio.Event()
+        self.answer: A | None = None
+        self.error: Exception | None = None
+        self.is_answered = False
+        self.is_gone = False
+
+
+class Gather(Generic[Q, A]):
+    """Answers questions of one kind in batches; a lone one is answered at once.
+
+    ``answer_all`` returns an answer per question, in their order. Questions that ``weigh`` more
+    than ``weight_max`` together are not asked in one statement.
+
+    Unbounded by itself: who waits here is a socket, and those are bounded by the edge.
+    """
+
+    def __init__(
+        self,
+        answer_all: AnswerAll[Q, A],
+        *,
+        weigh: Callable[[Q], int] = lambda _question: 1,
+        weight_max: int = BATCH_MAX,
+    ) -> None:
+        self._answer_all = answer_all
+        self._weigh = weigh
+        self._weight_max = weight_max
+        self._waiting: dict[int, _Waiter[Q, A]] = {}
+        self._leaders = 0
+
+    async def ask(self, question: Q) -> A:
+        """Return the answer; whatever the statement raises, everybody in it raises."""
+        waiter: _Waiter[Q, A] = _Waiter(question)
+        self._waiting[id(waiter)] = waiter
+        is_leader = self._leaders < LEADERS_MAX
+        self._leaders += is_leader
+        try:
+            if not is_leader:
+                await waiter.turn.wait()
+            if not waiter.is_answered:
+                is_leader = True
+                await self._lead(waiter)
+        finally:
+            waiter.is_gone = True
+            self._waiting.pop(id(waiter), None)
+            # The lead may have come to somebody who was cancelled at the same moment.
+            if is_leader or (waiter.turn.is_set() and not waiter.is_answered):
+                self._pass_on()
+        if waiter.error is not None:
+            raise waiter.error
+        return waiter.answer  # type: ignore[return-value]  # set together with is_answered
+
+    async def _lead(self, leader: _Waiter[Q, A]) -> None:
+        batch = self._take(leader)
+        try:
+            await self._answer(batch)
+        finally:
+            for each in batch:
+                if each.is_answered:
+                    each.turn.set()
+                elif not each.is_gone and each is not leader:
+                    self._waiting[id(each)] = each
+
+    def _take(self, leader: _Waiter[Q, A]) -> list[_Waiter[Q, A]]:
+        batch, weight = [leader], self._weigh(leader.question)
+        for each in self._waiting.values():
+            # Somebody who was woken to lead and does not run yet leads a batch of his own.
+            if each is leader or each.turn.is_set():
+                continue
+            weight += self._weigh(each.question)
+            if weight > self._weight_max or len(batch) >= BATCH_MAX:
+                break
+            batch.append(each)
+        for each in batch:
+            self._waiting.pop(id(each), None)
+        return batch
+
+    async def _answer(self, batch: list[_Waiter[Q, A]]) -> None:
+        try:
+            answers = await self._answer_all([each.question for each in batch])
+        except Exception as failure:  # noqa: BLE001 - each one who asked raises it
+            for each in batch:
+                each.error, each.is_answered = failure, True
+            return
+        for each, answer in zip(batch, answers, strict=True):
+            each.answer, each.is_answered = answer, True
+
+    def _pass_on(self) -> None:
+        """Wake the next leader, or let the lead go."""
+        for each in self._waiting.values():
+            if not each.turn.is_set():
+                each.turn.set()
+                return
+        self._leaders -= 1
