@@ -32,8 +32,9 @@ CLIENT_FRAMES = (
         "streams?{<stream>: {seq, epoch}}",
         "The first frame, within 10 s. Names the caller and what was seen last. caps: batch (a "
         "replay may come in batch frames), resume (events carry n; come back with the sid and the "
-        "last n within resumeTtlMs). The caller may also be named by the upgrade: Authorization, "
-        "a subprotocol bearer.<token>, or ?ticket= of POST /v1/socket/ticket.",
+        "last n within resumeTtlMs), unread (hear unread when a message raises it). The "
+        "caller may also be named by the upgrade: Authorization, a subprotocol bearer.<token>, or "
+        "?ticket= of POST /v1/socket/ticket.",
     ),
     Frame("auth.refresh", "token", "Brings a newer token of the same user."),
     Frame("ping", "t?", "A sign of life every heartbeatMs; answered by pong."),
@@ -83,6 +84,26 @@ SERVER_FRAMES = (
     Frame("synced", "limited[]", "Recovery ended; for streams in limited read over REST."),
     Frame("gap", "streams[]", "Events were left out for lack of room; send sync."),
     Frame("receipts", "conversationId, markers[]", "How far each participant has read."),
+    Frame(
+        "message.delivered / message.read",
+        "conversationId, messageId, upToSeq, userId, senderId, status",
+        "A marker moved: everything up to upToSeq. No number; the larger one counts.",
+    ),
+    Frame(
+        "typing.start / typing.stop",
+        "conversationId, senderId, expiresInMs?",
+        "At most every 2 s; ends after 5 s, and with the socket of who typed.",
+    ),
+    Frame(
+        "presence.update",
+        "userId, senderId, state, isOnline, lastSeenAt",
+        "Of those whom presence.subscribe named; offline 30 s after the last socket.",
+    ),
+    Frame(
+        "unread",
+        "notifications, messages, byConversation?",
+        "What is not read, at most once a second; byConversation unless they are more than 100.",
+    ),
     Frame("batch", "frames[]", "Several frames in one, for clients with that capability."),
     Frame("auth.expiring", "expiresAt", "The token ends within a minute; send auth.refresh."),
     Frame("session.revoked", "reason", "Signed out elsewhere; the socket closes with 4410."),
