@@ -33,8 +33,9 @@ _log = logs.get_logger("ws.acceptor")
 # Connections accepted between two waits.
 ACCEPT_BATCH = 64
 
-# Refusals answered at one time; beyond that the connection is just closed.
-REFUSALS_MAX = 64
+# Refusals answered at one time; beyond that the connection is just closed. Each holds a descriptor
+# of those that are kept for everything else, so it is half of them.
+REFUSALS_MAX = 32
 
 # How long to leave the queue alone when the system is out of memory or descriptors.
 EXHAUSTED_PAUSE_S = 0.1
@@ -286,4 +287,4 @@ def _descriptor_budget() -> int:
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft == resource.RLIM_INFINITY:
         return sys.maxsize
-    return max(16, soft - max(64, soft // 10))
+    return max(16, soft - max(2 * REFUSALS_MAX, soft // 10))

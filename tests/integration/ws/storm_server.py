@@ -1,4 +1,7 @@
-"""A server in a process of its own with few descriptors: ``python -m … LIMIT`` prints its port."""
+"""A server in a process of its own with few or many descriptors.
+
+``python -m … LIMIT`` prints its port.
+"""
 
 from __future__ import annotations
 
@@ -7,19 +10,44 @@ import sys
 
 import trio
 from bountyexpo.ws.acceptor import Acceptor, AcceptorSettings
+from bountyexpo.ws.codec import JSON
 from bountyexpo.ws.direct_door import DirectDoor
+from bountyexpo.ws.poller import create_poller
 from bountyexpo.ws.quart_door import QuartDoor
+from bountyexpo.ws.socket_door import SocketDoor
 
 from tests.integration.ws.direct_site import NOW, Answers, application
 
 
+class Counter:
+    """Answers each message with the number of open sockets."""
+
+    def __init__(self, poller, connection):
+        self.poller = poller
+        self.connection = connection
+
+    def on_message(self, _payload, *, is_text):
+        self.connection.send(JSON.frame({"sockets": len(self.poller)}))
+
+    def on_closed(self, _code):
+        """Keep nothing."""
+
+    def on_drained(self):
+        """Nothing was left out."""
+
+    def on_tick(self, _now):
+        """Nothing is due."""
+
+
 async def main() -> None:
+    poller = create_poller()
+    sockets = SocketDoor(poller, lambda connection, _request: Counter(poller, connection))
     quart = QuartDoor(application())
     door = DirectDoor(Answers().find, quart, lambda: NOW)
-    acceptor = Acceptor((door, quart), AcceptorSettings(host="127.0.0.1", port=0))
+    acceptor = Acceptor((sockets, door, quart), AcceptorSettings(host="127.0.0.1", port=0))
     async with trio.open_nursery() as nursery:
-        await nursery.start(quart.run)
-        await nursery.start(door.run)
+        for child in (poller, quart, door):
+            await nursery.start(child.run)
         port = await nursery.start(acceptor.run)
         sys.stdout.write(f"{port}\n")
         sys.stdout.flush()
@@ -27,5 +55,5 @@ async def main() -> None:
 
 if __name__ == "__main__":
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (int(sys.argv[1]), hard))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(int(sys.argv[1]), hard), hard))
     trio.run(main)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+from types import SimpleNamespace
 
 import pytest
 import trio
@@ -11,6 +12,8 @@ from bountyexpo.ws.acceptor import AcceptorSettings
 from bountyexpo.ws.codec import JSON
 from bountyexpo.ws.connection import Connection
 from bountyexpo.ws.connection_ports import Limits
+from bountyexpo.ws.poller import EpollPoller, create_poller
+from bountyexpo.ws.task_poller import TaskPoller
 
 from tests.conformance.raw_client import close_payload, frame
 from tests.integration.ws.conftest import serve
@@ -24,6 +27,12 @@ SMALL = {
 def fast(**changes):
     """Limits with a wheel that turns in a moment."""
     return Limits(**{"tick_interval_s": 0.02, "close_timeout_s": 0.1, **changes})
+
+
+def test_the_way_of_driving_sockets_fits_the_machine(monkeypatch):
+    assert type(create_poller()) is EpollPoller
+    monkeypatch.setattr("bountyexpo.ws.poller.select", SimpleNamespace())
+    assert type(create_poller()) is TaskPoller
 
 
 async def test_two_hundred_sockets_are_served(poller):

@@ -1,9 +1,12 @@
-"""More connections than there are descriptors: most are refused, and the server stays."""
+"""More connections than there are descriptors, and everybody at once: the server stays."""
 
 from __future__ import annotations
 
 import contextlib
 import resource
+import selectors
+import socket
+import struct
 import subprocess
 import sys
 from collections import Counter
@@ -12,6 +15,7 @@ from contextlib import asynccontextmanager
 import pytest
 import trio
 
+from tests.conformance.raw_client import frame
 from tests.integration.ws.plain_client import PlainClient, request
 
 LIMIT = 128
@@ -19,6 +23,19 @@ LIMIT = 128
 SERVED_MAX = 64
 STORM = 2_000
 ASK = request("GET /say/x")
+UPGRADE = request(
+    "GET /v1/socket",
+    Upgrade="websocket",
+    Connection="Upgrade",
+    Sec_WebSocket_Key="dGhlIHNhbXBsZSBub25jZQ==",
+    Sec_WebSocket_Version="13",
+)
+
+# Sockets of the great storm; each end of one needs a descriptor in its process.
+SOCKETS = 10_000
+
+# How long the server may say nothing to anybody of a crowd.
+SILENCE_MAX_S = 30
 
 
 @pytest.fixture(autouse=True)
@@ -29,8 +46,8 @@ def _many_files():
     resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
-class Narrow:
-    """The server with few descriptors."""
+class Stormed:
+    """The server in its own process."""
 
     def __init__(self, process, port):
         self.process = process
@@ -55,17 +72,17 @@ class Narrow:
 
 
 @asynccontextmanager
-async def narrow_server():
+async def stormed_server(limit=LIMIT):
     process = await trio.lowlevel.open_process(
-        [sys.executable, "-m", "tests.integration.ws.storm_server", str(LIMIT)],
+        [sys.executable, "-m", "tests.integration.ws.storm_server", str(limit)],
         stdout=subprocess.PIPE,
     )
     try:
-        with trio.fail_after(60):
+        with trio.fail_after(150):
             line = b""
             while not line.endswith(b"\n"):
                 line += await process.stdout.receive_some()
-            yield Narrow(process, int(line))
+            yield Stormed(process, int(line))
             assert process.poll() is None
     finally:
         process.kill()
@@ -75,7 +92,7 @@ async def narrow_server():
 
 
 async def test_a_newcomer_near_the_limit_is_refused_with_503():
-    async with narrow_server() as server:
+    async with stormed_server() as server:
         inside = [await server.connect() for _ in range(SERVED_MAX)]
         for client in inside:
             assert (await client.ask("GET /say/x")).status == 200
@@ -89,7 +106,7 @@ async def test_a_newcomer_near_the_limit_is_refused_with_503():
 
 
 async def test_a_storm_of_connections_is_survived():
-    async with narrow_server() as server:
+    async with stormed_server() as server:
         seen = Counter()
 
         async def arrive():
@@ -108,7 +125,7 @@ async def test_a_storm_of_connections_is_survived():
 
 
 async def test_a_storm_that_asks_nothing_leaves_room_when_it_is_over():
-    async with narrow_server() as server:
+    async with stormed_server() as server:
         streams = []
 
         async def arrive():
@@ -120,4 +137,83 @@ async def test_a_storm_that_asks_nothing_leaves_room_when_it_is_over():
         assert await server.status() in {503, 0}
         for stream in streams:
             await trio.aclose_forcefully(stream)
+        await server.recovers()
+
+
+class Crowd:
+    """Clients with a socket each; one selector drives them, in a thread of its own.
+
+    Tasks would take the machine more than the server does.
+    """
+
+    def __init__(self, port):
+        self.port = port
+        self.inside = []
+        self._selector = selectors.DefaultSelector()
+
+    def arrive(self, count):
+        """Return when everybody is in; who is refused tries again."""
+        target = len(self.inside) + count
+        for _ in range(count):
+            self._connect()
+        while len(self.inside) < target:
+            events = self._selector.select(SILENCE_MAX_S)
+            assert events, len(self.inside)
+            for key, mask in events:
+                self._go_on(key.fileobj, mask)
+
+    def lose_all(self):
+        """Reset every connection without a word."""
+        for sock in self.inside:
+            sock.close()
+        self.inside.clear()
+
+    def count(self):
+        """What the server says of how many it holds."""
+        sock = self.inside[-1]
+        sock.setblocking(True)
+        sock.settimeout(SILENCE_MAX_S)
+        sock.sendall(frame(1, b"{}"))
+        answer = sock.recv(100)
+        return int(answer.partition(b":")[2].rstrip(b"}"))
+
+    def _connect(self):
+        sock = socket.socket()
+        sock.setblocking(False)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        sock.connect_ex(("127.0.0.1", self.port))
+        self._selector.register(sock, selectors.EVENT_WRITE)
+
+    def _go_on(self, sock, mask):
+        try:
+            if mask & selectors.EVENT_WRITE:
+                sock.sendall(UPGRADE)
+                self._selector.modify(sock, selectors.EVENT_READ)
+                return
+            is_in = sock.recv(4096).startswith(b"HTTP/1.1 101")
+        except OSError:
+            is_in = False
+        self._selector.unregister(sock)
+        if is_in:
+            self.inside.append(sock)
+        else:
+            sock.close()
+            self._connect()
+
+
+async def test_everybody_comes_back_at_once_after_all_sockets_broke():
+    limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    count = min(SOCKETS, limit - 500)
+    async with stormed_server(limit) as server:
+        crowd = Crowd(server.port)
+        await trio.to_thread.run_sync(crowd.arrive, count)
+        assert crowd.count() == count
+
+        crowd.lose_all()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(trio.to_thread.run_sync, crowd.arrive, count)
+            assert await server.status() in {200, 503}  # meanwhile
+        while crowd.count() != count:  # until the old ones are forgotten
+            assert server.process.poll() is None
+        crowd.lose_all()
         await server.recovers()
