@@ -72,6 +72,8 @@ _NEW_ROUND: Final = {
     "has_refund": False,
 }
 
+_GIVE_BACK: Final = (Effect.POST_REFUND, Effect.MAKE_REFUND)
+
 _FUNDING: Final[tuple[Rule[State, Event], ...]] = (
     *(
         Rule("honor", (NONE,), event, (*PAYER, Role.ADMIN), when=(FOR_HONOR,), refusal=_HONOR)
@@ -122,7 +124,7 @@ _FUNDING: Final[tuple[Rule[State, Event], ...]] = (
         PROVIDER,
         REFUNDING,
         when=(SHORT,),
-        effects=(Effect.POST_FUNDED, Effect.MAKE_REFUND, Effect.NOTIFY_POSTER),
+        effects=(Effect.POST_FUNDED, *_GIVE_BACK, Effect.NOTIFY_POSTER),
         sets={"intent": Intent.POSTED, "has_refund": True},
     ),
     Rule(
@@ -141,7 +143,7 @@ _FUNDING: Final[tuple[Rule[State, Event], ...]] = (
         Event.PI_SUCCEEDED,
         PROVIDER,
         REFUNDING,
-        effects=(Effect.POST_FUNDED, Effect.MAKE_REFUND),
+        effects=(Effect.POST_FUNDED, *_GIVE_BACK),
         sets={"intent": Intent.POSTED, "has_refund": True},
     ),
     Rule(
@@ -171,7 +173,6 @@ _FUNDING: Final[tuple[Rule[State, Event], ...]] = (
     Rule("accept", (NONE, FUNDING), Event.ACCEPT, SYSTEM, refusal=_NOT_FUNDED),
 )
 
-_GIVE_BACK: Final = (Effect.POST_REFUND, Effect.MAKE_REFUND)
 _PAY_OUT: Final = (Effect.POST_RELEASE, Effect.MAKE_TRANSFER)
 _DIVIDE: Final = (Effect.POST_SPLIT, Effect.MAKE_TRANSFER, Effect.MAKE_REFUND)
 _JUDGED: Final = {"has_dispute": False}

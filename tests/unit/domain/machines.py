@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import Enum
+from functools import cache
 from itertools import product
 from typing import TYPE_CHECKING, Any, get_args, get_type_hints
 
@@ -47,7 +48,12 @@ def states_of(machine: Machine) -> list[Any]:
 
 def values_of(machine: Machine, fact: str) -> tuple[Any, ...]:
     """Every value that a fact can have."""
-    hint = get_type_hints(machine.facts)[fact]
+    return _values(machine.facts, fact)
+
+
+@cache
+def _values(facts: type, fact: str) -> tuple[Any, ...]:
+    hint = get_type_hints(facts)[fact]
     found: list[Any] = []
     for kind in get_args(hint) or (hint,):
         if kind is bool:
@@ -55,7 +61,7 @@ def values_of(machine: Machine, fact: str) -> tuple[Any, ...]:
         elif kind is type(None):
             found.append(None)
         else:
-            assert issubclass(kind, Enum), (machine.name, fact)
+            assert issubclass(kind, Enum), (facts, fact)
             found += kind
     return tuple(found)
 

@@ -232,11 +232,11 @@ refunded fund_wallet poster - post_hold
 none fund_card poster - make_intent
 refunded fund_card poster - make_intent
 funding pi_succeeded provider - post_funded
-funding pi_succeeded provider short post_funded,make_refund,notify_poster
+funding pi_succeeded provider short post_funded,post_refund,make_refund,notify_poster
 funding pi_failed provider - notify_poster
 funding pi_canceled provider - notify_poster
 funding refund system - cancel_intent,cancel_bounty
-refunded pi_succeeded provider - post_funded,make_refund
+refunded pi_succeeded provider - post_funded,post_refund,make_refund
 held accept system - bind_hunter
 held dispute_open system - post_freeze
 frozen dispute_decided system disputed post_thaw,post_release,make_transfer
