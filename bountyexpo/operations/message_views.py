@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from bountyexpo.domain.conversation import status_of
+from bountyexpo.persistence.streams import system_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,6 +39,7 @@ class MessageView(msgspec.Struct, kw_only=True):
     clientMsgId: str | None
     text: str | None
     kind: str
+    system: dict[str, str] | None
     mediaUrl: str | None
     media_url: str | None
     replyTo: str | None
@@ -71,6 +73,7 @@ def message_view(
         clientMsgId=row.client_message_id,
         text=row.body,
         kind=row.kind,
+        system=system_of(row.kind, row.client_message_id),
         mediaUrl=row.media_url,
         media_url=row.media_url,
         replyTo=row.reply_to,

@@ -67,6 +67,16 @@ _PRUNE_BY_LENGTH = """
 """
 
 
+# What a step of a bounty is called once it is done.
+_DONE = {
+    "accept": "accepted",
+    "cancel": "cancelled",
+    "complete": "completed",
+    "dispute": "disputed",
+    "refund": "refunded",
+}
+
+
 class StreamEvent(msgspec.Struct, frozen=True, kw_only=True):
     """Something that has happened, at its place in its stream.
 
@@ -111,11 +121,24 @@ def message_payload(row: Mapping[str, Any]) -> dict[str, Any]:
         "createdAt": row["created_at"],
         "status": "sent",
     }
+    if (system := system_of(row["kind"], row["client_message_id"])) is not None:
+        payload["system"] = system
     if row.get("edited_at") is not None:
         payload["editedAt"] = row["edited_at"]
     if row.get("deleted_at") is not None:
         payload["deletedAt"] = row["deleted_at"]
     return payload
+
+
+def system_of(kind: str, client_message_id: str | None) -> dict[str, str] | None:
+    """Return what a message of the service is about, for clients that show it in words of theirs.
+
+    Its client id is ``sys:<step>:<bounty>``, which also makes it happen once.
+    """
+    if kind != "system":
+        return None
+    step, _, bounty_id = (client_message_id or "").removeprefix("sys:").partition(":")
+    return {"code": f"bounty.{_DONE.get(step, step)}", "bountyId": bounty_id}
 
 
 async def heads(db: Queries, streams: Sequence[str]) -> dict[str, tuple[int, str]]:

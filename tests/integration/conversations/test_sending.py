@@ -7,6 +7,7 @@ from base64 import b64encode
 import msgspec
 import pytest
 from bountyexpo.errors import InvalidRequest, TooLarge
+from bountyexpo.persistence import conversations, messages
 
 from tests.integration.conversations.edge import Edge
 
@@ -149,6 +150,27 @@ async def test_a_file_elsewhere_is_refused(town, pair, url):
 
     assert refusal.value.error_code == "BAD_MEDIA"
     assert await stored(town, thread) == []
+
+
+@pytest.mark.parametrize(
+    ("step", "code"), [("accept", "bounty.accepted"), ("appraise", "bounty.appraise")]
+)
+async def test_a_message_of_the_service_says_what_it_is_about(town, pair, step, code):
+    anna, ben, thread = pair
+    async with town.db.transaction() as tx:
+        conversation = await conversations.get(tx, thread)
+        await messages.add_system_message(
+            tx, conversation, sender_id=anna, code=f"sys:{step}:b1", body="It happened."
+        )
+    await town.send(anna, thread)
+
+    [live, plain] = [event.payload for event in town.events if event.type == "message.new"]
+    page = await Edge(town).call(ben, "message.list", conversationId=thread)
+
+    about = {"code": code, "bountyId": "b1"}
+    assert live["system"] == (await stored(town, thread))[0]["system"] == about
+    assert "system" not in plain
+    assert [message.system for message in page.messages] == [about, None]
 
 
 async def test_where_no_storage_is_known_any_host_will_do(town, pair):
