@@ -21,6 +21,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import psutil
 import psycopg
 import trio
 from bountyexpo.load.people import sign_tokens
@@ -43,6 +44,7 @@ CALM_S = 15.0
 
 # Bad frames per second; who sends them is limited, everybody else is not.
 HOSTILE_PER_S = 200
+FROZEN_S = 12.0
 LIMITS = {
     "RATE_LIMITS": "on",
     "RATE_LIMIT_MULTIPLIER": "1",
@@ -65,6 +67,7 @@ BREAKAGES = (
     *(f"actor {kind} before" for kind in ("user", "bounty", "payment")),
     *(f"child {name}" for name in ("outbox", "webhooks", "sandbox")),
     "database stopped",
+    "database frozen",
     *(f"child {name}" for name in ("http", "direct", "acceptor")),
 )
 
@@ -100,12 +103,27 @@ class Soak:
             case "server", how:
                 await (self.server.kill() if how == "killed" else self.server.stop())
                 await self.server.start(self.nursery)
+            case "database", "frozen":
+                await self._freeze()
             case "database", how:
                 end = self.database.kill if how == "killed" else self.database.stop
                 await trio.to_thread.run_sync(end)
                 await trio.to_thread.run_sync(self.database.start)
             case _:
                 await self.server.break_(what)
+
+    async def _freeze(self) -> None:
+        """Let the database stand still for longer than any statement may take."""
+        file = self.database.folder / "postmaster.pid"
+        postmaster = psutil.Process(int(file.read_text().splitlines()[0]))
+        processes = [postmaster, *postmaster.children(recursive=True)]
+        for process in processes:
+            process.suspend()
+        try:
+            await trio.sleep(FROZEN_S)
+        finally:
+            for process in processes:
+                process.resume()
 
 
 def main() -> int:
@@ -147,6 +165,7 @@ async def setting() -> AsyncIterator[Soak]:
         )
         async with running(server) as nursery:
             yield Soak(server, database, nursery)
+        (REPORTS / "soak.log").write_text("\n".join(server.output) + "\n")
     finally:
         database.stop()
         shutil.rmtree(folder, ignore_errors=True)

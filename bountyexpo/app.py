@@ -209,6 +209,7 @@ class App:
         sockets = SocketDoor(
             self._poller,
             self.gateway.handler_factory,
+            check_address=self.gateway.admission.check_address,
             admit=self._admit,
             origins=settings.allowed_origins,
             address_of=lambda peer, headers: client_address(

@@ -53,6 +53,19 @@ class Admission:
         """Tell whether nothing limits this address."""
         return self._limiter.is_exempt(address)
 
+    def check_address(self, address: str) -> None:
+        """Refuse an address that is over its rates, before its handshake costs anything.
+
+        Raises:
+            RateLimited: it is; nothing was counted.
+        """
+        try:
+            self._limiter.check(FAILED_HELLOS, user_id=None, address=address)
+            self._limiter.check(CONNECTS, user_id=None, address=address)
+        except RateLimited:
+            metrics.WS_RATE_LIMITED.labels("connect").inc()
+            raise
+
     def check_upgrade(self, address: str, *, is_anonymous: bool = False) -> None:
         """Let a client upgrade, or refuse.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeAlias
 
-from bountyexpo.errors import BountyExpoError, InternalError, Unavailable
+from bountyexpo.errors import BountyExpoError, InternalError, RateLimited, Unavailable
 from bountyexpo.observability import logs
 from bountyexpo.ws.close_codes import CloseCode
 from bountyexpo.ws.connection import Connection
@@ -39,7 +39,8 @@ class SocketDoor:
     """Turns an upgrade into a connection of the poller.
 
     ``address_of`` finds the client behind our own proxies, for limits count clients.
-    ``admit`` may raise a ``BountyExpoError``, which becomes an HTTP answer before the upgrade.
+    ``check_address`` refuses an address that is over its limits before anything else is looked at,
+    ``admit`` an upgrade; the ``BountyExpoError`` of either becomes an HTTP answer.
     ``create_handler`` makes the session; if it raises, the socket is closed with the error's code.
     """
 
@@ -48,6 +49,7 @@ class SocketDoor:
         poller: Poller,
         create_handler: HandlerFactory,
         *,
+        check_address: Callable[[str], None] = lambda _address: None,
         admit: Admission | None = None,
         paths: Collection[str] = SOCKET_PATHS,
         origins: Sequence[str] = (),
@@ -55,6 +57,7 @@ class SocketDoor:
     ) -> None:
         self._poller = poller
         self._create_handler = create_handler
+        self._check_address = check_address
         self._admit = admit
         self._paths = frozenset(paths)
         self._origins = tuple(origins)
@@ -81,18 +84,23 @@ class SocketDoor:
         """Answer the handshake; a socket that passes belongs to the poller from then on."""
         try:
             upgrade = self._judge(arrival)
+        except RateLimited as error:
+            # One write and no wait for its arrival: who comes too often may come a thousand times
+            # a second. The head was read, so nothing is left whose loss would reset the answer.
+            arrival.sock.send(refusal(error, VERSION_HEADER))
         except BountyExpoError as error:
             await answer(arrival.sock, refusal(error, VERSION_HEADER))
-            return
-        # About 200 bytes into an empty buffer: a socket that does not take them is not worth it.
-        if arrival.sock.send(upgrade.response) == len(upgrade.response):
-            self._open(arrival, upgrade)
+        else:
+            # About 200 bytes into an empty buffer: who does not take them is not worth it.
+            if arrival.sock.send(upgrade.response) == len(upgrade.response):
+                self._open(arrival, upgrade)
 
     def _judge(self, arrival: Arrival) -> Upgrade:
         if self._is_draining or not self._poller.is_running:
             raise Unavailable(retry_after_s=DRAIN_RETRY_S)
         if self._address_of is not None:
             arrival.peer = self._address_of(arrival.peer, arrival.head.headers)
+        self._check_address(arrival.peer)
         upgrade = open_handshake(arrival.head, arrival.data, arrival.peer, origins=self._origins)
         if self._admit is not None:
             try:

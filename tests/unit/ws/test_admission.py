@@ -47,6 +47,31 @@ def test_an_address_connects_3000_times_a_minute():
     assert upgrades(subject) == 50
 
 
+def test_an_address_over_its_rates_is_refused_before_its_handshake():
+    time = Time()
+    subject = admission(time)
+
+    for _ in range(100):
+        subject.check_address(HERE)
+    assert upgrades(subject) == 3000
+    with pytest.raises(RateLimited):
+        subject.check_address(HERE)
+    time.now += 1
+    subject.check_address(HERE)
+    assert upgrades(subject) == 50
+
+
+def test_an_address_that_failed_too_often_is_refused_before_its_handshake():
+    subject = admission()
+
+    for _ in range(60):
+        subject.note_failure(HERE)
+
+    with pytest.raises(RateLimited):
+        subject.check_address(HERE)
+    subject.check_address("192.0.2.2")
+
+
 def test_an_address_holds_so_many_sockets():
     subject = admission()
     for _ in range(5):
