@@ -44,7 +44,7 @@ class Gather(Generic[Q, A]):
     ``answer_all`` returns an answer per question, in their order. Questions that ``weigh`` more
     than ``weight_max`` together are not asked in one statement.
 
-    Unbounded by itself: who waits here is a socket, and those are bounded by the edge.
+    Unbounded by itself: who waits here is a request or a socket, and the edge bounds those.
     """
 
     def __init__(

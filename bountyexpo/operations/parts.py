@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+from bountyexpo.operations.gather import Gather
+from bountyexpo.persistence import bounties
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -12,6 +16,7 @@ if TYPE_CHECKING:
     from bountyexpo.actors.system import Actors
     from bountyexpo.domain.policy import Policy
     from bountyexpo.operations.call import Call
+    from bountyexpo.persistence.bounties import Bounty
     from bountyexpo.persistence.pool import Pool
 
 
@@ -94,6 +99,11 @@ class Parts:
     db: Pool
     auth: AuthProvider
     policy: Policy
+    # A bounty that is told to a thousand people is looked at by a thousand at once.
+    bounty_reads: Gather[str, Bounty | None] = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "bounty_reads", Gather(partial(bounties.get_all, self.db)))
 
 
 def parts(call: Call) -> Parts:

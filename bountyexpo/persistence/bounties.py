@@ -32,7 +32,7 @@ SOURCE = """
     from bounties b join users u on u.id = b.poster_id join user_profiles p on p.user_id = u.id
 """
 
-BY_ID = f"select {COLUMNS} {SOURCE} where b.id = %s"
+BY_IDS = f"select {COLUMNS} {SOURCE} where b.id = any(%s::uuid[])"
 
 PAGE = f"""
     select {COLUMNS} {SOURCE}
@@ -174,8 +174,15 @@ class Page(msgspec.Struct, kw_only=True):
 
 async def get(db: Queries, bounty_id: str) -> Bounty | None:
     """Return the bounty, or None."""
-    row = await db.fetch_one(BY_ID, (bounty_id,))
-    return _bounty(row) if row else None
+    [found] = await get_all(db, [bounty_id])
+    return found
+
+
+async def get_all(db: Queries, bounty_ids: Sequence[str]) -> list[Bounty | None]:
+    """Return what ``get`` would for each of these, in their order."""
+    rows = await db.fetch(BY_IDS, (list(set(bounty_ids)),))
+    found = {row["id"]: _bounty(row) for row in rows}
+    return [found.get(bounty_id.lower()) for bounty_id in bounty_ids]
 
 
 async def page(db: Queries, wanted: Page) -> list[Bounty]:
