@@ -12,7 +12,9 @@ from __future__ import annotations
 import sys
 from collections import deque
 from dataclasses import dataclass
+from functools import partial
 from html import escape
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -235,31 +237,34 @@ def _wrapped(labels: tuple[str, ...], chars: int) -> list[str]:
 
 
 def table(machine: Machine[Any, Any, Any]) -> str:
-    """Return the rules of a machine as a Markdown table."""
+    """Return the rules of a machine as a Markdown table; rules that differ in the event are one."""
     lines = ["| Row | From | Event | Who | To | Only if | What follows | Timer |"]
     lines.append("|---|---|---|---|---|---|---|---|")
-    lines += [_row(machine, rule) for rule in machine.rules]
+    for cells, rules in groupby(machine.rules, partial(_cells, machine)):
+        row, sources, *rest = cells
+        events = [rule.event for rule in rules]
+        named = "any" if set(events) == set(machine.events) else ", ".join(map(_words, events))
+        lines.append("| " + " | ".join((row, sources, named, *rest)) + " |")
     return "\n".join(lines)
 
 
-def _row(machine: Machine[Any, Any, Any], rule: Rule[Any, Any]) -> str:
+def _cells(machine: Machine[Any, Any, Any], rule: Rule[Any, Any]) -> tuple[str, ...]:
+    """Return what a row says but for the event."""
     if set(rule.sources) >= set(machine.states.__members__.values()):
         sources = "any"
     else:
         sources = ", ".join(_words(source) if source else "–" for source in rule.sources)
     guards = [f"when {guard.name}" for guard in rule.when]
     guards += [guard.name for guard in rule.require]
-    cells = (
+    return (
         rule.row,
         sources,
-        _words(rule.event),
         ", ".join(rule.roles),
         _answer(rule),
         "; ".join(guards),
         ", ".join(_effect(machine, effect) for effect in rule.effects),
         ", ".join(_timer(timer) for timer in rule.timers),
     )
-    return "| " + " | ".join(cells) + " |"
 
 
 def _answer(rule: Rule[Any, Any]) -> str:

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 from bountyexpo.domain.escrow import Effect, Event, Facts, Intent, State, Verdict
 from bountyexpo.domain.escrow_rules import MACHINE
-from bountyexpo.domain.machine import Outcome, Role
+from bountyexpo.domain.machine import Outcome, Role, Timer
 from bountyexpo.errors import Conflict, InvalidRequest
 
 BOUNTY, STRIPE, POSTER = Role.SYSTEM, Role.PROVIDER, Role.POSTER
@@ -60,6 +60,19 @@ def test_an_unknown_outcome_stays_and_is_asked_for_again():
     assert decision.state is State.RELEASING
     assert decision.effects == (Effect.REPLAY_STEP,)
     assert [timer.event for timer in decision.timers] == [Event.UNKNOWN]
+
+
+@pytest.mark.parametrize("role", [STRIPE, BOUNTY, Role.TIMER])
+def test_an_unknown_outcome_is_asked_for_again_every_minute(role):
+    decision = MACHINE.decide(State.RELEASING, Event.UNKNOWN, role, Facts())
+
+    assert decision.timers == (Timer(Event.UNKNOWN, after_s=60),)
+
+
+def test_an_escrow_is_paid_from_the_wallet_unless_it_is_said():
+    decision = MACHINE.decide(State.HELD, Event.RELEASE, BOUNTY, Facts())
+
+    assert decision.effects == (Effect.POST_RELEASE,)
 
 
 def test_a_definite_refusal_gives_the_money_back_to_the_escrow():

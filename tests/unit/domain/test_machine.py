@@ -155,6 +155,28 @@ def test_what_a_guard_forbids_is_not_offered():
     "rule",
     [
         Rule("unknown fact", (Door.OPEN,), Push.RING, (Role.OWNER,), when=(Guard("x", "x"),)),
+        Rule(
+            "unknown demand",
+            (Door.OPEN,),
+            Push.RING,
+            (Role.OWNER,),
+            require=(Guard("x", "x", refusal=Refusal("No.")),),
+        ),
+        Rule(
+            "one unknown among known",
+            (Door.OPEN,),
+            Push.RING,
+            (Role.OWNER,),
+            sets={"bells": 1, "is_dark": True, "is_clear": True, "x": 1},
+        ),
+        Rule(
+            "no refusal for one of two",
+            (Door.OPEN,),
+            Push.RING,
+            (Role.OWNER,),
+            require=(IS_CLEAR, IS_DARK),
+        ),
+        Rule("nothing stays, nor comes", (Door.OPEN, None), Push.RING, (Role.OWNER,)),
         Rule("unknown change", (Door.OPEN,), Push.RING, (Role.OWNER,), sets={"x": 1}),
         Rule("no refusal", (Door.OPEN,), Push.RING, (Role.OWNER,), require=(IS_DARK,)),
         Rule("nothing stays", (None,), Push.RING, (Role.OWNER,)),
@@ -163,17 +185,56 @@ def test_what_a_guard_forbids_is_not_offered():
 )
 def test_a_table_that_says_nonsense_is_refused(rule):
     with pytest.raises(AssertionError):
-        Machine(
-            name="door",
-            noun="door",
-            states=Door,
-            events=Push,
-            roles=(Role.OWNER,),
-            facts=Facts,
-            rules=(rule,),
-            terminal=frozenset(),
-            sentences=dict.fromkeys(Push, ""),
-        )
+        door_with(rule)
+
+
+def door_with(*rules, sentences=None):
+    return Machine(
+        name="door",
+        noun="door",
+        states=Door,
+        events=Push,
+        roles=(Role.OWNER,),
+        facts=Facts,
+        rules=rules,
+        terminal=frozenset(),
+        sentences=dict.fromkeys(Push, "") if sentences is None else sentences,
+    )
+
+
+@pytest.mark.parametrize(
+    "sentences",
+    [dict.fromkeys((Push.BUILD, Push.CLOSE), ""), dict.fromkeys((*Push, Door.OPEN), ""), {}],
+)
+def test_a_table_that_does_not_say_who_may_do_what_is_refused(sentences):
+    with pytest.raises(AssertionError):
+        door_with(sentences=sentences)
+
+
+def test_a_rule_may_look_at_every_fact_and_change_every_one():
+    guards = tuple(Guard(name, name, (True, False, 0)) for name in Facts.__struct_fields__)
+    changes = {"is_clear": False, "is_dark": True, "bells": 9}
+    rule = Rule("all", (Door.OPEN,), Push.RING, (Role.OWNER,), when=guards, sets=changes)
+
+    decision = door_with(rule).decide(Door.OPEN, Push.RING, Role.OWNER, Facts())
+
+    assert decision.facts == Facts(**changes)
+
+
+def test_what_is_refused_where_there_is_nothing_needs_no_target():
+    rule = Rule("no", (None,), Push.RING, (Role.OWNER,), refusal=Refusal("There is no door."))
+
+    with pytest.raises(Conflict, match="There is no door"):
+        door_with(rule).decide(None, Push.RING, Role.OWNER, Facts())
+
+
+def test_a_table_says_who_waits_for_an_event_and_whom_it_is_for():
+    assert DOOR.moved_by(Push.CLOSE) == (Door.OPEN,)
+    assert DOOR.moved_by(Push.RING) == (Door.SHUT,)
+    assert DOOR.moved_by(Push.BUILD) == ()
+    assert DOOR.is_for(Push.BUILD, Role.OWNER)
+    assert not DOOR.is_for(Push.BUILD, Role.OTHER)
+    assert not DOOR.is_for(Push.CLOSE, Role.OTHER)
 
 
 every_machine = pytest.mark.parametrize("machine", MACHINES.values(), ids=MACHINES)
