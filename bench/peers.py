@@ -16,7 +16,7 @@ from bountyexpo.load.histogram import Histogram
 from bountyexpo.load.people import make_bounties
 from bountyexpo.load.requests import Requests, make_request
 from bountyexpo.load.socket import Fleet, make_frame
-from bountyexpo.persistence.bounties import BY_ID
+from bountyexpo.persistence.bounties import BY_IDS
 from bountyexpo.sandbox.postgres import EmbeddedPostgres
 
 from bench.peer_servers import (
@@ -186,7 +186,7 @@ def rest_rates() -> dict[str, float]:
         environ = {
             "DATABASE_URL": database.start(),
             "SEARCH_PATH": "app,public",
-            "QUERY": BY_ID.replace("%s", "$1"),
+            "QUERY": BY_IDS.replace("any(%s::uuid[])", "$1"),
             "POOL_SIZE": str(POOL_SIZE),
         }
         try:
