@@ -1,4 +1,4 @@
-"""The user actor: the account row, the conversations a user opens, and whom he blocks."""
+"""The user actor: the account row, the conversations a user opens, whom he blocks, his key."""
 
 from __future__ import annotations
 
@@ -16,11 +16,13 @@ from bountyexpo.persistence import (
     blocks,
     bounties,
     conversations,
+    e2e_keys,
     idempotency,
     participants,
     users,
 )
 from bountyexpo.persistence.conversations import Conversation
+from bountyexpo.persistence.e2e_keys import PublicKey
 from bountyexpo.persistence.users import NewUser, User
 from bountyexpo.runtime import Actor, Context, Message
 
@@ -82,14 +84,20 @@ class SetBlock(Message[Blocked], frozen=True, kw_only=True, tag="user.set_block"
     is_blocked: bool
 
 
-UserMessage: TypeAlias = Register | OpenConversation | OpenGroup | SetBlock
+class SetPublicKey(Message[PublicKey], frozen=True, kw_only=True, tag="user.set_public_key"):
+    """Publish the key under which messages to this user are encrypted."""
+
+    key: str
+
+
+UserMessage: TypeAlias = Register | OpenConversation | OpenGroup | SetBlock | SetPublicKey
 
 
 class UserActor(Actor):
     """One user's account.
 
-    Owns:      the account row, the conversations this user opens, and his blocks.
-    Accepts:   Register, OpenConversation, OpenGroup, SetBlock.
+    Owns:      the account row, the conversations this user opens, his blocks and his key.
+    Accepts:   Register, OpenConversation, OpenGroup, SetBlock, SetPublicKey.
     Persists:  the account with its profile; a conversation with its participants; a block with
                the new versions of the conversations it touches.
     Restarts:  reloads the account row.
@@ -106,7 +114,7 @@ class UserActor(Actor):
         """Read the account, if it exists."""
         self._user = await users.get(self._ports.db, self.id)
 
-    async def handle(self, message: UserMessage) -> User | Opened | Blocked:
+    async def handle(self, message: UserMessage) -> User | Opened | Blocked | PublicKey:
         """Answer one message."""
         match message:
             case Register():
@@ -117,6 +125,8 @@ class UserActor(Actor):
                 return await self._open_group(message)
             case SetBlock():
                 return await self._set_block(message)
+            case SetPublicKey():
+                return await self._set_public_key(message.key)
 
     async def _register(self, message: Register) -> User:
         for names_left in reversed(range(NAME_TRIES)):
@@ -205,6 +215,21 @@ class UserActor(Actor):
             request_hash=message.request_hash,
         )
         return stored.response["conversationId"] if stored else None
+
+    async def _set_public_key(self, key: str) -> PublicKey:
+        async with self._ports.db.transaction() as tx:
+            if await e2e_keys.put(tx, self.id, key):
+                # Whoever takes over an account would begin here.
+                await tx.audit(
+                    category="user",
+                    action="set_public_key",
+                    actor_id=self.id,
+                    target=("user", self.id),
+                )
+            found = await e2e_keys.get(tx, self.id)
+        if found is None:
+            raise NotFound("This user does not exist.")
+        return found
 
     async def _set_block(self, message: SetBlock) -> Blocked:
         other_id = message.other_id

@@ -316,6 +316,8 @@ _GRANTS: Final = (
     _own("block.list", "It shows whom the caller blocked."),
     _own("block.add", "Everybody chooses who may write to him."),
     _own("block.remove", "It is the caller's own block."),
+    _own("e2e_key.set", "It is the caller's own key."),
+    _own("e2e_key.get", "Whoever writes to somebody needs his key; it is public."),
     _own("socket.ticket", "It opens a socket as the caller."),
     _own("presence.list", "People whom the caller does not know are shown as away."),
     _own("payment.create_intent", "The money goes into the caller's wallet."),

@@ -15,6 +15,7 @@ AREAS = (
     "message_changes",
     "receipts",
     "blocks",
+    "e2e_keys",
     "payments",
     "wallet",
     "sockets",

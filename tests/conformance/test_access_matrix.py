@@ -236,6 +236,12 @@ CASES: dict[str, Callable[[Stage], Ask]] = {
         f"/api/blocks/{stage.product.person('pest').id}",
         None,
     ),
+    "e2e_key.set": lambda _: ("PUT", "/api/me/e2e-key", {"publicKey": "A" * 43 + "="}),
+    "e2e_key.get": lambda stage: (
+        "GET",
+        f"/api/users/{stage.product.person('peer').id}/e2e-key",
+        None,
+    ),
     "socket.ticket": lambda _: ("POST", "/v1/socket/ticket", None),
     "presence.list": lambda stage: (
         "GET",
