@@ -216,9 +216,7 @@ class FrameParser:
             return opcode, payload
         return self._accept_fragment(opcode, payload, is_final=is_final)
 
-    def _accept_fragment(
-        self, opcode: int, payload: bytes, *, is_final: bool
-    ) -> tuple[int, bytes]:
+    def _accept_fragment(self, opcode: int, payload: bytes, *, is_final: bool) -> tuple[int, bytes]:
         if self._message is None:
             self._message = bytearray()
             self._opcode = opcode

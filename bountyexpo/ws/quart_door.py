@@ -15,8 +15,10 @@ from hypercorn.config import Config
 from hypercorn.trio.lifespan import Lifespan
 from hypercorn.trio.tcp_server import TCPServer
 from hypercorn.trio.worker_context import WorkerContext
+from priority.priority import TooManyStreamsError
 
 from bountyexpo.errors import Unavailable
+from bountyexpo.observability import logs
 from bountyexpo.ws.door import answer
 from bountyexpo.ws.handshake import refusal
 from bountyexpo.ws.http_stream import HttpStream, HttpTimes
@@ -28,6 +30,12 @@ if TYPE_CHECKING:
     from bountyexpo.ws.door import Arrival
     from bountyexpo.ws.http_stream import AsgiApp
     from bountyexpo.ws.request_head import RequestHead
+
+_log = logs.get_logger("ws.quart_door")
+
+# What a client over HTTP/2 can make Hypercorn raise: by a method or path that is not ASCII, by
+# none at all, by ranking more streams than there may be.
+UNCHECKED_BY_HYPERCORN = (UnicodeDecodeError, UnboundLocalError, TooManyStreamsError)
 
 # How long the application may take to start, and to shut down.
 LIFESPAN_S = 30.0
@@ -41,7 +49,11 @@ class _Server(TCPServer):
         reader = StrictConnection(self.config.h11_max_incomplete_size, lambda: stream.is_late)
         self.protocol.protocol.connection = reader
         stream.is_mid_body = reader.is_mid_body
-        await super()._read_data()
+        try:
+            await super()._read_data()
+        except UNCHECKED_BY_HYPERCORN as error:
+            _log.info("a client broke HTTP/2", reason=str(error))
+            stream.scope.cancel()
 
 
 class QuartDoor:

@@ -12,6 +12,7 @@ import h2.events
 import h2.settings
 import pytest
 import trio
+from bountyexpo.ws import acceptor
 
 from tests.integration.ws.ambiguous_requests import AMBIGUOUS, SMUGGLED
 from tests.integration.ws.direct_site import quart_site
@@ -191,6 +192,37 @@ async def test_a_client_over_http_2_that_gives_no_room_is_let_go(connect):
         await client.raw(peer.data_to_send())
         await client.end()
         await is_forgotten(site, client)
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        [(":method", "GET"), (":scheme", "http"), (":path", "/\xff"), (":authority", "x")],
+        [(":method", "G\xff"), (":scheme", "http"), (":path", "/page"), (":authority", "x")],
+        [(":method", "CONNECT"), (":authority", "x")],
+        b"".join(
+            b"\0\0\5\2\0" + (2 * number + 1).to_bytes(4, "big") + b"\0\0\0\0\x0f"
+            for number in range(1_500)
+        ),
+    ],
+    ids=["path", "method", "no path", "priorities"],
+)
+async def test_a_client_that_breaks_http_2_ends_without_a_fault_of_ours(connect, monkeypatch, sent):
+    faults = []
+    monkeypatch.setattr(acceptor._log, "exception", lambda *told, **_: faults.append(told))
+    async with quart_site() as site:
+        client = await connect(site)
+        config = h2.config.H2Configuration(validate_outbound_headers=False)
+        peer = h2.connection.H2Connection(config)
+        peer.initiate_connection()
+        if isinstance(sent, list):
+            fields = [(name, value.encode("latin-1")) for name, value in sent]
+            peer.send_headers(1, fields, end_stream=True)
+            sent = b""
+        await client.raw(peer.data_to_send() + sent)
+        await client.end()
+        await is_forgotten(site, client)
+        assert faults == []
 
 
 # Slow and broken clients.
