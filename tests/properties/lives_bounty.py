@@ -111,10 +111,7 @@ class BountyLife(Life):
         )
 
     def hear(self, word: Word, *, is_known: bool) -> bool:
-        intent = escrow.Intent.CURRENT if word.about == self.intent else escrow.Intent.STRAY
-        if word.about in self.posted:
-            intent = escrow.Intent.POSTED
-        about = {"intent": intent} if word.about.startswith("pi_") else {}
+        about = {"intent": self._known(word.about)} if word.about.startswith("pi_") else {}
         # The outcome of an old call says nothing about the present one.
         is_stale = word.about.startswith("call_") and word.about != f"call_{self.calls}"
         failed = escrow.Event.REFUND_FAILED
@@ -122,6 +119,12 @@ class BountyLife(Life):
             return True
         decision = self.follow(word.event, Role.PROVIDER, is_known=is_known or is_stale, **about)
         return decision.outcome is not Outcome.PARK
+
+    def _known(self, intent: str) -> escrow.Intent:
+        if intent in self.posted:
+            return escrow.Intent.POSTED
+        is_earlier = int(intent.rpartition("_")[2]) < self.round
+        return escrow.Intent.STRAY if is_earlier else escrow.Intent.CURRENT
 
     def follow(self, event: escrow.Event, role: Role, **known: Any) -> Decision[Any, Any]:
         facts = msgspec.structs.replace(self.escrow_facts, **known)

@@ -3,7 +3,18 @@
 from __future__ import annotations
 
 import pytest
-from bountyexpo.domain.access import BEHIND, PARTIES, TABLE, Caller, Door, Grant, caller_of, check
+from bountyexpo.domain.access import (
+    BEHIND,
+    PARTIES,
+    TABLE,
+    Caller,
+    Door,
+    Grant,
+    behind,
+    caller_of,
+    check,
+    rows,
+)
 from bountyexpo.domain.identity import Identity
 from bountyexpo.errors import NotAllowed, NotAuthenticated, NotFound
 
@@ -80,3 +91,23 @@ def test_a_row_that_contradicts_its_door_is_a_defect() -> None:
         Grant(operation="x", door=Door.ADMIN, allowed=PARTIES, why="Because.", says="No.")
     with pytest.raises(AssertionError):
         Grant(operation="x", door=Door.USER, allowed=PARTIES, why="Because.")
+
+
+def test_only_one_door_is_open() -> None:
+    assert [door for door in Door if door.is_open] == [Door.ANYONE]
+
+
+def test_steps_are_read_from_the_tables_that_decide_them() -> None:
+    assert TABLE["request.create"].allowed == {Caller.STRANGER, Caller.HUNTER, Caller.ADMIN}
+    assert TABLE["request.accept"].allowed == {Caller.POSTER}
+    assert TABLE["completion.submit"].allowed == {Caller.HUNTER}
+    assert TABLE["completion.approve"].allowed == {Caller.POSTER}
+    assert TABLE["payment.confirm"].allowed == {Caller.POSTER}
+    assert TABLE["payment.confirm"].says == "This deposit belongs to somebody else."
+
+
+def test_an_operation_with_two_rows_is_a_defect() -> None:
+    row = behind(Door.USER, "x", "Because.")
+
+    with pytest.raises(AssertionError, match="one row"):
+        rows(row, row)

@@ -25,6 +25,7 @@ from tests.unit.domain.machines import COMPLETION, facts_for
 POSTER, HUNTER, OTHER, ADMIN = Role.POSTER, Role.HUNTER, Role.OTHER, Role.ADMIN
 OPEN, IN_PROGRESS = Status.OPEN, Status.IN_PROGRESS
 REQUESTED = Status.CANCELLATION_REQUESTED
+PARTIES = Parties(poster_id="anna", hunter_id="ben")
 ESCROW = {effect for effect in Effect if effect.value.endswith("_escrow")}
 
 
@@ -303,3 +304,26 @@ def _check_same_step(event, role, facts):
     step = COMPLETION.decide(facts.work, event, role, COMPLETION.facts())
     assert decision.facts.work is step.state
     assert decision.is_move == step.is_move
+
+
+@pytest.mark.parametrize("status", Status)
+def test_a_deleted_bounty_is_seen_by_its_parties_only(status):
+    for user_id in ("anna", "ben"):
+        assert PARTIES.may_see(status, user_id)
+    for user_id in ("carl", None):
+        assert PARTIES.may_see(status, user_id) == (status is not Status.DELETED)
+
+
+def test_without_a_hunter_nobody_is_the_hunter():
+    alone = Parties(poster_id="anna")
+
+    assert not alone.may_see(Status.DELETED, None)
+    assert alone.may_see(Status.DELETED, "anna")
+
+
+def test_a_submission_that_was_replaced_is_not_approved():
+    facts = Facts(has_hunter=True, work=Work.PENDING, is_newest_work=False)
+    for status in (IN_PROGRESS, Status.COMPLETED):
+        with pytest.raises(Conflict) as refusal:
+            MACHINE.decide(status, Event.APPROVE, POSTER, facts)
+        assert refusal.value.error_code == "SUBMISSION_REPLACED"
