@@ -94,6 +94,7 @@ class Soak:
             while load.returncode is None:
                 await trio.sleep(every_s)
                 what = next(turns)
+                sys.stderr.write(f"breaks: {what}\n")
                 with trio.CancelScope(shield=True):
                     await self._break(what)
                 self.broken[what] += 1

@@ -36,6 +36,8 @@ class Speaker:
     def __init__(self, client: SocketClient) -> None:
         self.client = client
         self.conversation_id = ""
+        # Cancelled when he leaves for good.
+        self.presence = trio.CancelScope()
         # What was acknowledged: the client's id of each number.
         self.acked: dict[int, str] = {}
 
@@ -49,6 +51,11 @@ class Speaker:
             if event["type"] == "message.new"
             and event.get("stream", f"conv:{event['conversationId']}") == stream
         ]
+
+    async def stay(self) -> None:
+        """Keep a socket until he leaves."""
+        with self.presence:
+            await self.client.run()
 
     async def say(self) -> None:
         """Send one message and keep at it until it is acknowledged."""
@@ -72,8 +79,9 @@ class Chat:
             token = self.product.token(new_id())
             codec = ("json", "msgpack")[number % 2]
             client = SocketClient(self.product.url, token, codec=codec)
-            self.speakers.append(Speaker(client))
-            nursery.start_soon(client.run)
+            speaker = Speaker(client)
+            self.speakers.append(speaker)
+            nursery.start_soon(speaker.stay)
         for speaker in self.speakers:
             await speaker.client.wait_open()
         for first, second in self.pairs:

@@ -283,8 +283,20 @@ class World:
         self._manager = trio.open_nursery()
         self.nursery = await self._manager.__aenter__()
         await self.nursery.start(self.hub.run)
-        await self.nursery.start(self.gateway.run)
+        await self.nursery.start(self._live)
         return self
+
+    async def _live(self, *, task_status):
+        self._end = trio.Event()
+        with trio.CancelScope() as self._life:
+            await self.gateway.run(task_status=task_status)
+        self._end.set()
+
+    async def crash_gateway(self):
+        """End the gateway's tasks, and start it again as its supervisor does."""
+        self._life.cancel()
+        await self._end.wait()
+        await self.nursery.start(self._live)
 
     async def __aexit__(self, *failure):
         self.nursery.cancel_scope.cancel()

@@ -173,3 +173,14 @@ async def test_a_parked_session_is_not_there(autojump_clock, world):
     await trio.sleep(31)
 
     assert states(anna) == ["online", "offline"]
+
+
+async def test_a_crash_of_the_keeper_lets_nobody_stay_online(autojump_clock, world):
+    ben = await world.open("ben")
+    ben.close(1006)
+
+    await world.crash_gateway()
+    await trio.sleep(31)
+    _, snapshot = await watch(world)
+
+    assert [each["state"] for each in snapshot] == ["offline"]
