@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bountyexpo.domain.ledger_accounts import RULES as ACCOUNTS
-from bountyexpo.domain.ledger_accounts import Owner, Sign
+from bountyexpo.domain.ledger_accounts import AccountKind, Owner, Sign
 from bountyexpo.domain.ledger_legacy import MAPPINGS
 from bountyexpo.domain.ledger_rules import RULES
 from bountyexpo.domain.ledger_transfers import Phase
@@ -24,7 +24,7 @@ INTRODUCTION = """\
 This page is for whoever keeps the books. It is written by `python docs/ledger_page.py` from the
 tables that the service runs on, and a test compares the two; do not edit it by hand.
 
-**How to read it.** All amounts are whole cents of US dollars. Balances are seen from the platform:
+**How to read it.** All amounts are US dollars, kept in whole cents. Balances are seen from the platform:
 a positive balance is money that the platform owes to somebody or has earned, a negative one is
 money that it has (at Stripe) or has spent. The lines of an entry sum to zero, and so do all
 accounts together, at any moment.
@@ -77,6 +77,25 @@ OWNERS = {
     Owner.STRIPE_ACCOUNT: "a connected account",
     Owner.PLATFORM: "the platform",
 }
+# What the money in an account is; a missing or an extra one fails when the page is made.
+MEANINGS = {
+    AccountKind.USER_AVAILABLE: "what the user can spend or withdraw",
+    AccountKind.USER_HELD: "what is kept back: a chargeback, or a reserve against risk",
+    AccountKind.USER_DEBT: "what the user owes the platform",
+    AccountKind.BOUNTY_ESCROW: "the locked price",
+    AccountKind.BOUNTY_ESCROW_FROZEN: "the same price while a dispute or a chargeback is open",
+    AccountKind.WITHDRAWAL_IN_FLIGHT: "left the wallet, not yet confirmed by the bank",
+    AccountKind.STRIPE_PLATFORM: "the platform's balance at Stripe",
+    AccountKind.STRIPE_CONNECT: "our money in a connected account, not yet paid out",
+    AccountKind.STRIPE_DISPUTE_WITHHELD: "what card networks keep while chargebacks are open",
+    AccountKind.PLATFORM_FEES: "income: fees of releases and cancellations",
+    AccountKind.PLATFORM_INSTANT_FEES: "income: fees of instant payouts",
+    AccountKind.PLATFORM_STRIPE_FEES: "cost: what Stripe takes for payments",
+    AccountKind.PLATFORM_DISPUTE_FEES: "cost: what Stripe takes for chargebacks",
+    AccountKind.PLATFORM_WRITEOFF: "cost: debts that nobody will pay",
+    AccountKind.PLATFORM_ADJUSTMENTS: "the other side of what admins order or settle by hand",
+    AccountKind.PLATFORM_OPENING: "the other side of balances brought from the old app",
+}
 PHASES = {Phase.PENDING: "reserved: ", Phase.POSTED: ""}
 
 
@@ -87,11 +106,16 @@ def page() -> str:
 
 def _accounts() -> Iterator[str]:
     rows = (
-        (f"`{rule.name.replace('{}', '…')}`", OWNERS[rule.owner], SIGNS[rule.sign])
-        for rule in ACCOUNTS.values()
+        (
+            f"`{rule.name.replace('{}', '…')}`",
+            OWNERS[rule.owner],
+            SIGNS[rule.sign],
+            MEANINGS[kind],
+        )
+        for kind, rule in ACCOUNTS.items()
     )
     yield "## The accounts\n"
-    yield from _table(("Account", "Belongs to", "Balance"), rows)
+    yield from _table(("Account", "Belongs to", "Balance", "What it is"), rows)
     yield (
         "`stripe:platform` repeats what Stripe says and is meant to be zero or less. A chargeback "
         "can take\nmore than is there; that is booked all the same, and the auditor reports it.\n"

@@ -15,7 +15,7 @@ from tests.unit.domain.machines import (
     answer,
 )
 
-# Every event of money §4 that a state or a posting of §1.6 follows from; the others are stored, told
+# Every event of money §4 that a state or a posting of §1.6 follows from; others are stored, told
 # or reconciled, and decide nothing.
 EVENTS = [
     "payment_intent.succeeded",
