@@ -1,9 +1,10 @@
-"""Where conversations are mounted: under ``/api``, and at two older places (realtime §3.5)."""
+"""Where conversations are mounted: under ``/api``, and at older places (realtime §3.5)."""
 
 from __future__ import annotations
 
 HOME = "/api/conversations"
-OLD_HOMES = ("/conversations", "/functions/v1/conversations")
+# The app puts its base address, which may end in ``/functions/v1``, before any path.
+OLD_HOMES = ("/conversations", "/functions/v1/conversations", "/functions/v1/api/conversations")
 
 # The spellings that older clients use in bodies and queries.
 SNAKE_CASE = {

@@ -73,7 +73,13 @@ class PresenceList(msgspec.Struct, kw_only=True):
     presence: list[PresenceEntry]
 
 
-@operation("socket.ticket", http="POST /v1/socket/ticket", rate=WRITE, status=201)
+@operation(
+    "socket.ticket",
+    http="POST /v1/socket/ticket",
+    rate=WRITE,
+    status=201,
+    aliases=("POST /api/v1/socket/ticket", "POST /functions/v1/socket/ticket"),
+)
 async def issue_ticket(call: Call) -> TicketView:
     """Get a one-time ticket for a socket, good for 30 seconds."""
     if call.identity is None:
@@ -85,7 +91,12 @@ async def issue_ticket(call: Call) -> TicketView:
     )
 
 
-@operation("presence.list", http="GET /api/presence", rate=READ)
+@operation(
+    "presence.list",
+    http="GET /api/presence",
+    rate=READ,
+    aliases=("GET /functions/v1/presence", "GET /functions/v1/api/presence"),
+)
 async def list_presence(call: Call, request: PresenceQuestion) -> PresenceList:
     """See who is there, of the people one shares a conversation or a running bounty with."""
     asked = list(dict.fromkeys(item.strip() for item in request.ids.split(",") if item.strip()))

@@ -32,7 +32,11 @@ TEXTS = (
     "2026-05-04T03:02:01Z",
     "a@example.com",
     "https://x.example/y",
+    "2.0",
 )
+
+# Bytes in base64: as many as a key has, and a nonce.
+BYTES = ("A" * 43 + "=", "A" * 32)
 
 # What two answers to the same question may differ in, and what belongs to the connection.
 VARYING_HEADERS = {"date", "x-request-id", "content-length"}
@@ -180,8 +184,10 @@ def valid_array(schema: dict[str, Any], named: dict[str, Any]) -> list[Any]:
 def valid_text(schema: dict[str, Any], _named: dict[str, Any]) -> str:
     pattern = re.compile(schema.get("pattern", ""))
     longest = schema.get("maxLength", 10_000)
+    is_bytes = schema.get("contentEncoding") == "base64"
+    texts = BYTES if is_bytes else (ID, *TEXTS, "x" * schema.get("minLength", 1))
     return next(
         text
-        for text in (ID, *TEXTS, "x" * schema.get("minLength", 1))
+        for text in texts
         if pattern.search(text) and schema.get("minLength", 0) <= len(text) <= longest
     )

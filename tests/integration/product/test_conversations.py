@@ -196,6 +196,8 @@ def test_a_conversation_over_http_from_first_to_last(product, pair, thread):
     assert product.send("PATCH", on, {"text": "Uno"}, by=anna).json()["seq"] == 3
     assert product.send("PUT", f"{on}/pin", by=ben).json()["seq"] == 4
     assert product.send("PUT", f"{on}/reactions/{thumb}", by=ben).json()["seq"] == 5
+    same = product.get(f"/functions/v1/api/conversations/{thread}", by=ben).json()
+    assert same["conversation"]["id"] == thread
     page = product.get(f"/conversations/{thread}/messages?limit=1&page=2", by=anna).json()
     [shown] = page["messages"]
     assert (shown["text"], shown["isPinned"], shown["is_pinned"]) == ("Uno", True, True)
