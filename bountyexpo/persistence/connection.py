@@ -63,12 +63,16 @@ _FINE = (pq.ExecStatus.TUPLES_OK, pq.ExecStatus.COMMAND_OK, pq.ExecStatus.EMPTY_
 class Connection:
     """One session, used by one task at a time; the pool sees to that."""
 
-    __slots__ = ("_fd", "_names", "_pgconn", "_poll", "_seen", "busy_since", "idle_since", "worn")
+    __slots__ = (
+        *("_fd", "_named", "_names", "_pgconn", "_poll", "_seen"),
+        *("busy_since", "idle_since", "worn"),
+    )
 
     def __init__(self, pgconn: PGconn) -> None:
         self._pgconn = pgconn
         self._fd = pgconn.socket
         self._names: dict[tuple[Statement, tuple[int, ...]], bytes] = {}
+        self._named = 0
         self._seen: set[tuple[Statement, tuple[int, ...]]] = set()
         self._poll = select.poll()
         self._poll.register(self._fd, select.POLLIN)
@@ -200,13 +204,15 @@ class Connection:
 
     async def _prepare(self, key: tuple[Statement, tuple[int, ...]]) -> bytes:
         statement, types = key
-        name = b"s%d" % len(self._names)
+        # A name is used once, even if nobody waits for what becomes of it: the server may know it.
+        self._named += 1
+        name = b"s%d" % self._named
         self._pgconn.send_prepare(name, statement.query, param_types=types)
         for result in await self._drive(generators.execute(self._pgconn)):
             if result.status not in _FINE:
                 self._raise(result)
         self._names[key] = name
-        self.worn = len(self._names) >= PREPARED_MAX
+        self.worn = self._named >= PREPARED_MAX
         return name
 
     async def _drive(self, steps: Generator[int, Any, T]) -> T:

@@ -100,6 +100,18 @@ async def test_a_statement_is_prepared_on_its_second_use(database: Pool):
     assert len(rows) == 1
 
 
+async def test_a_statement_that_was_left_while_it_was_prepared_does_no_harm(dsn: str):
+    async with running(Pool(dsn, size_min=1, size_max=1)) as pool:
+        await pool.fetch("select 1 as x")
+        with trio.CancelScope() as scope:
+            scope.cancel()
+            await pool.fetch("select 1 as x")
+
+        assert [await pool.fetch(f"select {n // 2} as x") for n in range(2, 6)] == [
+            [{"x": n // 2}] for n in range(2, 6)
+        ]
+
+
 async def test_execute_counts_changed_rows(database: Pool):
     await database.execute("insert into leases values ('a', 'x', 1, now()), ('b', 'x', 1, now())")
 
