@@ -149,7 +149,8 @@ class Oracle:
     @property
     def refused_a_close(self):
         """True for a close between fragments, which RFC 6455 §5.4 allows; the library does not."""
-        return self.protocol.close_rcvd is not None and self.protocol.parser_exc is not None
+        is_refused = self.protocol.parser_exc is not None and not self.text_fault
+        return is_refused and self.protocol.close_rcvd is not None
 
 
 def is_text(data, *, is_whole):
@@ -209,6 +210,7 @@ def judge(chunks):
 
 @settings(deadline=None, max_examples=400)
 @given(cut_traffic())
+@example([masked(TEXT, b"\xf5", b"abcd"), masked(CLOSE, b"", b"abcd"), masked(0, b"", b"abcd")])
 @example([masked(PING, b"", b"abcd"), masked(TEXT, b"\xe2\x82\xac", b"abcd")[:-1]])
 def test_any_bytes_cut_anywhere_are_judged_as_by_the_library(chunks):
     data = b"".join(chunks)
