@@ -142,9 +142,13 @@ async def soak(options: argparse.Namespace) -> int:
     REPORTS.mkdir(exist_ok=True)
     async with setting() as run:
         load = await trio.lowlevel.open_process(command(run.server.url, options), cwd=ROOT)
-        async with misbehaving(run.server.port, options.seconds):
-            await run.break_until(load, options.seconds, options.break_every)
-            code = await load.wait()
+        try:
+            async with misbehaving(run.server.port, options.seconds):
+                await run.break_until(load, options.seconds, options.break_every)
+                code = await load.wait()
+        finally:
+            if load.poll() is None:
+                load.terminate()
         sums = await trio.to_thread.run_sync(books, run.database)
     if not (REPORTS / "soak.json").exists():
         return code
@@ -164,9 +168,11 @@ async def setting() -> AsyncIterator[Soak]:
         server = BreakableServer(
             folder / "data", DATABASE_URL=dsn, SUPABASE_JWT_SECRET=SECRET, **LIMITS
         )
-        async with running(server) as nursery:
-            yield Soak(server, database, nursery)
-        (REPORTS / "soak.log").write_text("\n".join(server.output) + "\n")
+        try:
+            async with running(server) as nursery:
+                yield Soak(server, database, nursery)
+        finally:
+            (REPORTS / "soak.log").write_text("\n".join(server.output) + "\n")
     finally:
         database.stop()
         shutil.rmtree(folder, ignore_errors=True)
