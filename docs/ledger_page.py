@@ -24,9 +24,9 @@ INTRODUCTION = """\
 This page is for whoever keeps the books. It is written by `python docs/ledger_page.py` from the
 tables that the service runs on, and a test compares the two; do not edit it by hand.
 
-**How to read it.** All amounts are US dollars, kept in whole cents. Balances are seen from the platform:
-a positive balance is money that the platform owes to somebody or has earned, a negative one is
-money that it has (at Stripe) or has spent. The lines of an entry sum to zero, and so do all
+**How to read it.** All amounts are US dollars, kept in whole cents. Balances are seen from the
+platform: a positive balance is money that the platform owes to somebody or has earned, a negative
+one is money that it has (at Stripe) or has spent. The lines of an entry sum to zero, and so do all
 accounts together, at any moment.
 
 **What holds always.**

@@ -26,6 +26,7 @@ from bountyexpo.actors.conversation_messages import (
 from bountyexpo.actors.receipts import Receipts
 from bountyexpo.actors.typing_notices import TypingNotices
 from bountyexpo.domain import conversation as rules
+from bountyexpo.domain.bounty import RUNNING
 from bountyexpo.domain.ids import new_id
 from bountyexpo.errors import (
     BountyExpoError,
@@ -215,7 +216,7 @@ class ConversationActor(Actor):
             return
         if conversation.bounty_id is not None:
             bounty = await bounties.get(self._ports.db, conversation.bounty_id)
-            if bounty is not None and bounty.status.value in rules.TALKING_STATUSES:
+            if bounty is not None and bounty.status in RUNNING:
                 return
         rules.check_not_blocked(sender_id, conversation.participants, self._blocks)
 

@@ -169,6 +169,9 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     wanted: Status | None = None
 
 
+# Two people work with each other, and must be able to talk, whatever they think of each other.
+RUNNING: Final = (Status.IN_PROGRESS, Status.CANCELLATION_REQUESTED)
+
 # What people find in lists: the parties all but what they put away, others what still stands.
 LISTED_TO_PARTIES: Final = tuple(status for status in Status if status is not Status.ARCHIVED)
 LISTED_TO_OTHERS: Final = tuple(status for status in Status if status is not Status.DELETED)

@@ -32,9 +32,6 @@ OWNER, ADMIN, MEMBER = "owner", "admin", "member"
 LEADERS: Final = frozenset({OWNER, ADMIN})
 MODERATORS: Final = frozenset({"moderator", "admin", "super_admin"})
 
-# Bounties whose parties must be able to talk, whatever they think of each other.
-TALKING_STATUSES: Final = frozenset({"in_progress", "cancellation_requested"})
-
 _NOT_AN_EMOJI: Final = re.compile(r"[\w\s\x00-\x1f\x7f]", re.ASCII)
 # The digits, "#" and "*" are parts of emoji when the enclosing keycap follows.
 _KEYCAP: Final = re.compile("[0-9#*]\ufe0f?\u20e3")

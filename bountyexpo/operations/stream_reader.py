@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bountyexpo.domain.bounty import Status
 from bountyexpo.domain.ids import is_id
 from bountyexpo.operations.gather import Gather
 from bountyexpo.persistence import (
@@ -119,7 +118,4 @@ class StreamReader:
 
     async def _may_read_bounty(self, user_id: str, bounty_id: str) -> bool:
         bounty = await bounties.get(self._db, bounty_id)
-        if bounty is None:
-            return False
-        is_party = user_id in {bounty.poster_id, bounty.hunter_id}
-        return is_party or bounty.status is not Status.DELETED
+        return bounty is not None and bounty.parties.may_see(bounty.status, user_id)

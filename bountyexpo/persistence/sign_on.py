@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from bountyexpo.domain.bounty import RUNNING
 from bountyexpo.domain.ids import is_id
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ _ACQUAINTED = """
             and other.user_id = any(%(others)s::uuid[])
         union
         select case when poster_id = %(me)s then hunter_id else poster_id end from bounties
-        where status in ('in_progress', 'cancellation_requested')
+        where status = any(%(running)s)
             and ((poster_id = %(me)s and hunter_id = any(%(others)s::uuid[]))
                 or (hunter_id = %(me)s and poster_id = any(%(others)s::uuid[])))
     ) as known
@@ -107,7 +108,7 @@ async def acquainted(db: Queries, user_id: str, others: Collection[str]) -> set[
     known = [each for each in others if is_id(each)]
     if not known:
         return set()
-    rows = await db.fetch(_ACQUAINTED, {"me": user_id, "others": known})
+    rows = await db.fetch(_ACQUAINTED, {"me": user_id, "others": known, "running": list(RUNNING)})
     return {row["user_id"] for row in rows}
 
 
