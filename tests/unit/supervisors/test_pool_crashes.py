@@ -31,6 +31,8 @@ async def test_crash_is_an_internal_error_with_its_cause() -> None:
         with pytest.raises(InternalError) as caught:
             await pool.ref("a").ask(Crash())
         assert isinstance(caught.value.__cause__, ZeroDivisionError)
+        # The next try meets an actor that was loaded afresh.
+        assert (caught.value.retryable, caught.value.retry_after_s) == (True, 1)
 
 
 async def test_the_line_of_a_crash_names_the_actor_and_the_request(
