@@ -318,7 +318,7 @@ def test_a_bad_handshake_is_refused_before_the_upgrade(
     assert body["success"] is False
 
 
-@pytest.mark.parametrize("path", ["/v1/socket", "/v1/elsewhere", "/api/bounties"])
+@pytest.mark.parametrize("path", ["/v1/socket", "/v1/elsewhere"])
 def test_an_upgrade_elsewhere_is_refused(product: Product, path: str) -> None:
     with httpx.Client(base_url=product.url, trust_env=False) as client:
         assert client.get("/livez").status_code == 200
@@ -328,6 +328,15 @@ def test_an_upgrade_elsewhere_is_refused(product: Product, path: str) -> None:
         assert response.status_code == 404
         assert is_sentence(response.json()["message"])
         assert client.get("/livez").status_code == 200
+
+
+def test_an_upgrade_of_an_operation_is_not_followed(product: Product) -> None:
+    # RFC 9110 §7.8: a server may answer as if nobody had asked for another protocol.
+    with httpx.Client(base_url=product.url, trust_env=False) as client:
+        response = client.get("/api/bounties", headers=UPGRADE)
+
+        assert response.status_code == 200
+        assert "upgrade" not in response.headers
 
 
 async def test_a_client_that_hangs_up_in_its_hello_leaves_nothing(
