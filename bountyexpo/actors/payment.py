@@ -8,8 +8,9 @@ happen once (contract money §3.4, §4).
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from bountyexpo.actors import payment_events
 from bountyexpo.actors.payment_facts import Told, facts_of, give_up_at, seconds, told_by
 from bountyexpo.actors.payment_messages import (
     ApplyProviderEvent,
@@ -275,6 +276,7 @@ class PaymentActor(Actor):
                         failure_code=error.error_code,
                         give_up_at=give_up_at(payment, state, decision.timers, now),
                     )
+                    await payment_events.failed(tx, payment, error.error_code)
                 await self.load()
         elif not isinstance(error, ProviderFailed):
             log.warning("the provider refused", payment=self.id, error=type(error).__name__)
@@ -315,14 +317,16 @@ class PaymentActor(Actor):
 
     async def _advance(self, tx: Transaction, payment: Payment, intent: Intent, told: Told) -> None:
         is_current = payment.stripe_payment_intent_id in {None, intent.id}
+        failure_code = intent.error_code if is_current else payment.failure_code
         await payments.advance(
             tx,
             payment,
             told.status.value,
             intent_id=intent.id if is_current else None,
-            failure_code=intent.error_code if is_current else payment.failure_code,
+            failure_code=failure_code,
             give_up_at=give_up_at(payment, told.status, told.timers, self.context.now()),
         )
+        await payment_events.moved(tx, payment, told.status, failure_code)
 
     async def _credit(self, tx: Transaction, payment: Payment, intent: Intent) -> None:
         amount_cents = intent.amount_received_cents
@@ -331,18 +335,11 @@ class PaymentActor(Actor):
         )
         if not await ledger.post(tx, transfer):
             return
-        user_id = payment.user_id
-        news: dict[str, Any] = {
-            "paymentId": self.id,
-            "paymentIntentId": intent.id,
-            "amountCents": amount_cents,
-            "status": "succeeded",
-        }
-        await tx.event(f"user:{user_id}", "payment.succeeded", news, users=(user_id,))
+        await payment_events.succeeded(tx, payment, intent.id, amount_cents)
         await tx.audit(
             category="payment",
             action="deposit",
-            actor_id=user_id,
+            actor_id=payment.user_id,
             target=("payment", self.id),
             amount_cents=amount_cents,
         )

@@ -23,6 +23,8 @@ from bountyexpo.domain.ledger_book import (
     recoveries,
     touched,
 )
+from bountyexpo.domain.ledger_legacy import RowStatus
+from bountyexpo.domain.ledger_statement import shown
 from bountyexpo.domain.ledger_transfers import Kind, Phase, Posting, Transfer
 from bountyexpo.domain.money import CURRENCY
 from bountyexpo.errors import Conflict
@@ -113,6 +115,8 @@ WALLET = """
            coalesce(sum(last_entry_seq), 0)::bigint as version
     from ledger_accounts where user_id = %s
 """
+
+HUNTS = "select 1 from bounties where id = %s and hunter_id = %s"
 
 IMBALANCE = "select coalesce(sum(balance_cents), 0)::bigint as cents from ledger_accounts"
 
@@ -226,6 +230,7 @@ async def _write(
         )
     if transfer.hold is not None:
         await _keep_hold(tx, transfer_id, transfer.hold)
+    await _tell(tx, transfer_id, transfer)
     written = [transfer]
     for debt_paid in recoveries(transfer, after):
         written += await _write(tx, debt_paid, None, None)
@@ -285,6 +290,26 @@ async def _keep_hold(tx: Transaction, transfer_id: str, new: Hold) -> None:
     else:
         ended = (new.status.value, transfer_id, new.kind.value, new.reference_id)
         await tx.execute(END_HOLD, ended)
+
+
+async def _tell(tx: Transaction, transfer_id: str, transfer: Transfer) -> None:
+    """Tell each one whose wallet's list has a new row (contract realtime §4.6)."""
+    status = RowStatus.PENDING if transfer.phase is Phase.PENDING else RowStatus.COMPLETED
+    for user_id in transfer.users:
+        # The two sides of a split look alike.
+        is_split = transfer.kind is Kind.SETTLEMENT
+        is_hunter = is_split and bool(await tx.fetch(HUNTS, (transfer.reference_id, user_id)))
+        row = shown(transfer, user_id, is_hunter=is_hunter)
+        if row is not None:
+            fields = {
+                "transactionId": transfer_id,
+                "transactionType": row.type.value,
+                "amountCents": row.amount_cents,
+                "method": row.method,
+                "bountyId": row.bounty_id,
+                "status": status.value,
+            }
+            await tx.event(f"user:{user_id}", "wallet.transaction", fields, users=(user_id,))
 
 
 def _turnover(lines: list[dict[str, Any]]) -> int:

@@ -58,6 +58,12 @@ class Provider:
         )
         return self.intents.setdefault(intent.id, intent)
 
+    async def confirm_payment_intent(
+        self, intent_id: str, *, payment_method: str, idempotency_key: str
+    ) -> Intent:
+        self._called(idempotency_key)
+        return self.intents[intent_id]
+
     async def retrieve_payment_intent(self, intent_id: str) -> Intent:
         return self.intents[intent_id]
 
