@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from typing import TYPE_CHECKING
 
@@ -42,8 +43,8 @@ class Handler:
     def on_drained(self) -> None:
         pass
 
-    def on_tick(self, now: float) -> None:
-        pass
+    def on_tick(self, now: float) -> float:  # noqa: ARG002
+        return math.inf
 
 
 async def main() -> None:

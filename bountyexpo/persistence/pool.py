@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 __all__ = ["Json", "Pool"]
 
 # How often the watch looks round.
-WATCH_INTERVAL_S = 0.1
+WATCH_INTERVAL_S = 0.25
 
 # A session idle for this long is let go when surplus, else asked whether it is still there.
 PROBE_AFTER_S = 30.0

@@ -87,6 +87,7 @@ class Connection:
         "fd",
         "handler",
         "last_inbound_at",
+        "next_look",
         "peer",
         "slot",
         "sock",
@@ -100,6 +101,8 @@ class Connection:
         self.handler: SocketHandler | None = None
         self.last_inbound_at = driver.current_time()
         self.slot = 0  # of the poller's timer wheel
+        # Until then time asks for nothing; whoever begins to wait for something sets it to 0.
+        self.next_look = 0.0
         self._driver = driver
         self._state = _OPEN
         self._handler_knows = False
@@ -221,7 +224,8 @@ class Connection:
         if is_ping_due and silent_s >= limits.ping_interval_s / 2:
             self.send(PING_FRAME, ephemeral=True)
         if self.handler is not None:
-            self.handler.on_tick(now)
+            look_at = min(self.handler.on_tick(now), self.last_inbound_at + limits.idle_timeout_s)
+            self.next_look = look_at if self._queue is None and self._state is _OPEN else 0.0
 
     def fail(self, code: int, reason: str = "") -> None:
         """Close because a rule was broken: say why, then read no more."""
@@ -292,6 +296,7 @@ class Connection:
             self._queue = SendQueue(limits.queue_frames_max, limits.queue_bytes_max)
             self._queue.start(memoryview(frame)[sent:], self._driver.current_time())
             self._driver.watch_writable(self, wanted=True)
+            self.next_look = 0.0
         return True
 
     def _on_frame(self, opcode: int, payload: bytes) -> None:
@@ -335,6 +340,7 @@ class Connection:
         self._state = state
         self._close_code = code
         self._deadline = self._driver.current_time() + self._driver.limits.close_timeout_s
+        self.next_look = 0.0
         if state is not _CLOSING:
             self._parser = self._unread = None
 

@@ -37,8 +37,12 @@ class SocketHandler(Protocol):
     def on_drained(self) -> None:
         """Learn that the queue, which had been over half, is empty."""
 
-    def on_tick(self, now: float) -> None:
-        """Do what time asks for; once per ``tick_interval_s`` while open."""
+    def on_tick(self, now: float) -> float:
+        """Do what time asks for; return when it asks next.
+
+        The connection calls again at that time, give or take ``tick_interval_s``, or earlier. Who
+        begins to wait for something in between sets the connection's ``next_look`` to 0.
+        """
 
 
 class Driver(Protocol):

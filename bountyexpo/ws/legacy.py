@@ -6,6 +6,7 @@ An event socket is anonymous and hears what the public may know of every bounty.
 
 from __future__ import annotations
 
+import math
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
@@ -90,12 +91,11 @@ class MessagesSession(Session):
         else:
             self._enqueue(protocol.Envelope(KNOWN[kind]), {"isTyping": False, **frame})
 
-    def on_tick(self, now: float) -> None:
+    def on_tick(self, now: float) -> float:
         """Refuse whoever did not sign in, in the old way."""
         if self.phase is Phase.NEW and now >= self._due_at:
             self.fail(NotAuthenticated())
-        else:
-            super().on_tick(now)
+        return super().on_tick(now)
 
     # -- what the hub calls
 
@@ -223,8 +223,9 @@ class EventsListener:
     def on_drained(self) -> None:
         """Go on; what was lost is not repeated."""
 
-    def on_tick(self, now: float) -> None:
+    def on_tick(self, now: float) -> float:  # noqa: ARG002 - time asks for nothing
         """Wait; the transport keeps the heartbeat."""
+        return math.inf
 
     def _leave(self, code: int) -> None:
         if self.is_connected:

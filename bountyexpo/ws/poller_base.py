@@ -223,6 +223,8 @@ class Poller(ABC):
         for connection in tuple(self._wheel[slot]):
             # Pings are spread by descriptor: nothing has to be remembered per connection.
             is_ping_due = (turn + connection.fd) % self._turns_per_ping == 0
+            if now < connection.next_look and not is_ping_due:
+                continue
             try:
                 connection.on_tick(now, is_ping_due)
             except Exception:  # noqa: BLE001 - logged, and kept to this connection

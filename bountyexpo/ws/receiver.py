@@ -173,6 +173,7 @@ class Receiver:
         if floors:
             self._floors = {**(self._floors or {}), **floors}
             self._floors_until = trio.current_time() + self.gateway.timings.floor_s
+            self.connection.next_look = 0.0
         while held.frames:
             await self.send_events(self._take_held(held))
         self._held = None
@@ -298,6 +299,7 @@ class Receiver:
                 return False
         if self._ring is None:
             self._ring = ReplayRing()
+            self.connection.next_look = 0.0
         now = trio.current_time()
         for n, frame in enumerate(frames, first_n):
             self._last_n = n

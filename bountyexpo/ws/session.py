@@ -138,13 +138,16 @@ class Session(Receiver):
         if self.phase < Phase.PARKED:
             self._end(code)
 
-    def on_tick(self, now: float) -> None:
-        """Enforce the time of the hello and of the token."""
-        if self._floors is not None or self._ring is not None:
-            self._drop_old_floors(now)
-            self._trim_ring(now)
-        if now < self._due_at or self.phase is Phase.GREETING:
-            return
+    def on_tick(self, now: float) -> float:
+        """Enforce the time of the hello and of the token; return when there is more to do."""
+        self._drop_old_floors(now)
+        self._trim_ring(now)
+        if now >= self._due_at and self.phase is not Phase.GREETING:
+            self._on_due()
+        is_untidy = self._floors is not None or self._ring is not None
+        return now if is_untidy else self._due_at
+
+    def _on_due(self) -> None:
         timings = self.gateway.timings
         if self.phase is Phase.NEW:
             self.disconnect(CloseCode.IDLE, "no hello")
@@ -172,6 +175,7 @@ class Session(Receiver):
         self._expires_at = trio.current_time() + left_s
         # The notice must come before the end, even for a token with little left.
         self._due_at = self._expires_at - max(0.001, self.gateway.timings.expiry_notice_s)
+        self.connection.next_look = 0.0
 
     def open(self) -> None:
         """End the greeting; the client learns what the session is called."""
@@ -203,6 +207,7 @@ class Session(Receiver):
             old.close(CloseCode.REPLACED, "resumed")
             self.gateway.detach(self, CloseCode.REPLACED)
         self.connection = other.connection
+        self.connection.next_look = 0.0
         self.connection.handler = self
         self._inbox, other._inbox = other._inbox, None
         self._is_working = True

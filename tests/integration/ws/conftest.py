@@ -44,6 +44,7 @@ class Recorder:
     def on_tick(self, now):
         self.ticks += 1
         self.server.on_tick(self)
+        return now
 
 
 class Server:

@@ -10,7 +10,6 @@ import trio
 from bountyexpo.observability import metrics
 from bountyexpo.ws.acceptor import AcceptorSettings
 from bountyexpo.ws.codec import JSON
-from bountyexpo.ws.connection import Connection
 from bountyexpo.ws.connection_ports import Limits
 from bountyexpo.ws.poller import EpollPoller, create_poller
 from bountyexpo.ws.task_poller import TaskPoller
@@ -123,44 +122,6 @@ async def test_pings_come_from_the_wheel(poller):
     ):
         for _ in range(3):
             assert (await client.next_frame()).opcode == 9
-
-
-async def test_a_client_that_is_heard_all_the_time_is_not_pinged(poller):
-    limits = fast(ping_interval_s=10, tick_interval_s=0.5)
-    async with serve(poller=poller, limits=limits) as server, await server.connect() as client:
-        await server.arrived.wait()
-        connection, now = server.handlers[0].connection, server.poller.now
-        connection.on_tick(now + 4.9, True)
-        await client.text(b"hello")
-        assert await client.echo() == b'{"echo":5}'
-        connection.on_tick(connection.last_inbound_at + 5.1, True)
-        assert (await client.next_frame()).opcode == 9
-
-
-async def test_the_answers_to_one_read_leave_in_one_write(poller, monkeypatch):
-    written = []
-    write = Connection._write
-
-    def note(connection, data):
-        written.append(len(data))
-        return write(connection, data)
-
-    async with serve(poller=poller) as server, await server.connect() as client:
-        await server.arrived.wait()
-        monkeypatch.setattr(Connection, "_write", note)
-        await client.send(frame(1, b"x") * 20)
-        for _ in range(20):
-            assert await client.echo() == b'{"echo":1}'
-
-    assert written == [20 * len(JSON.frame({"echo": 1}))]
-
-
-async def test_what_was_answered_before_a_fault_still_leaves(poller):
-    async with serve(poller=poller) as server, await server.connect() as client:
-        await client.send(frame(1, b"x") * 2 + b"\xff\xff")
-        assert await client.echo() == b'{"echo":1}'
-        assert await client.echo() == b'{"echo":1}'
-        assert await client.closed() == 1002
 
 
 async def test_a_ping_is_answered_with_its_payload(poller):

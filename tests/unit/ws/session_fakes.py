@@ -54,6 +54,7 @@ class Connection:
         self.closed_with = None
         self.room = None
         self.handler = None
+        self.next_look = 0.0
         self.changed = trio.Event()
 
     @property

@@ -1,0 +1,75 @@
+"""What a connection does in one turn, and when it gets its next one."""
+
+from __future__ import annotations
+
+import trio
+from bountyexpo.ws.codec import JSON
+from bountyexpo.ws.connection import Connection
+from bountyexpo.ws.connection_ports import Limits
+
+from tests.conformance.raw_client import frame
+from tests.integration.ws.conftest import Recorder, serve
+
+
+def fast(**changes):
+    """Limits with a wheel that turns in a moment."""
+    return Limits(**{"tick_interval_s": 0.02, "close_timeout_s": 0.1, **changes})
+
+
+async def test_a_socket_is_looked_at_when_its_handler_said_so_or_something_waits(poller):
+    looks = []
+
+    class Patient(Recorder):
+        def on_tick(self, now):
+            looks.append(now)
+            return now + 0.3
+
+    async with serve(poller=poller, limits=fast()) as server, await server.connect() as client:
+        await server.arrived.wait()
+        connection = server.handlers[0].connection
+        connection.handler = Patient(server, connection, None)
+        connection.next_look = 0.0
+        with trio.move_on_after(0.7):
+            await trio.sleep_forever()
+        assert 1 <= len(looks) <= 4
+        client.answers = False
+        connection.close(1000)
+        assert await client.closed() == 1000
+
+
+async def test_a_client_that_is_heard_all_the_time_is_not_pinged(poller):
+    limits = fast(ping_interval_s=10, tick_interval_s=0.5)
+    async with serve(poller=poller, limits=limits) as server, await server.connect() as client:
+        await server.arrived.wait()
+        connection, now = server.handlers[0].connection, server.poller.now
+        connection.on_tick(now + 4.9, True)
+        await client.text(b"hello")
+        assert await client.echo() == b'{"echo":5}'
+        connection.on_tick(connection.last_inbound_at + 5.1, True)
+        assert (await client.next_frame()).opcode == 9
+
+
+async def test_the_answers_to_one_read_leave_in_one_write(poller, monkeypatch):
+    written = []
+    write = Connection._write
+
+    def note(connection, data):
+        written.append(len(data))
+        return write(connection, data)
+
+    async with serve(poller=poller) as server, await server.connect() as client:
+        await server.arrived.wait()
+        monkeypatch.setattr(Connection, "_write", note)
+        await client.send(frame(1, b"x") * 20)
+        for _ in range(20):
+            assert await client.echo() == b'{"echo":1}'
+
+    assert written == [20 * len(JSON.frame({"echo": 1}))]
+
+
+async def test_what_was_answered_before_a_fault_still_leaves(poller):
+    async with serve(poller=poller) as server, await server.connect() as client:
+        await client.send(frame(1, b"x") * 2 + b"\xff\xff")
+        assert await client.echo() == b'{"echo":1}'
+        assert await client.echo() == b'{"echo":1}'
+        assert await client.closed() == 1002
