@@ -42,10 +42,10 @@ async def test_a_client_that_is_heard_all_the_time_is_not_pinged(poller):
     async with serve(poller=poller, limits=limits) as server, await server.connect() as client:
         await server.arrived.wait()
         connection, now = server.handlers[0].connection, server.poller.now
-        connection.on_tick(now + 4.9, True)
+        connection.on_tick(now + 8.2, True)
         await client.text(b"hello")
         assert await client.echo() == b'{"echo":5}'
-        connection.on_tick(connection.last_inbound_at + 5.1, True)
+        connection.on_tick(connection.last_inbound_at + 8.4, True)
         assert (await client.next_frame()).opcode == 9
 
 
