@@ -2,9 +2,9 @@
 
 Nearly everything here is freed by its reference count; the collector is needed for cycles only. A
 full collection looks at every object there is, and with ten thousand sessions that takes a quarter
-of a second. So what has survived two collections is frozen: later ones do not look at it. Frozen
-objects are still freed by their counts; a cycle that forms among them is found by the rare whole
-collection, which runs when the frozen part has doubled, and at most once an hour.
+of a second. So what has survived is frozen after every few collections, and later ones do not look
+at it. Frozen objects are still freed by their counts; a cycle that forms among them is found by the
+rare whole collection, which runs when the frozen part has doubled, and at most once an hour.
 """
 
 from __future__ import annotations

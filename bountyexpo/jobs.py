@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from bountyexpo.actors.bounty_messages import TellExpiry
 from bountyexpo.actors.payment import RESUME
 from bountyexpo.actors.payment_messages import GiveUpPayment, ResumePayment
+from bountyexpo.domain import payment
 from bountyexpo.domain.bounty import Event
 from bountyexpo.domain.bounty_rules import MACHINE as BOUNTY
 from bountyexpo.domain.ids import new_id
@@ -114,12 +115,14 @@ async def tell_expired(actors: Actors, db: Pool) -> None:
 
 async def give_up_unpaid(actors: Actors, db: Pool) -> None:
     """Cancel deposits that nobody has paid in time."""
-    for payment_id in await payments.given_up(db, DUE_BATCH):
+    unpaid = payment.MACHINE.moved_by(payment.Event.GIVE_UP)
+    for payment_id in await payments.given_up(db, unpaid, DUE_BATCH):
         try:
             await actors.payment(payment_id).ask(GiveUpPayment(), timeout_s=STEP_S)
         except BountyExpoError as error:
             log.warning("a deposit was not given up", payment=payment_id, error=error.error_code)
-            await payments.give_up_later(db, payment_id, GIVE_UP_AGAIN_S)
+        # Also when the provider had nothing new to say.
+        await payments.give_up_later(db, payment_id, GIVE_UP_AGAIN_S)
 
 
 async def _resume_payment(actors: Actors, effect: Effect) -> None:

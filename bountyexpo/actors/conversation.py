@@ -31,6 +31,7 @@ from bountyexpo.domain.ids import new_id
 from bountyexpo.errors import (
     BountyExpoError,
     Conflict,
+    Crashed,
     InvalidRequest,
     NotFound,
     StaleVersion,
@@ -202,6 +203,9 @@ class ConversationActor(Actor):
             await self._send(again.message, again.reply, again.tries + 1)
         except BountyExpoError as error:
             again.reply.fail(error)
+        except Exception:
+            again.reply.fail(Crashed())
+            raise
 
     async def _wait_settled(self) -> None:
         if self._under_way:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from bountyexpo.actors.payment_messages import ApplyProviderEvent
 from bountyexpo.domain.ids import is_id
-from bountyexpo.errors import Conflict, NotFound, Unavailable
+from bountyexpo.errors import BountyExpoError, Conflict, NotFound, StaleVersion, Unavailable
 from bountyexpo.integrations.stripe import intent_of
 from bountyexpo.observability import metrics
 from bountyexpo.observability.logs import get_logger
@@ -90,24 +90,35 @@ class ProviderEvents:
         metrics.WEBHOOK_EVENTS.labels(type=event.type, result=result).inc()
 
     async def _route(self, event: InboxEvent) -> str:
-        db = self._ports.db
+        try:
+            await self._deliver(event)
+        except Conflict as error:
+            if isinstance(error, StaleVersion):
+                return await self._retry(event, error)
+            await inbox.mark(self._ports.db, event.id, "dead", error=error.message)
+            return "dead"
+        except Exception as error:  # noqa: BLE001 - kept to this event, which is tried again
+            return await self._retry(event, error)
+        return "processed"
+
+    async def _deliver(self, event: InboxEvent) -> None:
         intent = intent_of(event.payload["object"])
         payment_id = await self._payment_of(intent)
-        try:
-            if payment_id is None:
-                raise NotFound("no payment with this intent")
-            message = ApplyProviderEvent(intent=intent, inbox_id=event.id)
-            await self._actors.payment(payment_id).ask(message)
-        except (NotFound, Unavailable) as error:
-            pause_s = min(2.0**event.attempts, RETRY_MAX_S)
-            status = await inbox.retry_later(db, event.id, error.message, pause_s)
-            if status == "dead":
-                log.exception("a webhook was given up", event_id=event.event_id, type=event.type)
-            return status or "failed"
-        except Conflict as error:
-            await inbox.mark(db, event.id, "dead", error=error.message)
-            return "dead"
-        return "processed"
+        if payment_id is None:
+            raise NotFound("no payment with this intent")
+        message = ApplyProviderEvent(intent=intent, inbox_id=event.id)
+        await self._actors.payment(payment_id).ask(message)
+
+    async def _retry(self, event: InboxEvent, error: Exception) -> str:
+        """Put an event off, for longer each time, until it has been tried often enough."""
+        if not isinstance(error, NotFound | Unavailable):
+            log.error("a webhook failed", event_id=event.event_id, exc_info=error)
+        reason = error.message if isinstance(error, BountyExpoError) else type(error).__name__
+        pause_s = min(2.0**event.attempts, RETRY_MAX_S)
+        status = await inbox.retry_later(self._ports.db, event.id, reason, pause_s)
+        if status == "dead":
+            log.error("a webhook was given up", event_id=event.event_id, type=event.type)
+        return status or "failed"
 
     async def _payment_of(self, intent: Intent) -> str | None:
         """Find the payment by its intent, or by the id that it gave the intent when made."""

@@ -227,8 +227,8 @@ class UserActor(Actor):
                     target=("user", self.id),
                 )
             found = await e2e_keys.get(tx, self.id)
-        if found is None:
-            raise NotFound("This user does not exist.")
+            if found is None:
+                raise NotFound("This user does not exist.")
         return found
 
     async def _set_block(self, message: SetBlock) -> Blocked:

@@ -7,10 +7,13 @@ cancelled passes it on as well, and those it worked for are simply asked for aga
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Awaitable, Callable
 from typing import Generic, TypeAlias, TypeVar
 
 import trio
+
+from bountyexpo.errors import BountyExpoError
 
 Q = TypeVar("Q")
 A = TypeVar("A")
@@ -112,7 +115,10 @@ class Gather(Generic[Q, A]):
             answers = await self._answer_all([each.question for each in batch])
         except Exception as failure:  # noqa: BLE001 - each one who asked raises it
             for each in batch:
-                each.error, each.is_answered = failure, True
+                # One of his own for each: raising the same one everywhere ties them all together.
+                is_ours = isinstance(failure, BountyExpoError)
+                each.error = copy.copy(failure) if is_ours else failure
+                each.is_answered = True
             return
         for each, answer in zip(batch, answers, strict=True):
             each.answer, each.is_answered = answer, True

@@ -45,7 +45,9 @@ class StreamReader:
         self._events = Gather(
             self._read_all, weigh=lambda after: after.limit, weight_max=EVENTS_MAX
         )
-        self._receipts = Gather(self._receipts_of_all)
+        self._receipts = Gather(
+            self._receipts_of_all, weigh=lambda asked: len(asked[1]), weight_max=EVENTS_MAX
+        )
 
     async def sign_on(
         self, user_id: str, names: Sequence[str]

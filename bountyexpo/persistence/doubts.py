@@ -66,6 +66,10 @@ class Doubts:
         """Tell whether it is time to look."""
         return trio.current_time() >= self._next_look
 
+    def postpone(self) -> None:
+        """Look again later: this time nothing could be seen."""
+        self._next_look = trio.current_time() + LOOK_EVERY_S
+
     def looked(self) -> None:
         """Forget those that are not there for good, and look again later for the others."""
         now = trio.current_time()

@@ -274,7 +274,8 @@ class Journal:
         try:
             rows = await self._db.fetch(doubts.FIND, (self._doubts.ids,))
         except (psycopg.Error, DatabaseUnavailable):
-            rows = []
+            self._doubts.postpone()
+            return
         found = [(message, row) for row in rows if (message := self._doubts.take(row["id"]))]
         self._doubts.looked()
         self._publish([_event(message, row) for message, row in found])

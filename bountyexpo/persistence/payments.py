@@ -10,6 +10,9 @@ import msgspec
 from bountyexpo.errors import StaleVersion
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from bountyexpo.domain.payment import PaymentStatus
     from bountyexpo.persistence.queries import Queries
 
 COLUMNS = """
@@ -44,10 +47,13 @@ START_AGAIN = """
     where id = %s and version = %s
 """
 
-GIVEN_UP = "select id from payments where give_up_at <= now() order by give_up_at limit %s"
+GIVEN_UP = """
+    select id from payments where give_up_at <= now() and status = any(%s)
+    order by give_up_at limit %s
+"""
 GIVE_UP_LATER = """
     update payments set give_up_at = now() + make_interval(secs => %s)
-    where id = %s and give_up_at is not null
+    where id = %s and give_up_at <= now()
 """
 
 CUSTOMER = "select customer_id from stripe_accounts where user_id = %s"
@@ -148,13 +154,14 @@ async def start_again(db: Queries, payment: Payment, status: str) -> None:
         raise StaleVersion
 
 
-async def given_up(db: Queries, limit: int) -> list[str]:
-    """Return payments that nobody has paid in time."""
-    return [row["id"] for row in await db.fetch(GIVEN_UP, (limit,))]
+async def given_up(db: Queries, statuses: Sequence[PaymentStatus], limit: int) -> list[str]:
+    """Return payments in ``statuses`` that nobody has paid in time."""
+    wanted = ([status.value for status in statuses], limit)
+    return [row["id"] for row in await db.fetch(GIVEN_UP, wanted)]
 
 
 async def give_up_later(db: Queries, payment_id: str, after_s: float) -> None:
-    """Let others be given up before this one, with which it did not succeed."""
+    """Let others be given up before this one, if it is still due."""
     await db.execute(GIVE_UP_LATER, (after_s, payment_id))
 
 

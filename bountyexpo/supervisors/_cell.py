@@ -107,7 +107,8 @@ class Cell:
     def defer(self) -> Reply:
         """Take over the answer to the present message."""
         ask = self._present if isinstance(self._present, Ask) else None
-        if ask is not None and not ask.is_deferred:
+        # Who has given up meanwhile is owed nothing.
+        if ask is not None and ask.is_waiting and not ask.is_deferred:
             self._pool.owe_reply()
         return Reply(ask)
 

@@ -141,15 +141,7 @@ class Connection:
 
     def send(self, frame: bytes, *, ephemeral: bool = False) -> bool:
         """Write one complete frame, or queue it; return False when it was dropped."""
-        if self._state is not _OPEN:
-            return False
-        queue = self._queue
-        if queue is not None:
-            if not queue.put(frame, ephemeral=ephemeral, now=self._driver.current_time):
-                return False
-        elif self._corked is not None:
-            self._corked.append(frame)
-        elif not self._write(frame):
+        if self._state is not _OPEN or not self._put(frame, ephemeral=ephemeral):
             return False
         self._driver.frames_sent += 1
         return True
@@ -277,6 +269,15 @@ class Connection:
         if self._parser is not None and self._parser.is_idle:
             self._parser = None
 
+    def _put(self, frame: bytes, *, ephemeral: bool) -> bool:
+        """Add a frame behind all that is on its way; False when there is no room."""
+        if self._queue is not None:
+            return self._queue.put(frame, ephemeral=ephemeral, now=self._driver.current_time)
+        if self._corked is not None:
+            self._corked.append(frame)
+            return True
+        return self._write(frame)
+
     def _uncork(self) -> None:
         corked, self._corked = self._corked, None
         if corked:
@@ -321,13 +322,10 @@ class Connection:
 
         Of pings that come faster than the answers leave, the last one is answered.
         """
-        queue = self._queue
-        if queue is None:
-            self._write(pong)
-        elif not queue.put(pong, ephemeral=True, now=self._driver.current_time):
-            queue.late_pong = pong
-            return
-        self._driver.frames_sent += 1
+        if self._put(pong, ephemeral=True):
+            self._driver.frames_sent += 1
+        elif self._queue is not None:
+            self._queue.late_pong = pong
 
     def _on_close_frame(self, code: int) -> None:
         if self._state is _CLOSING:

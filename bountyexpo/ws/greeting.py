@@ -22,6 +22,7 @@ from bountyexpo.errors import (
 from bountyexpo.observability import metrics
 from bountyexpo.ws import protocol, topics
 from bountyexpo.ws.recovery import (
+    all_heads,
     known_heads,
     outside_conversations,
     recover,
@@ -170,7 +171,8 @@ async def _welcome(session: Session, request: protocol.Hello, identity: Identity
     session.say(welcome | {"resumed": is_resumed})
     if is_resumed and resume is not None:
         # It opens at the end: a socket that is lost meanwhile leaves it as it was.
-        await _resume(session, resume.n, missed, heads)
+        told = known_heads(found, heads, outside_conversations(missed))
+        await _resume(session, resume.n, missed, await all_heads(gateway.reader, missed, told))
     session.open()
     return known_heads(found, heads, wanted)
 

@@ -22,6 +22,7 @@ from bountyexpo.ws.session import Phase, Session
 if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping
 
+    from bountyexpo.domain.identity import Identity
     from bountyexpo.ws.codec import Codec
     from bountyexpo.ws.connection import Connection
     from bountyexpo.ws.gateway import SessionGateway
@@ -126,10 +127,14 @@ class MessagesSession(Session):
         """Ignore a frame that does not fit, but count it."""
         self._count_bad()
 
+    def sign_in(self, identity: Identity) -> None:
+        """Take on an identity, and know one's own messages by it."""
+        super().sign_in(identity)
+        self._own_mark = b'"senderId":"%s"' % self.user_id.encode()
+
     async def release(self, floors: Mapping[str, int]) -> None:
         """Go live, and hear of the people one talks to."""
         await super().release(floors)
-        self._own_mark = b'"senderId":"%s"' % self.user_id.encode()
         # Presence is best effort: without a database there is none.
         with suppress(BountyExpoError):
             self._shared = await self.gateway.reader.partners(self.user_id, PARTNERS_MAX)

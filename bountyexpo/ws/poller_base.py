@@ -68,8 +68,8 @@ class Poller(ABC):
         self._unsettled: list[Connection] = []
         self._step = 0
         self._step_s = self.limits.tick_interval_s / WHEEL_SLOTS
-        # Twice per interval it is seen who was silent for long enough to be pinged.
-        turns = round(self.limits.ping_interval_s / self.limits.tick_interval_s / 2)
+        # Three times per interval it is seen who was silent for long enough to be pinged.
+        turns = round(self.limits.ping_interval_s / self.limits.tick_interval_s / 3)
         self._turns_per_ping = max(1, turns)
         self._counted = (0, 0, 0, 0)
         self._read_buffer = bytearray(self.limits.read_bytes_max)

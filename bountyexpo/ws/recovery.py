@@ -45,6 +45,12 @@ def known_heads(found: SignOn | None, heads: Heads, asked: Iterable[str]) -> Hea
     return known
 
 
+async def all_heads(reader: Reader, streams: Iterable[str], known: Heads) -> Heads:
+    """Return ``known`` with the heads of those ``streams`` that are not in it."""
+    unknown = [stream for stream in streams if stream not in known]
+    return {**known, **await reader.heads(unknown)} if unknown else known
+
+
 class Recovery:
     """One replay for one session; ``floors`` and ``limited`` hold also when it is cut short."""
 
@@ -72,8 +78,7 @@ class Recovery:
             found, heads = await self._reader.sign_on(self._receiver.user_id, names)
             known = known_heads(found, heads, names)
         readable = [stream for stream in positions if await self._may_read(stream, known)]
-        unknown = [stream for stream in readable if stream not in known]
-        told = {**known, **(await self._reader.heads(unknown) if unknown else {})}
+        told = await all_heads(self._reader, readable, known)
         for stream, position in positions.items():
             if stream in readable:
                 await self._recover(stream, position, told.get(stream, NOT_BEGUN))

@@ -90,19 +90,20 @@ class Unread:
             await trio.sleep(TELL_EVERY_S)
 
     async def _tell(self) -> None:
-        while self._changed:
-            # Whoever changes from now on is told again.
-            users = list(self._changed)[:BATCH_MAX]
-            for user_id in users:
-                del self._changed[user_id]
+        # Whoever changes from now on is told in the next round.
+        changed = list(self._changed)
+        self._changed.clear()
+        while changed:
+            users, rest = changed[:BATCH_MAX], changed[BATCH_MAX:]
             try:
                 found = await self._read(users)
             except BountyExpoError:
-                self.change(users)
+                self.change(changed)
                 raise
             for user_id in users:
                 frame = self._frame(found.get(user_id, {}))
                 self._hub.publish_ephemeral(f"user:{user_id}", (user_id,), frame)
+            changed = rest
 
     def _raise(self, event: StreamEvent) -> None:
         sender = event.payload.get("senderId")

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
+import pytest
 import trio
 from bountyexpo.ws.codec import JSON
 from bountyexpo.ws.connection import Connection
 from bountyexpo.ws.connection_ports import Limits
+from bountyexpo.ws.frames import encode_frame
 
 from tests.conformance.raw_client import frame
-from tests.integration.ws.conftest import Recorder, serve
+from tests.integration.ws.conftest import Recorder, Server, serve
 
 
 def fast(**changes):
@@ -73,3 +77,50 @@ async def test_what_was_answered_before_a_fault_still_leaves(poller):
         assert await client.echo() == b'{"echo":1}'
         assert await client.echo() == b'{"echo":1}'
         assert await client.closed() == 1002
+
+
+class Narrow:
+    """A socket that takes ``room`` bytes, and a driver for it."""
+
+    limits = Limits()
+    now = frames_sent = frames_received = 0
+
+    def __init__(self, room):
+        self.room = room
+        self.taken = b""
+
+    def fileno(self):
+        return 5
+
+    def send(self, data):
+        if not self.room:
+            raise BlockingIOError
+        taken = bytes(data[: self.room])
+        self.room -= len(taken)
+        self.taken += taken
+        return len(taken)
+
+    def sendmsg(self, buffers):
+        return self.send(b"".join(buffers))
+
+    def current_time(self):
+        return self.now
+
+    def watch_writable(self, _connection, *, wanted):
+        self.is_blocked = wanted
+
+
+@pytest.mark.parametrize("room", [0, 3, 14, 20])
+def test_a_pong_takes_its_place_among_answers_that_wait(room):
+    sock = Narrow(room)
+    connection = Connection(sock, JSON, "192.0.2.1", sock)
+    recorder = Recorder(SimpleNamespace(on_message=Server.echo), connection, None)
+    connection.handler = recorder
+
+    connection.on_readable(frame(1, b"x") + frame(9, b"hello") + frame(1, b"xx"))
+    sock.room = 1_000
+    connection.on_writable()
+
+    assert sock.taken == (
+        JSON.frame({"echo": 1}) + encode_frame(10, b"hello") + JSON.frame({"echo": 2})
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import trio
 from bountyexpo.errors import AskTimeout, DatabaseUnavailable, Unavailable
-from bountyexpo.runtime import Actor, SystemClock
+from bountyexpo.runtime import DEFERRED, Actor, SystemClock
 from bountyexpo.supervisors import ActorPool, Supervisor
 from trio.testing import wait_all_tasks_blocked
 
@@ -137,6 +137,27 @@ async def test_stop_waits_for_answers_that_were_put_off(autojump_clock) -> None:
         world.replies[0].send("answered")
 
     assert answers == ["too late", "answered"]
+
+
+async def test_nobody_is_owed_an_answer_that_was_put_off_after_he_left(autojump_clock) -> None:
+    class Slow(Actor):
+        kind = "slow"
+
+        async def handle(self, message) -> object:
+            await trio.sleep(3)
+            self.context.defer()
+            return DEFERRED
+
+    pool = ActorPool("slow", Slow, clock=SystemClock())
+    async with trio.open_nursery() as nursery:
+        await nursery.start(pool.run)
+        with pytest.raises(AskTimeout):
+            await pool.ref("a").ask(Add(), timeout_s=1)
+        await trio.sleep(3)
+        started_at = trio.current_time()
+        pool.stop()
+
+    assert trio.current_time() - started_at < 0.1
 
 
 async def test_stop_does_not_wait_for_backoffs(autojump_clock) -> None:

@@ -176,7 +176,7 @@ class Database:
     async def sign_on(self, user_id, names):
         await self._read("sign_on")
         mine = sorted(name for name, users in self.members.items() if user_id in users)
-        heads = {
+        known = {
             stream: (len(self.log[stream]), self.epochs.get(stream, EPOCH))
             for stream in [*names, *(f"conv:{each}" for each in mine)]
             if self.log.get(stream)
@@ -184,10 +184,10 @@ class Database:
         await self.pause()
         found = SimpleNamespace(
             status=self.status.get(user_id, "active"),
-            conversations=[(each, *heads.get(f"conv:{each}", (0, EPOCH))) for each in mine],
+            conversations=[(each, *known.get(f"conv:{each}", (0, EPOCH))) for each in mine],
             unread=3,
         )
-        return found, heads
+        return found, {name: known[name] for name in known if name[:5] != "conv:"}
 
     async def receipts(self, user_id, conversation_ids):
         await self._read("receipts")

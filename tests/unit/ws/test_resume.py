@@ -231,6 +231,23 @@ async def test_a_resume_without_a_database_can_be_tried_again(autojump_clock, wo
     assert numbers(back) == [1, 2, 3]
 
 
+@pytest.mark.parametrize("is_member", [True, False])
+async def test_the_head_of_a_conversation_that_was_missed_is_told(autojump_clock, world, is_member):
+    anna = await start(world)
+    anna.room = 0
+    for _ in range(3):
+        world.publish("conv:c1", users=("anna",))
+    anna.close(1006)
+    if is_member:
+        world.database.members["c1"] = {"anna"}
+
+    back = await go_on(world, anna)
+
+    resumed = next(frame for frame in back.frames if frame["type"] == "resumed")
+    entry = {"stream": "conv:c1", "fromSeq": 1, "headSeq": 3, "epoch": "e1", "cursor": "0"}
+    assert resumed["limited"] == [entry]
+
+
 async def test_what_a_slow_reader_lost_is_listed(autojump_clock, world):
     anna = await start(world)
     tell(world)

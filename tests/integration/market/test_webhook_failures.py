@@ -1,0 +1,78 @@
+"""A webhook that fails, in whatever way, is tried again and holds up nobody."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+from bountyexpo.actors.provider_events import ProviderEvents
+from bountyexpo.errors import Conflict, ProviderFailed, StaleVersion
+from bountyexpo.persistence import inbox
+from bountyexpo.runtime.clock import SystemClock
+
+
+async def arrive(market, event_id, found):
+    await inbox.receive(
+        market.db, "stripe", event_id, "payment_intent.succeeded", {"object": found}
+    )
+
+
+async def statuses(market):
+    rows = await market.db.fetch("select event_id, status from webhook_events")
+    return {row["event_id"]: row["status"] for row in rows}
+
+
+async def paid(market):
+    payer = await market.person()
+    payment_id = await market.deposit(payer)
+    intent_id = (await market.payment(payment_id)).stripe_payment_intent_id
+    intent = market.provider.change(intent_id, status="succeeded", amount_received_cents=500)
+    found = {
+        "id": intent.id,
+        "status": "succeeded",
+        "amount": 500,
+        "amount_received": 500,
+        "currency": intent.currency,
+        "metadata": intent.metadata,
+    }
+    return payer, found
+
+
+@pytest.fixture
+def events(market):
+    ports = SimpleNamespace(db=market.db, stripe=market.provider)
+    return ProviderEvents(ports, market.actors, SystemClock())
+
+
+async def test_one_that_cannot_be_read_lets_the_next_one_go_on(market, events):
+    payer, found = await paid(market)
+    await arrive(market, "evt_broken", {"id": "pi_1"})
+    await arrive(market, "evt_good", found)
+
+    await events.process_due()
+
+    assert await statuses(market) == {"evt_broken": "failed", "evt_good": "processed"}
+    assert await market.available(payer) == 500
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (ProviderFailed(), "failed"),
+        (StaleVersion(), "failed"),
+        (ZeroDivisionError(), "failed"),
+        (Conflict(), "dead"),
+    ],
+)
+async def test_only_a_contradiction_is_given_up_at_once(market, events, monkeypatch, error, status):
+    _, found = await paid(market)
+    await arrive(market, "evt_1", found)
+
+    class Failing:
+        async def ask(self, _message):
+            raise error
+
+    monkeypatch.setattr(market.actors, "payment", lambda _payment_id: Failing())
+    await events.process_due()
+
+    assert await statuses(market) == {"evt_1": status}
