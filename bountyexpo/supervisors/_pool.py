@@ -228,12 +228,19 @@ class ActorPool:
         return self._stop_requested.is_set()
 
     def start(self, cell: Cell, body: Callable[[], Awaitable[None]]) -> None:
-        """Put a cell to work."""
+        """Put a cell to work.
+
+        Raises:
+            Unavailable: the pool has failed and is about to end.
+        """
         assert self._nursery is not None, "cells work only while their pool runs"
         self._active[cell] = None
         # A task inherits the log context of whoever starts it; the sender's must not stick to
         # an actor that goes on to serve others.
-        self._log_context.run(self._nursery.start_soon, body)
+        try:
+            self._log_context.run(self._nursery.start_soon, body)
+        except RuntimeError:  # the last task has ended, and nobody has noticed yet
+            raise Unavailable from None
 
     def finished(self, cell: Cell) -> None:
         """A cell's task ends; it stays active if it waits for something."""

@@ -355,7 +355,8 @@ class Connection:
             self._after_last_byte()
 
     def _after_last_byte(self) -> None:
-        """Everything we had to say is with the kernel."""
+        """Everything we had to say is with the kernel, or goes there now."""
+        self._uncork()
         if self._queue is not None:
             return
         if self._state is _FINISHING:

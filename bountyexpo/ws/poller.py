@@ -42,6 +42,7 @@ class EpollPoller(Poller):
         super().__init__(limits)
         self._epoll = select.epoll()
         self._unfinished: list[Connection] = []
+        self._has_unfinished = trio.Event()
         self._readable = select.EPOLLIN | select.EPOLLHUP | select.EPOLLERR
 
     async def _serve(self, task_status: trio.TaskStatus[None]) -> None:
@@ -50,19 +51,25 @@ class EpollPoller(Poller):
         with self._epoll:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._keep_time)
+                nursery.start_soon(self._work_off)
                 task_status.started()
                 await self._loop()
 
     async def _loop(self) -> None:
         fd = self._epoll.fileno()
         while True:
-            if self._unfinished:
-                await trio.lowlevel.checkpoint()
-            else:
-                # Returns at once while events are left, but lets other tasks run before.
-                await trio.lowlevel.wait_readable(fd)
+            # Returns at once while events are left, but lets other tasks run before.
+            await trio.lowlevel.wait_readable(fd)
             self._handle(self._epoll.poll(0, EVENTS_MAX))
-            self._resume()
+
+    async def _work_off(self) -> None:
+        """Go on with frames that one turn left, also where nothing more is to be read."""
+        while True:
+            while self._unfinished:
+                self._resume()
+                await trio.lowlevel.checkpoint()
+            self._has_unfinished = trio.Event()
+            await self._has_unfinished.wait()
 
     def _handle(self, events: list[tuple[int, int]]) -> None:
         self.now = trio.current_time()
@@ -84,6 +91,7 @@ class EpollPoller(Poller):
     def resume_soon(self, connection: Connection) -> None:
         """Call ``connection.resume()`` when others have had their turn."""
         self._unfinished.append(connection)
+        self._has_unfinished.set()
 
     def _resume(self) -> None:
         waiting, self._unfinished = self._unfinished, []

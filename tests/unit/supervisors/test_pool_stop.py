@@ -242,5 +242,22 @@ async def test_fault_of_the_pool_itself_refuses_everybody_and_is_restarted(autoj
         supervisor.stop()
 
 
+async def test_whoever_comes_between_the_fault_and_the_end_is_refused() -> None:
+    world = World()
+    async with world.running() as pool:
+        serving = pool._nursery
+        async with trio.open_nursery() as ended:
+            pass
+        pool._nursery = ended
+
+        with pytest.raises(Unavailable):
+            await pool.ref("a").ask(Add())
+        with pytest.raises(Unavailable):
+            pool.ref("b").tell(Add())
+
+        pool._nursery = serving
+        pool._active.clear()
+
+
 async def fail() -> None:
     raise ZeroDivisionError("not an actor's fault")
