@@ -18,6 +18,8 @@ from tests.integration.product.product import Product, standing
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from tests.chaos.chat import Chat
+
 LIMIT_S = 60.0
 
 # What may fail behind the sockets, and what takes the sockets with it.
@@ -54,14 +56,20 @@ def setting() -> Iterator[Setting]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-@pytest.mark.parametrize("order", BEHIND)
-async def test_what_crashes_behind_the_sockets_leaves_them_open(
-    setting: Setting, order: str
-) -> None:
+async def chat_through(setting: Setting, order: str) -> Chat:
+    """Break a part while people chat, and let them go on."""
     with trio.fail_after(LIMIT_S):
         async with chatting(setting.product) as chat:
             await setting.server.break_(order)
             await chat.goes_on()
+    return chat
+
+
+@pytest.mark.parametrize("order", BEHIND)
+async def test_what_crashes_behind_the_sockets_leaves_them_open(
+    setting: Setting, order: str
+) -> None:
+    chat = await chat_through(setting, order)
 
     assert chat.connections() == [1] * len(chat.speakers)
 
@@ -70,10 +78,7 @@ async def test_what_crashes_behind_the_sockets_leaves_them_open(
 async def test_what_crashes_under_the_sockets_lets_all_come_back(
     setting: Setting, order: str
 ) -> None:
-    with trio.fail_after(LIMIT_S):
-        async with chatting(setting.product) as chat:
-            await setting.server.break_(order)
-            await chat.goes_on()
+    chat = await chat_through(setting, order)
 
     assert chat.connections() == [2] * len(chat.speakers)
 

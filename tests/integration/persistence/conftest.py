@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from bountyexpo.domain.ids import new_id
+from tests.integration.persistence.ledger_books import Books
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -46,3 +47,11 @@ def make_thread(database: Pool) -> Callable[[], Awaitable[Thread]]:
 @pytest.fixture
 async def thread(make_thread: Callable[[], Awaitable[Thread]]) -> Thread:
     return await make_thread()
+
+
+@pytest.fixture
+async def books(database: Pool) -> Books:
+    """The wallets and accounts of a bounty, open."""
+    found = Books(database)
+    await found.open()
+    return found

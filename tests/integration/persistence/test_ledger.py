@@ -36,16 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from bountyexpo.domain.ledger_transfers import Transfer
-    from bountyexpo.persistence.pool import Pool
-
-from tests.integration.persistence.ledger_books import Books
-
-
-@pytest.fixture
-async def books(database: Pool) -> Books:
-    found = Books(database)
-    await found.open()
-    return found
+    from tests.integration.persistence.ledger_books import Books
 
 
 async def test_the_worked_check_of_the_contract_holds(books: Books) -> None:

@@ -20,16 +20,7 @@ from bountyexpo.errors import (
 from bountyexpo.persistence import ledger
 
 if TYPE_CHECKING:
-    from bountyexpo.persistence.pool import Pool
-
-from tests.integration.persistence.ledger_books import Books
-
-
-@pytest.fixture
-async def books(database: Pool) -> Books:
-    found = Books(database)
-    await found.open()
-    return found
+    from tests.integration.persistence.ledger_books import Books
 
 
 async def test_a_pending_refund_reserves_the_escrow_until_it_is_posted(books: Books) -> None:

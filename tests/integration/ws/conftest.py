@@ -14,6 +14,7 @@ from bountyexpo.ws.socket_door import SocketDoor
 from bountyexpo.ws.task_poller import TaskPoller
 
 from tests.conformance.raw_client import RawClient
+from tests.integration.ws.plain_client import PlainClient
 
 
 class Recorder:
@@ -78,6 +79,11 @@ class Server:
         return RawClient.connect(self.port, **options)
 
 
+def fast(**changes):
+    """Limits with a wheel that turns in a moment."""
+    return Limits(**{"tick_interval_s": 0.02, "close_timeout_s": 0.1, **changes})
+
+
 @asynccontextmanager
 async def serve(*, poller=EpollPoller, limits=None, settings=None, doors=(), before=(), **options):
     """Run a server; ``before`` are children that must be up before the acceptor."""
@@ -116,3 +122,19 @@ async def raw():
     yield connect
     for sock in opened:
         sock.close()
+
+
+@pytest.fixture
+async def connect(raw):
+    """Open a plain HTTP client to a site."""
+
+    async def open_connection(site, **options):
+        return PlainClient(await raw(site.port, **options))
+
+    return open_connection
+
+
+@pytest.fixture(params=[0, 2], ids=["first", "later"])
+def before(request):
+    """How many good requests came before on the same connection."""
+    return request.param

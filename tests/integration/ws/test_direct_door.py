@@ -9,15 +9,7 @@ import pytest
 import trio
 
 from tests.integration.ws.direct_site import BIG, direct_site
-from tests.integration.ws.plain_client import PlainClient, request
-
-
-@pytest.fixture
-async def connect(raw):
-    async def open_connection(site, **options):
-        return PlainClient(await raw(site.port, **options))
-
-    return open_connection
+from tests.integration.ws.plain_client import request
 
 
 async def test_a_thousand_requests_share_a_connection(connect):

@@ -9,7 +9,7 @@ import trio
 
 from tests.integration.ws.ambiguous_requests import AMBIGUOUS, SMUGGLED
 from tests.integration.ws.direct_site import direct_site
-from tests.integration.ws.plain_client import PlainClient, request
+from tests.integration.ws.plain_client import request
 
 CHUNKED = b"3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n"
 # (request, what the application behind the next door makes of it)
@@ -20,20 +20,6 @@ UNUSUAL = {
     "escaped": (request("GET /say/%41"), "GET /say/A", 0),
     "unknown": (request("POST /page", b"12"), "POST /page", 2),
 }
-
-
-@pytest.fixture
-async def connect(raw):
-    async def open_connection(site):
-        return PlainClient(await raw(site.port))
-
-    return open_connection
-
-
-@pytest.fixture(params=[0, 2], ids=["first", "later"])
-def before(request):
-    """How many good requests came before on the same connection."""
-    return request.param
 
 
 async def prepared(connect, site, before):

@@ -15,17 +15,12 @@ from bountyexpo.ws.poller import EpollPoller, create_poller
 from bountyexpo.ws.task_poller import TaskPoller
 
 from tests.conformance.raw_client import close_payload, frame
-from tests.integration.ws.conftest import serve
+from tests.integration.ws.conftest import fast, serve
 
 # Small kernel buffers, so that a client that does not read is felt at once.
 SMALL = {
     "settings": AcceptorSettings(host="127.0.0.1", port=0, send_buffer_bytes=4096),
 }
-
-
-def fast(**changes):
-    """Limits with a wheel that turns in a moment."""
-    return Limits(**{"tick_interval_s": 0.02, "close_timeout_s": 0.1, **changes})
 
 
 def test_the_way_of_driving_sockets_fits_the_machine(monkeypatch):

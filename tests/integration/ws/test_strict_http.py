@@ -16,7 +16,7 @@ from bountyexpo.ws import acceptor
 
 from tests.integration.ws.ambiguous_requests import AMBIGUOUS, SMUGGLED
 from tests.integration.ws.direct_site import quart_site
-from tests.integration.ws.plain_client import PlainClient, request
+from tests.integration.ws.plain_client import request
 
 SOCKET = {
     "Upgrade": "websocket",
@@ -29,20 +29,6 @@ OLD_HTTP_2 = {
     "Connection": "Upgrade, HTTP2-Settings",
     "HTTP2_Settings": "AAMAAABkAAQAAP__",
 }
-
-
-@pytest.fixture
-async def connect(raw):
-    async def open_connection(site, **options):
-        return PlainClient(await raw(site.port, **options))
-
-    return open_connection
-
-
-@pytest.fixture(params=[0, 2], ids=["first", "later"])
-def before(request):
-    """How many good requests came before on the same connection."""
-    return request.param
 
 
 async def prepared(connect, site, before):

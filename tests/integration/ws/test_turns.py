@@ -12,12 +12,7 @@ from bountyexpo.ws.connection_ports import Limits
 from bountyexpo.ws.frames import encode_frame
 
 from tests.conformance.raw_client import frame
-from tests.integration.ws.conftest import Recorder, Server, serve
-
-
-def fast(**changes):
-    """Limits with a wheel that turns in a moment."""
-    return Limits(**{"tick_interval_s": 0.02, "close_timeout_s": 0.1, **changes})
+from tests.integration.ws.conftest import Recorder, Server, fast, serve
 
 
 async def test_a_socket_is_looked_at_when_its_handler_said_so_or_something_waits(poller):
