@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING
 
 from bountyexpo.load.options import Options
 from bountyexpo.load.run import measure
-from bountyexpo.load.socket import make_frame
 
-from bench.bystander import bystander
+from bench.bystander import PING, bystander
 from bench.crowd import HELLO
 from bench.peer_servers import client_on_its_core, pin, postgres_pid
 from bench.peers import Counter
@@ -31,7 +30,6 @@ SOCKETS = int(os.environ.get("BENCH_SOCKETS", "10000"))
 HELD_SHARE = 0.9
 HELD_GOAL = 18_000
 PINGERS, PING_DEPTH, PING_S = 200, 16, 4.0
-PING = make_frame(b'{"type":"ping","t":1}')
 STORM = min(5_000, SOCKETS)
 ROOMS = (1_000, 10_000)
 MIXED_S = 20.0

@@ -125,7 +125,8 @@ class App:
         )
         self._journal = Journal(self.db)
         self.policy = _policy(settings)
-        self.hub = Hub(StreamReader(self.db).read_after)
+        reader = StreamReader(self.db)
+        self.hub = Hub(reader.read_after)
         self._ports = Ports(
             db=self.db,
             journal=self._journal,
@@ -140,7 +141,7 @@ class App:
         self.services = self._services()
         self.gateway = SessionGateway(
             self.services,
-            StreamReader(self.db),
+            reader,
             self.hub,
             new_id=new_id,
             limits=_session_limits(settings),

@@ -12,6 +12,7 @@ import msgspec
 KEY_BYTES = 32
 NONCE_BYTES = 24
 
+# A public key.
 Key = Annotated[bytes, msgspec.Meta(min_length=KEY_BYTES, max_length=KEY_BYTES)]
 
 

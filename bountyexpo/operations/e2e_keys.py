@@ -7,11 +7,12 @@ keeps a key knows when to drop it.
 from __future__ import annotations
 
 from base64 import b64encode
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from bountyexpo.actors.user import SetPublicKey
+from bountyexpo.domain.envelope import Key
 from bountyexpo.operations.catalogue import READ, WRITE, operation
 from bountyexpo.operations.found import checked_id, present
 from bountyexpo.operations.parts import parts
@@ -20,13 +21,11 @@ from bountyexpo.persistence import e2e_keys
 if TYPE_CHECKING:
     from bountyexpo.operations.call import Call
 
-KEY_BYTES = 32
-
 
 class NewKey(msgspec.Struct, kw_only=True):
     """A public key of 32 bytes, in base64."""
 
-    publicKey: Annotated[bytes, msgspec.Meta(min_length=KEY_BYTES, max_length=KEY_BYTES)]
+    publicKey: Key
 
 
 class KeyRef(msgspec.Struct, kw_only=True):

@@ -11,6 +11,7 @@ import copy
 from collections.abc import Awaitable, Callable
 from typing import Generic, TypeAlias, TypeVar
 
+import outcome
 import trio
 
 from bountyexpo.errors import BountyExpoError
@@ -30,14 +31,12 @@ LEADERS_MAX = 2
 class _Waiter(Generic[Q, A]):
     """One who waits for an answer, or for the lead."""
 
-    __slots__ = ("answer", "error", "is_answered", "is_gone", "question", "turn")
+    __slots__ = ("is_gone", "question", "result", "turn")
 
     def __init__(self, question: Q) -> None:
         self.question = question
         self.turn = trio.Event()
-        self.answer: A | None = None
-        self.error: Exception | None = None
-        self.is_answered = False
+        self.result: outcome.Outcome[A] | None = None
         self.is_gone = False
 
 
@@ -72,18 +71,17 @@ class Gather(Generic[Q, A]):
         try:
             if not is_leader:
                 await waiter.turn.wait()
-            if not waiter.is_answered:
+            if waiter.result is None:
                 is_leader = True
                 await self._lead(waiter)
         finally:
             waiter.is_gone = True
             self._waiting.pop(id(waiter), None)
             # The lead may have come to somebody who was cancelled at the same moment.
-            if is_leader or (waiter.turn.is_set() and not waiter.is_answered):
+            if is_leader or (waiter.turn.is_set() and waiter.result is None):
                 self._pass_on()
-        if waiter.error is not None:
-            raise waiter.error
-        return waiter.answer  # type: ignore[return-value]  # set together with is_answered
+        assert waiter.result is not None
+        return waiter.result.unwrap()
 
     async def _lead(self, leader: _Waiter[Q, A]) -> None:
         batch = self._take(leader)
@@ -91,7 +89,7 @@ class Gather(Generic[Q, A]):
             await self._answer(batch)
         finally:
             for each in batch:
-                if each.is_answered:
+                if each.result is not None:
                     each.turn.set()
                 elif not each.is_gone and each is not leader:
                     self._waiting[id(each)] = each
@@ -117,11 +115,10 @@ class Gather(Generic[Q, A]):
             for each in batch:
                 # One of his own for each: raising the same one everywhere ties them all together.
                 is_ours = isinstance(failure, BountyExpoError)
-                each.error = copy.copy(failure) if is_ours else failure
-                each.is_answered = True
+                each.result = outcome.Error(copy.copy(failure) if is_ours else failure)
             return
         for each, answer in zip(batch, answers, strict=True):
-            each.answer, each.is_answered = answer, True
+            each.result = outcome.Value(answer)
 
     def _pass_on(self) -> None:
         """Wake the next leader, or let the lead go."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from bountyexpo.domain.ids import is_id
@@ -43,10 +44,14 @@ class StreamReader:
         self._db = db
         self._sign_ons = Gather(self._sign_on_all)
         self._events = Gather(
-            self._read_all, weigh=lambda after: after.limit, weight_max=EVENTS_MAX
+            partial(streams.read_all_after, db),
+            weigh=lambda after: after.limit,
+            weight_max=EVENTS_MAX,
         )
         self._receipts = Gather(
-            self._receipts_of_all, weigh=lambda asked: len(asked[1]), weight_max=EVENTS_MAX
+            partial(conversation_lists.markers_of, db),
+            weigh=lambda asked: len(asked[1]),
+            weight_max=EVENTS_MAX,
         )
 
     async def sign_on(
@@ -109,14 +114,6 @@ class StreamReader:
             (found.get(user_id), {name: heads[name] for name in wanted if name in heads})
             for user_id, wanted in asked
         ]
-
-    async def _read_all(self, asked: list[After]) -> list[list[StreamEvent]]:
-        return await streams.read_all_after(self._db, asked)
-
-    async def _receipts_of_all(
-        self, asked: list[tuple[str, Sequence[str]]]
-    ) -> list[dict[str, list[Marker]]]:
-        return await conversation_lists.markers_of(self._db, asked)
 
     async def _may_read_bounty(self, user_id: str, bounty_id: str) -> bool:
         bounty = await bounties.get(self._db, bounty_id)

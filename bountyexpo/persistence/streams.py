@@ -143,7 +143,7 @@ def system_of(kind: str, client_message_id: str | None) -> dict[str, str] | None
 
 async def heads(db: Queries, streams: Sequence[str]) -> dict[str, tuple[int, str]]:
     """Return the last number and the epoch of each stream; a stream without events is at 0."""
-    ids = [name.removeprefix(CONVERSATION) for name in streams if name.startswith(CONVERSATION)]
+    ids = [each for name in streams if (each := _conversation_id(name)) is not None]
     rows = await db.fetch(_HEADS, {"streams": list(streams), "ids": ids})
     found = {row["stream"]: (row["last_seq"], row["epoch"]) for row in rows}
     return {name: found.get(name, _BEGINNING) for name in streams}

@@ -281,7 +281,7 @@ class Connection:
     def _uncork(self) -> None:
         corked, self._corked = self._corked, None
         if corked:
-            self._write(corked[0] if len(corked) == 1 else b"".join(corked))
+            self._write(b"".join(corked))
 
     def _write(self, frame: bytes) -> bool:
         try:

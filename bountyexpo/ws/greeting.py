@@ -67,10 +67,11 @@ async def greet(session: Session, envelope: Envelope, frame: dict[str, Any]) -> 
         with trio.fail_after(session.gateway.timings.greeting_s):
             identity = await _admit(session, request)
             greeted = _resumed(session, request, identity) or session
-            known = await _welcome(greeted, request, identity)
+            found, heads = await _welcome(greeted, request, identity)
         if greeted is not session:
             return
         if request.streams:
+            known = known_heads(found, heads, request.streams)
             await recover(session, request.streams, envelope.id, known)
         else:
             await session.release({})
@@ -139,8 +140,10 @@ def _resumed(session: Session, request: protocol.Hello, identity: Identity) -> S
     return found
 
 
-async def _welcome(session: Session, request: protocol.Hello, identity: Identity) -> Heads:
-    """Begin the session; returns the heads that it knows, for the replay that may follow."""
+async def _welcome(
+    session: Session, request: protocol.Hello, identity: Identity
+) -> tuple[SignOn, Heads]:
+    """Begin the session; returns what it has read, for the replay that may follow."""
     gateway, resume = session.gateway, request.resume
     is_resumed = session.heir is None and gateway.parking.knows(session)
     session.is_echoed = request.echo
@@ -156,8 +159,8 @@ async def _welcome(session: Session, request: protocol.Hello, identity: Identity
         gateway.hub.register(session)
     if CAP_UNREAD in request.caps:
         gateway.unread.follow(session)
-    wanted = outside_conversations(request.streams)
-    followed = [f"user:{identity.user_id}", *topics.named(request.subscribe), *missed, *wanted]
+    followed = [f"user:{identity.user_id}", *topics.named(request.subscribe)]
+    followed += outside_conversations([*missed, *request.streams])
     found, heads = await _sign_on(session, identity, followed)
     session.check_open()
     if found.status in CLOSED_ACCOUNTS:
@@ -171,10 +174,10 @@ async def _welcome(session: Session, request: protocol.Hello, identity: Identity
     session.say(welcome | {"resumed": is_resumed})
     if is_resumed and resume is not None:
         # It opens at the end: a socket that is lost meanwhile leaves it as it was.
-        told = known_heads(found, heads, outside_conversations(missed))
-        await _resume(session, resume.n, missed, await all_heads(gateway.reader, missed, told))
+        known = known_heads(found, heads, missed)
+        await _resume(session, resume.n, missed, await all_heads(gateway.reader, missed, known))
     session.open()
-    return known_heads(found, heads, wanted)
+    return found, heads
 
 
 async def _sign_on(

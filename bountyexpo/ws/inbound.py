@@ -48,10 +48,15 @@ async def handle(session: Session, envelope: Envelope, frame: dict[str, Any]) ->
     if handler is not None:
         await handler(session, envelope, frame)
         return
-    operation = session.gateway.catalogue.by_frame(envelope.type)
+    operation = _operation_of(session, envelope.type)
+    await _call_by_frame(session, envelope, frame, operation)
+
+
+def _operation_of(session: Session, frame_type: str) -> Operation:
+    operation = session.gateway.catalogue.by_frame(frame_type)
     if operation is None:
         raise InvalidRequest("This frame type is not known.", code="UNKNOWN_TYPE")
-    await _call_by_frame(session, envelope, frame, operation)
+    return operation
 
 
 async def _sync(session: Session, envelope: Envelope, frame: dict[str, Any]) -> None:
@@ -95,9 +100,7 @@ def _take_subscription(session: Session) -> None:
 async def _send_message(session: Session, envelope: Envelope, frame: dict[str, Any]) -> None:
     """Take the form of the old documents; it has no id, so a repetition is a new message."""
     request = msgspec.convert(frame, protocol.LegacySend)
-    operation = session.gateway.catalogue.by_frame("message.send")
-    if operation is None:
-        raise InvalidRequest("This frame type is not known.", code="UNKNOWN_TYPE")
+    operation = _operation_of(session, "message.send")
     fields = {
         "conversationId": request.conversation_id or request.conversationId,
         "text": request.message or request.text,
@@ -108,9 +111,7 @@ async def _send_message(session: Session, envelope: Envelope, frame: dict[str, A
 
 async def _type(session: Session, envelope: Envelope, frame: dict[str, Any]) -> None:
     """Let it be known that somebody types, and keep in mind where, for the end of the socket."""
-    operation = session.gateway.catalogue.by_frame("typing")
-    if operation is None:
-        raise InvalidRequest("This frame type is not known.", code="UNKNOWN_TYPE")
+    operation = _operation_of(session, "typing")
     await _call_by_frame(session, envelope, frame, operation)
     named = operation.canonical(frame)
     is_typing = bool(named.get("isTyping"))

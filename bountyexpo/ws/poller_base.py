@@ -226,11 +226,7 @@ class Poller(ABC):
             is_ping_due = (turn + connection.fd) % self._turns_per_ping == 0
             if now < connection.next_look and not is_ping_due:
                 continue
-            try:
-                connection.on_tick(now, is_ping_due)
-            except Exception:  # noqa: BLE001 - logged, and kept to this connection
-                _log.exception("a connection failed", peer=connection.peer)
-                self._fail(connection)
+            self._guard(connection, connection.on_tick, now, is_ping_due)
         self._settle()
         if slot == 0:
             self._flush_counters()

@@ -37,9 +37,9 @@ def outside_conversations(streams: Iterable[str]) -> list[str]:
     return [each for each in streams if not each.startswith(CONVERSATION)]
 
 
-def known_heads(found: SignOn | None, heads: Heads, asked: Iterable[str]) -> Heads:
-    """Return the heads that a sign-on told: of ``asked``, and of the user's own conversations."""
-    known = {name: heads.get(name, NOT_BEGUN) for name in asked}
+def known_heads(found: SignOn | None, heads: Heads, streams: Iterable[str]) -> Heads:
+    """Return what a sign-on told: heads of ``streams``, and of the user's own conversations."""
+    known = {name: heads.get(name, NOT_BEGUN) for name in outside_conversations(streams)}
     for conversation_id, seq, epoch in found.conversations if found else ():
         known[f"{CONVERSATION}{conversation_id}"] = (seq, epoch)
     return known
@@ -74,9 +74,9 @@ class Recovery:
             SocketGone: nobody listens any more.
         """
         if known is None:
-            names = outside_conversations(positions)
-            found, heads = await self._reader.sign_on(self._receiver.user_id, names)
-            known = known_heads(found, heads, names)
+            asked = outside_conversations(positions)
+            found, heads = await self._reader.sign_on(self._receiver.user_id, asked)
+            known = known_heads(found, heads, positions)
         readable = [stream for stream in positions if await self._may_read(stream, known)]
         told = await all_heads(self._reader, readable, known)
         for stream, position in positions.items():
