@@ -7,8 +7,8 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from bountyexpo.load.histogram import Histogram
-from bountyexpo.load.socket import make_frame
+from bountyexpo.load.client.socket import make_frame
+from bountyexpo.load.report.histogram import Histogram
 
 from bench.crowd import HELLO
 from bench.peers import Counter

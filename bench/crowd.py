@@ -6,7 +6,7 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 import msgspec
-from bountyexpo.load.socket import Fleet, FleetFailed, LeanSocket, make_frame
+from bountyexpo.load.client.socket import Fleet, FleetFailed, LeanSocket, make_frame
 
 from bench.server import token
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import httpx
 import msgspec
 import trio
-from bountyexpo.load.socket import FleetFailed, make_frame
+from bountyexpo.load.client.socket import FleetFailed, make_frame
 
 from bench.crowd import Crowd, Heard
 from bench.server import person_id, serving, token

@@ -12,11 +12,11 @@ import time
 from typing import TYPE_CHECKING
 
 import trio
-from bountyexpo.load.histogram import Histogram
+from bountyexpo.load.client.requests import Requests, make_request
+from bountyexpo.load.client.socket import Fleet, make_frame
 from bountyexpo.load.people import make_bounties
-from bountyexpo.load.requests import Requests, make_request
-from bountyexpo.load.socket import Fleet, make_frame
-from bountyexpo.persistence.bounties import BY_IDS
+from bountyexpo.load.report.histogram import Histogram
+from bountyexpo.persistence.market.bounties import BY_IDS
 from bountyexpo.sandbox.postgres import EmbeddedPostgres
 
 from bench.peer_servers import (
@@ -34,7 +34,7 @@ from bench.server import raise_file_limit, serving, token
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from bountyexpo.load.wires import Wire
+    from bountyexpo.load.client.wires import Wire
 
     from bench.peer_servers import Peer
 

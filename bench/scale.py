@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 from bountyexpo.load.plan import Plan
-from bountyexpo.load.scenario_chat import Chat
-from bountyexpo.load.scenario_reconnect import Reconnect
+from bountyexpo.load.report.stats import Second, Stats
+from bountyexpo.load.scenarios.chat import Chat
+from bountyexpo.load.scenarios.reconnect import Reconnect
 from bountyexpo.load.schedule import Schedule
-from bountyexpo.load.stats import Second, Stats
 
 from bench.peer_servers import client_on_its_core, pin, postgres_pid
 from bench.server import raise_file_limit, serving, token

@@ -20,53 +20,53 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import msgspec
 
-from bountyexpo import jobs
-from bountyexpo.actors.conversation_messages import Type
-from bountyexpo.actors.ports import Ports
-from bountyexpo.actors.provider_events import ProviderEvents
+from bountyexpo.actors.chat.conversation_messages import Type
+from bountyexpo.actors.dependencies import ActorDependencies
+from bountyexpo.actors.money.provider_events import ProviderEvents
 from bountyexpo.actors.system import Actors
 from bountyexpo.domain.ids import new_id
 from bountyexpo.domain.policy import Policy
+from bountyexpo.edge.acceptor import Acceptor, AcceptorSettings
+from bountyexpo.edge.client_address import client_address
 from bountyexpo.errors import Unavailable
 from bountyexpo.http.app import create_app
-from bountyexpo.http.peer import client_address
-from bountyexpo.http.router import Router
+from bountyexpo.http.server.fast_path import FastPath
+from bountyexpo.http.server.hypercorn_fallback import HypercornFallback
+from bountyexpo.http.server.router import Router
 from bountyexpo.integrations.stripe import StripePayments
 from bountyexpo.integrations.supabase import SupabaseAuth
 from bountyexpo.integrations.tokens import TokenVerifier
+from bountyexpo.jobs import branch as job_branch
 from bountyexpo.operations import areas
-from bountyexpo.operations.accounts import AccountVerifier
-from bountyexpo.operations.parts import Parts
+from bountyexpo.operations.dependencies import Parts
 from bountyexpo.operations.rate_limits import RateLimiter
 from bountyexpo.operations.stream_reader import StreamReader
-from bountyexpo.operations.tickets import TicketStore
-from bountyexpo.persistence import last_seen
-from bountyexpo.persistence.journal import Journal
+from bountyexpo.operations.users.accounts import AccountVerifier
+from bountyexpo.operations.users.tickets import TicketStore
+from bountyexpo.persistence.chat.journal import Journal
 from bountyexpo.persistence.migrate import migrate
 from bountyexpo.persistence.pool import Pool
+from bountyexpo.persistence.users import last_seen
+from bountyexpo.realtime.hub import Hub
 from bountyexpo.runtime.clock import SystemClock
+from bountyexpo.sandbox.emulators import providers
 from bountyexpo.sandbox.postgres import EmbeddedPostgres
 from bountyexpo.sandbox.server import SandboxServer
-from bountyexpo.sandbox.stand_ins import providers
 from bountyexpo.supervisors import ChildSpec, Strategy, Supervisor
-from bountyexpo.ws.acceptor import Acceptor, AcceptorSettings
-from bountyexpo.ws.direct_door import DirectDoor
 from bountyexpo.ws.gateway import SessionGateway
-from bountyexpo.ws.hub import Hub
-from bountyexpo.ws.limits import SessionLimits
-from bountyexpo.ws.poller import create_poller
-from bountyexpo.ws.quart_door import QuartDoor
-from bountyexpo.ws.socket_door import SocketDoor
+from bountyexpo.ws.session.limits import SessionLimits
+from bountyexpo.ws.socket_handler import SocketHandler
+from bountyexpo.ws.transport.epoll_poller import create_poller
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from bountyexpo.operations.call import ClockLike, Verifier
-    from bountyexpo.operations.parts import AuthProvider
-    from bountyexpo.operations.sockets import Sockets
+    from bountyexpo.operations.chat.sockets import Sockets
+    from bountyexpo.operations.dependencies import AuthProvider
     from bountyexpo.settings import Settings
     from bountyexpo.supervisors import Node
-    from bountyexpo.ws.handshake import UpgradeRequest
+    from bountyexpo.ws.transport.handshake import UpgradeRequest
 
 # With rates lifted, for load tests, nobody reaches the limits that are counted in the database.
 UNLIMITED = 1_000_000
@@ -127,7 +127,7 @@ class App:
         self.policy = _policy(settings)
         reader = StreamReader(self.db)
         self.hub = Hub(reader.read_after)
-        self._ports = Ports(
+        self._ports = ActorDependencies(
             db=self.db,
             journal=self._journal,
             stripe=self._stripe(),
@@ -153,8 +153,8 @@ class App:
         self.gateway.presence.last_seen.save = partial(last_seen.save, self.db)
         self.services.sockets = self.gateway
         self._poller = create_poller()
-        self._quart = QuartDoor(create_app(self.services))
-        self._direct = DirectDoor(Router(self.services).find, self._quart, self.clock.now)
+        self._quart = HypercornFallback(create_app(self.services))
+        self._direct = FastPath(Router(self.services).find, self._quart, self.clock.now)
         self.acceptor = self._acceptor()
         self.root = self._tree()
 
@@ -207,7 +207,7 @@ class App:
 
     def _acceptor(self) -> Acceptor:
         settings = self.settings
-        sockets = SocketDoor(
+        sockets = SocketHandler(
             self._poller,
             self.gateway.handler_factory,
             check_address=self.gateway.admission.check_address,
@@ -249,7 +249,7 @@ class App:
             self._persistence(),
             *self._sandbox(),
             self._branch("actors", [pool.as_child() for pool in self.actors.pools.values()]),
-            jobs.branch(self.db, self.actors, self.events),
+            job_branch.branch(self.db, self.actors, self.events),
             self._edge(),
         ]
         return Supervisor("root", branches, strategy=Strategy.REST_FOR_ONE)

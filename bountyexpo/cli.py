@@ -12,7 +12,7 @@ import trio
 
 from bountyexpo import __version__
 from bountyexpo.load import options as load_options
-from bountyexpo.load.progress import demo
+from bountyexpo.load.report.progress import demo
 from bountyexpo.observability import logs
 from bountyexpo.settings import Settings, SettingsError
 
@@ -66,7 +66,7 @@ def _serve(_options: argparse.Namespace) -> int:
     # The service's parts are heavy to import and no other command needs them.
     from bountyexpo.app import App  # noqa: PLC0415
     from bountyexpo.lifecycle import serve  # noqa: PLC0415
-    from bountyexpo.sandbox.stand_ins import with_ports  # noqa: PLC0415
+    from bountyexpo.sandbox.emulators import with_ports  # noqa: PLC0415
     from bountyexpo.supervisors import SupervisorFailed  # noqa: PLC0415
 
     try:
@@ -125,7 +125,7 @@ def _tree(options: argparse.Namespace) -> int:
 def _operator_token() -> str | None:
     """Return a token for the server of this data folder, when it runs on the auth stand-in."""
     from bountyexpo.runtime.clock import SystemClock  # noqa: PLC0415
-    from bountyexpo.sandbox.stand_ins import operator_token  # noqa: PLC0415
+    from bountyexpo.sandbox.emulators import operator_token  # noqa: PLC0415
 
     try:
         return operator_token(Settings.load(os.environ), SystemClock().now())

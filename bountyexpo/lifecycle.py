@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import trio
 
-from bountyexpo import garbage
+from bountyexpo import gc_tuning
 from bountyexpo.observability import metrics
 from bountyexpo.observability.logs import get_logger
 
@@ -45,9 +45,9 @@ async def serve(app: App, on_started: Callable[[], None]) -> None:
     with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
         async with trio.open_nursery() as nursery:
             await nursery.start(_run_tree, app, nursery.cancel_scope)
-            garbage.install()
+            gc_tuning.install()
             metrics.install_gc_metric()
-            nursery.start_soon(garbage.collect_rarely)
+            nursery.start_soon(gc_tuning.collect_rarely)
             on_started()
             await anext(signals)
             log.info("draining", grace_s=grace_s)

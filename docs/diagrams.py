@@ -18,18 +18,9 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from bountyexpo.domain import (
-    application,
-    bounty_rules,
-    cancellation,
-    completion,
-    connect_account,
-    dispute,
-    escrow_rules,
-    payment,
-    withdrawal_rules,
-)
 from bountyexpo.domain.machine import Machine, Outcome, Role, Rule, Timer
+from bountyexpo.domain.market import application, bounty_rules, cancellation, completion, dispute
+from bountyexpo.domain.money import connect_account, escrow_rules, payment, withdrawal_rules
 
 DOCS = Path(__file__).parent
 MODULES = (

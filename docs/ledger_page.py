@@ -5,16 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bountyexpo.domain.ledger_accounts import RULES as ACCOUNTS
-from bountyexpo.domain.ledger_accounts import AccountKind, Owner, Sign
-from bountyexpo.domain.ledger_legacy import MAPPINGS
-from bountyexpo.domain.ledger_rules import RULES
-from bountyexpo.domain.ledger_transfers import Phase
+from bountyexpo.domain.money.ledger.accounts import RULES as ACCOUNTS
+from bountyexpo.domain.money.ledger.accounts import AccountKind, Owner, Sign
+from bountyexpo.domain.money.ledger.legacy import MAPPINGS
+from bountyexpo.domain.money.ledger.rules import RULES
+from bountyexpo.domain.money.ledger.transfers import Phase
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from bountyexpo.domain.ledger_transfers import Transfer
+    from bountyexpo.domain.money.ledger.transfers import Transfer
 
 PAGE = Path(__file__).parent / "ledger.md"
 

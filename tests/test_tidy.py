@@ -40,14 +40,19 @@ ALLOWED_IMPORTS: dict[str, tuple[str, ...]] = {
     "actors": ("domain", "runtime", "persistence", "integrations"),
     "cluster": ("runtime", "persistence"),
     "operations": ("domain", "actors", "persistence"),
-    "http": ("operations",),
-    "ws": ("operations", "runtime"),
+    "realtime": ("domain",),
+    "edge": (),
+    "http": ("operations", "edge"),
+    "ws": ("operations", "runtime", "realtime", "edge"),
     "load": (),
 }
 # The composition root wires everything; the stand-ins may use anything and only it uses them.
 MAY_IMPORT_ANYTHING = ("app", "jobs", "lifecycle", "cli", "sandbox", "__main__", "__init__")
 
-NURSERIES_ALLOWED = ("runtime", "supervisors", "ws", "app", "lifecycle", "sandbox", "load")
+NURSERIES_ALLOWED = (
+    *("runtime", "supervisors", "realtime", "edge", "http.server", "ws"),
+    *("app", "lifecycle", "sandbox", "load"),
+)
 TIME_AND_CHANCE_ALLOWED = ("runtime.clock", "domain.ids")
 TIME_AND_CHANCE = re.compile(
     r"(time\.time(_ns)?|(datetime\.)?(datetime|date)\.(now|utcnow|today)|uuid\.uuid[14]|random\..*)"
@@ -57,6 +62,13 @@ UNFINISHED = re.compile(r"\b(T[O]DO|FIX[M]E|XX[X])\b")
 
 # (check, file): why it stands. One that is no longer needed is refused by a test below.
 EXCEPTIONS: dict[tuple[str, str], str] = {
+    ("file_length", "bountyexpo/ws/transport/connection.py"): "its writer is about to leave",
+    ("imports", "bountyexpo/edge/acceptor.py"): "refusals are still written by the handshake",
+    ("imports", "bountyexpo/http/server/fast_connection.py"): "as above",
+    ("imports", "bountyexpo/http/server/hypercorn_fallback.py"): "as above",
+    ("imports", "bountyexpo/http/server/hypercorn_stream.py"): "as above",
+    ("imports", "bountyexpo/http/server/strict_h11.py"): "as above",
+    ("imports", "bountyexpo/realtime/fan_out.py"): "frames are still made here",
     ("imports", "bountyexpo/actors/system.py"): "it gathers the actor kinds into their pools",
     ("nurseries", "bountyexpo/persistence/pool.py"): "a supervised child; sessions are its own",
     ("nurseries", "bountyexpo/persistence/outbox.py"): "a job that waits for all of its effects",

@@ -7,14 +7,14 @@ import os
 from typing import TYPE_CHECKING
 
 import trio
-from bountyexpo.ws.acceptor import Acceptor, AcceptorSettings
-from bountyexpo.ws.frames import TEXT, encode_frame
-from bountyexpo.ws.poller import create_poller
-from bountyexpo.ws.socket_door import SocketDoor
+from bountyexpo.edge.acceptor import Acceptor, AcceptorSettings
+from bountyexpo.ws.socket_handler import SocketHandler
+from bountyexpo.ws.transport.epoll_poller import create_poller
+from bountyexpo.ws.transport.frames import TEXT, encode_frame
 
 if TYPE_CHECKING:
-    from bountyexpo.ws.connection import Connection
-    from bountyexpo.ws.handshake import UpgradeRequest
+    from bountyexpo.ws.transport.connection import Connection
+    from bountyexpo.ws.transport.handshake import UpgradeRequest
 
 CONNECTIONS: set[Connection] = set()
 
@@ -49,7 +49,7 @@ class Handler:
 
 async def main() -> None:
     poller = create_poller()
-    door = SocketDoor(poller, Handler)
+    door = SocketHandler(poller, Handler)
     settings = AcceptorSettings(host="127.0.0.1", port=int(os.environ["PORT"]))
     async with trio.open_nursery() as nursery:
         await nursery.start(poller.run)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bountyexpo.actors.bounty import BountyActor
-from bountyexpo.actors.conversation import ConversationActor
-from bountyexpo.actors.payment import PaymentActor
-from bountyexpo.actors.user import UserActor
+from bountyexpo.actors.chat.conversation import ConversationActor
+from bountyexpo.actors.market.bounty import BountyActor
+from bountyexpo.actors.money.payment import PaymentActor
+from bountyexpo.actors.users.user import UserActor
 from bountyexpo.supervisors import ActorPool
 
 if TYPE_CHECKING:
-    from bountyexpo.actors.ports import Ports
+    from bountyexpo.actors.dependencies import ActorDependencies
     from bountyexpo.runtime import Context, Ref
     from bountyexpo.runtime.clock import Clock
 
@@ -21,7 +21,7 @@ KINDS = (UserActor, ConversationActor, BountyActor, PaymentActor)
 class Actors:
     """The pools of one node; the first message to a name activates its actor."""
 
-    def __init__(self, ports: Ports, clock: Clock) -> None:
+    def __init__(self, ports: ActorDependencies, clock: Clock) -> None:
         self.pools = {kind.kind: _pool(kind, ports, clock) for kind in KINDS}
 
     def user(self, user_id: str) -> Ref:
@@ -43,7 +43,7 @@ class Actors:
 
 def _pool(
     kind: type[UserActor | ConversationActor | BountyActor | PaymentActor],
-    ports: Ports,
+    ports: ActorDependencies,
     clock: Clock,
 ) -> ActorPool:
     def make(

@@ -18,9 +18,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from bountyexpo.domain import bounty, payment
-from bountyexpo.domain.bounty_rules import MACHINE as BOUNTY
 from bountyexpo.domain.machine import Machine, Role
+from bountyexpo.domain.market import bounty
+from bountyexpo.domain.market.bounty_rules import MACHINE as BOUNTY
+from bountyexpo.domain.money import payment
 from bountyexpo.errors import BountyExpoError, NotAllowed, NotAuthenticated, NotFound
 
 if TYPE_CHECKING:

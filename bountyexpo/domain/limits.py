@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from bountyexpo.domain.money import dollars_text
+from bountyexpo.domain.amounts import dollars_text
 from bountyexpo.errors import InvalidRequest, RateLimited
 
 if TYPE_CHECKING:

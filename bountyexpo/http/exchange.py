@@ -9,9 +9,9 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from bountyexpo.edge.client_address import client_address
 from bountyexpo.errors import BountyExpoError, NotAuthenticated
 from bountyexpo.http.headers import SECURITY_HEADERS, cors_headers, sane_request_id
-from bountyexpo.http.peer import client_address
 from bountyexpo.http.problem import problem
 from bountyexpo.observability import logs, metrics
 from bountyexpo.operations.call import Call, new_request_id

@@ -12,8 +12,8 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from bountyexpo import __version__
+from bountyexpo.edge.client_address import is_local
 from bountyexpo.errors import NotAllowed
-from bountyexpo.http.peer import is_local
 from bountyexpo.http.problem import timestamp
 from bountyexpo.observability import metrics
 from bountyexpo.operations.call import RawReply

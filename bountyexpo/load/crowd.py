@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from bountyexpo.load.checks import StreamCheck, Verdict
+from bountyexpo.load.client.socket import BINARY, TEXT, Fleet, FleetFailed, LeanSocket, make_frame
 from bountyexpo.load.plan import Heard
-from bountyexpo.load.socket import BINARY, TEXT, Fleet, FleetFailed, LeanSocket, make_frame
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from bountyexpo.load.plan import Plan
-    from bountyexpo.load.stats import Stats
+    from bountyexpo.load.report.stats import Stats
 
 # Everybody is heard of this often; the server closes after 60 s of silence.
 HEARTBEAT_S = 20.0

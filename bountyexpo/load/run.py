@@ -20,11 +20,12 @@ import msgspec
 import trio
 
 from bountyexpo.load import options as optional
-from bountyexpo.load import people, report
-from bountyexpo.load.page import page
-from bountyexpo.load.rest import ServerAway, is_loopback
-from bountyexpo.load.result import Result
-from bountyexpo.load.wires import FleetFailed
+from bountyexpo.load import people
+from bountyexpo.load.client.rest import ServerAway, is_loopback
+from bountyexpo.load.client.wires import FleetFailed
+from bountyexpo.load.report import report
+from bountyexpo.load.report.page import page
+from bountyexpo.load.report.result import Result
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from bountyexpo.load.client import SocketFailed
-from bountyexpo.load.rest import ServerAway
-from bountyexpo.load.telling import (
+from bountyexpo.load.client.client import SocketFailed
+from bountyexpo.load.client.rest import ServerAway
+from bountyexpo.load.report.telling import (
     DEPOSIT_CENTS,
     FEE_CENTS,
     PRICE_CENTS,
@@ -23,8 +23,8 @@ from bountyexpo.load.telling import (
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from bountyexpo.load.stream_log import Frame
-    from bountyexpo.load.telling import Person
+    from bountyexpo.load.client.stream_log import Frame
+    from bountyexpo.load.report.telling import Person
 
 CHAT = (
     ("poster", "Hello! Can you start today?"),

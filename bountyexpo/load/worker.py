@@ -17,14 +17,14 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
+from bountyexpo.load.client.wires import FleetFailed
 from bountyexpo.load.plan import Plan
-from bountyexpo.load.scenario_chat import Chat
-from bountyexpo.load.scenario_reconnect import Reconnect
-from bountyexpo.load.scenario_rest import RestScenario
-from bountyexpo.load.scenario_room import Room
-from bountyexpo.load.scenario_sockets import Connect, Idle
-from bountyexpo.load.stats import Stats
-from bountyexpo.load.wires import FleetFailed
+from bountyexpo.load.report.stats import Stats
+from bountyexpo.load.scenarios.chat import Chat
+from bountyexpo.load.scenarios.reconnect import Reconnect
+from bountyexpo.load.scenarios.rest import RestScenario
+from bountyexpo.load.scenarios.room import Room
+from bountyexpo.load.scenarios.sockets import Connect, Idle
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,7 +51,7 @@ class Scenario(Protocol):
 
 def story_scenario(plan: Plan, stats: Stats) -> Scenario:
     """Make the one scenario that needs whole client libraries; the others start without them."""
-    from bountyexpo.load.scenario_story import StoryScenario  # noqa: PLC0415
+    from bountyexpo.load.scenarios.story import StoryScenario  # noqa: PLC0415
 
     return StoryScenario(plan, stats)
 

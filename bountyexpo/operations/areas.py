@@ -5,20 +5,20 @@ from __future__ import annotations
 from importlib import import_module
 
 AREAS = (
-    "auth",
-    "bounties",
-    "requests",
-    "completions",
-    "conversations",
-    "messages",
-    "message_lists",
-    "message_changes",
-    "receipts",
-    "blocks",
-    "e2e_keys",
-    "payments",
-    "wallet",
-    "sockets",
+    "users.auth",
+    "market.bounties",
+    "market.requests",
+    "market.completions",
+    "chat.conversations",
+    "chat.messages",
+    "chat.message_lists",
+    "chat.message_changes",
+    "chat.receipts",
+    "users.blocks",
+    "users.e2e_keys",
+    "money.payments",
+    "money.wallet",
+    "chat.sockets",
 )
 
 

@@ -64,7 +64,7 @@ class Services(Protocol):
     settings: Any
 
     def readiness(self) -> str | None:
-        """Return why the service cannot serve at present, or None; waits for nothing."""
+        """Return why the service cannot serve at require, or None; waits for nothing."""
 
     def tree(self) -> Any:
         """Return the supervisor tree as an encodable value."""

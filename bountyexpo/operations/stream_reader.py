@@ -6,25 +6,21 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from bountyexpo.domain.ids import is_id
-from bountyexpo.operations.gather import Gather
-from bountyexpo.persistence import (
-    bounties,
-    conversation_lists,
-    conversations,
-    last_seen,
-    sign_on,
-    streams,
-)
+from bountyexpo.operations.batcher import Batcher
+from bountyexpo.persistence import streams
+from bountyexpo.persistence.chat import conversation_lists, conversations
+from bountyexpo.persistence.market import bounties
 from bountyexpo.persistence.streams import After
+from bountyexpo.persistence.users import last_seen, sign_on
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
     from datetime import datetime
 
-    from bountyexpo.persistence.conversation_lists import Marker
+    from bountyexpo.persistence.chat.conversation_lists import Marker
     from bountyexpo.persistence.pool import Pool
-    from bountyexpo.persistence.sign_on import Head, SignOn
     from bountyexpo.persistence.streams import StreamEvent
+    from bountyexpo.persistence.users.sign_on import Head, SignOn
 
 
 # The client learns of one less at sign-on, and that there are more; the rest is in the REST list.
@@ -42,13 +38,13 @@ class StreamReader:
 
     def __init__(self, db: Pool) -> None:
         self._db = db
-        self._sign_ons = Gather(self._sign_on_all)
-        self._events = Gather(
+        self._sign_ons = Batcher(self._sign_on_all)
+        self._events = Batcher(
             partial(streams.read_all_after, db),
             weigh=lambda after: after.limit,
             weight_max=EVENTS_MAX,
         )
-        self._receipts = Gather(
+        self._receipts = Batcher(
             partial(conversation_lists.markers_of, db),
             weigh=lambda asked: len(asked[1]),
             weight_max=EVENTS_MAX,

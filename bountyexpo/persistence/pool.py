@@ -24,7 +24,7 @@ from bountyexpo.observability import metrics
 from bountyexpo.observability.logs import get_logger
 from bountyexpo.persistence.connection import Connection, translated
 from bountyexpo.persistence.statement import Json, statement
-from bountyexpo.persistence.unit_of_work import Transaction
+from bountyexpo.persistence.transaction import Transaction
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

@@ -21,13 +21,13 @@ from quart import Response, request
 from quart_trio import QuartTrio
 
 from bountyexpo.errors import BountyExpoError
-from bountyexpo.sandbox.auth_api import AuthApi
-from bountyexpo.sandbox.auth_store import AuthStore
-from bountyexpo.sandbox.auth_tokens import Algorithm, TokenSigner, api_key
+from bountyexpo.sandbox.auth.api import AuthApi
+from bountyexpo.sandbox.auth.store import AuthStore
+from bountyexpo.sandbox.auth.tokens import Algorithm, TokenSigner, api_key
 from bountyexpo.sandbox.replies import reply
-from bountyexpo.sandbox.stripe_api import StripeApi
-from bountyexpo.sandbox.stripe_faults import Faults
-from bountyexpo.sandbox.stripe_webhooks import WebhookRelay
+from bountyexpo.sandbox.stripe.api import StripeApi
+from bountyexpo.sandbox.stripe.faults import Faults
+from bountyexpo.sandbox.stripe.webhooks import WebhookRelay
 from bountyexpo.sandbox.tables import Tables
 from bountyexpo.sandbox.triggers import Triggers
 

@@ -15,17 +15,17 @@ from typing import TYPE_CHECKING
 import msgspec
 from quart import Blueprint, Response, request
 
-from bountyexpo.sandbox import stripe_intents
 from bountyexpo.sandbox.replies import reply
-from bountyexpo.sandbox.stripe_faults import Fault, Faults
-from bountyexpo.sandbox.stripe_intents import StripeRefusal
-from bountyexpo.sandbox.stripe_store import stripe_id
+from bountyexpo.sandbox.stripe import intents
+from bountyexpo.sandbox.stripe.faults import Fault, Faults
+from bountyexpo.sandbox.stripe.intents import StripeRefusal
+from bountyexpo.sandbox.stripe.store import stripe_id
 
 if TYPE_CHECKING:
     from bountyexpo.persistence.pool import Pool
-    from bountyexpo.sandbox.stripe_api import StripeApi
-    from bountyexpo.sandbox.stripe_intents import Change, Json
-    from bountyexpo.sandbox.stripe_webhooks import WebhookRelay
+    from bountyexpo.sandbox.stripe.api import StripeApi
+    from bountyexpo.sandbox.stripe.intents import Change, Json
+    from bountyexpo.sandbox.stripe.webhooks import WebhookRelay
     from bountyexpo.sandbox.tables import Tables
 
 
@@ -61,10 +61,8 @@ class Triggers:
         succeeds = _succeeds()
 
         def step(intent: Json, _: Json) -> Change:
-            change = stripe_intents.authenticate(
-                intent, succeeds=succeeds, charge_id=stripe_id("ch")
-            )
-            return stripe_intents.without_refusal(change)
+            change = intents.authenticate(intent, succeeds=succeeds, charge_id=stripe_id("ch"))
+            return intents.without_refusal(change)
 
         return await self._stripe.change_intent(object_id, step)
 
@@ -73,7 +71,7 @@ class Triggers:
         succeeds = _succeeds()
 
         def step(intent: Json, _: Json) -> Change:
-            return stripe_intents.without_refusal(stripe_intents.settle(intent, succeeds=succeeds))
+            return intents.without_refusal(intents.settle(intent, succeeds=succeeds))
 
         return await self._stripe.change_intent(object_id, step)
 

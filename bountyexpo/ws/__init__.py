@@ -1,1 +1,1 @@
-"""The socket side of the edge: acceptor, poller, frames, codecs, sessions."""
+"""The socket side of the edge: acceptor, poller, frames, serializers, sessions."""

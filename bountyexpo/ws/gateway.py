@@ -9,18 +9,18 @@ import trio
 from bountyexpo.errors import Unavailable
 from bountyexpo.observability import metrics
 from bountyexpo.operations.catalogue import CATALOGUE, Catalogue
-from bountyexpo.ws import protocol
+from bountyexpo.realtime.fan_out import CHUNK
+from bountyexpo.realtime.last_seen import LastSeen
+from bountyexpo.realtime.presence import Presence
+from bountyexpo.realtime.typing_tracker import TypingTracker
+from bountyexpo.realtime.unread_counts import Unread
 from bountyexpo.ws.admission import Admission
-from bountyexpo.ws.broadcast import CHUNK
-from bountyexpo.ws.close_codes import ADVICE, CloseCode, may_resume
-from bountyexpo.ws.last_seen import LastSeen
-from bountyexpo.ws.legacy import EVENTS_PATH, MESSAGES_PATH, EventsListener, MessagesSession
-from bountyexpo.ws.limits import SessionLimits, Timings
-from bountyexpo.ws.parking import Parking
-from bountyexpo.ws.presence import Presence
-from bountyexpo.ws.session import Session
-from bountyexpo.ws.typists import Typists
-from bountyexpo.ws.unread import Unread
+from bountyexpo.ws.legacy.session import EVENTS_PATH, MESSAGES_PATH, EventsListener, MessagesSession
+from bountyexpo.ws.session.limits import SessionLimits, Timings
+from bountyexpo.ws.session.resumable import Parking
+from bountyexpo.ws.session.session import Session
+from bountyexpo.ws.transport.close_codes import ADVICE, CloseCode, may_resume
+from bountyexpo.ws.v1 import protocol
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -28,11 +28,11 @@ if TYPE_CHECKING:
 
     from bountyexpo.domain.identity import Identity
     from bountyexpo.operations.call import Services, Verifier
-    from bountyexpo.ws.connection import Connection
-    from bountyexpo.ws.connection_ports import SocketHandler
-    from bountyexpo.ws.handshake import UpgradeRequest
-    from bountyexpo.ws.hub import Hub
-    from bountyexpo.ws.ports import NewId, Reader
+    from bountyexpo.realtime.hub import Hub
+    from bountyexpo.realtime.listener import NewId, Reader
+    from bountyexpo.ws.transport.connection import Connection
+    from bountyexpo.ws.transport.handshake import UpgradeRequest
+    from bountyexpo.ws.transport.limits import ConnectionHandler
 
 # The part of the grace time over which clients are asked to come back.
 SPREAD = 0.8
@@ -70,7 +70,7 @@ class SessionGateway:
         self.admission = Admission(services.rate_limiter)
         self.parking = Parking()
         self.presence = Presence(hub, services.clock.now, LastSeen(reader.last_seen))
-        self.typists = Typists(hub)
+        self.typists = TypingTracker(hub)
         self.unread = Unread(hub, reader.unread, services.clock.now)
         self.sessions: set[Session] = set()
         self.listeners: set[EventsListener] = set()
@@ -92,7 +92,7 @@ class SessionGateway:
             raise Unavailable(code="OVERLOADED", retry_after_s=5)
         self.admission.check_upgrade(upgrade.peer, is_anonymous=_is_for(upgrade, EVENTS_PATH))
 
-    def handler_factory(self, connection: Connection, upgrade: UpgradeRequest) -> SocketHandler:
+    def handler_factory(self, connection: Connection, upgrade: UpgradeRequest) -> ConnectionHandler:
         """Make the handler of a new socket: who names a protocol gets that, on any path."""
         if _is_for(upgrade, EVENTS_PATH):
             listener = EventsListener(connection, self)

@@ -20,7 +20,7 @@ import trio
 from bountyexpo.app import App
 from bountyexpo.lifecycle import serve
 from bountyexpo.observability import logs
-from bountyexpo.sandbox.stand_ins import with_ports
+from bountyexpo.sandbox.emulators import with_ports
 from bountyexpo.settings import Settings
 
 if TYPE_CHECKING:

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING
 import psycopg
 import trio
 from bountyexpo.domain.ids import new_id
-from bountyexpo.load.client import SocketClient
+from bountyexpo.load.client.client import SocketClient
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from bountyexpo.load.stream_log import Frame
+    from bountyexpo.load.client.stream_log import Frame
 
     from tests.integration.product.product import Product
 

@@ -16,7 +16,7 @@ import psutil
 import pytest
 import trio
 from bountyexpo.domain.ids import new_id
-from bountyexpo.load.socket import REQUEST
+from bountyexpo.load.client.socket import REQUEST
 from bountyexpo.sandbox.postgres import EmbeddedPostgres
 
 from tests.chaos import flood

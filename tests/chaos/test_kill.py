@@ -11,8 +11,8 @@ import psycopg
 import pytest
 import trio
 import trio.testing
+from bountyexpo.load.report.telling import State, telling
 from bountyexpo.load.story import STEPS
-from bountyexpo.load.telling import State, telling
 from bountyexpo.sandbox.postgres import EmbeddedPostgres
 
 from tests.server_process import ServerProcess, running

@@ -6,9 +6,9 @@ import contextlib
 
 import pytest
 import trio
-from bountyexpo.ws.connection import FRAMES_PER_TURN
-from bountyexpo.ws.poller import EpollPoller
-from bountyexpo.ws.task_poller import TaskPoller
+from bountyexpo.ws.transport.connection import FRAMES_PER_TURN
+from bountyexpo.ws.transport.epoll_poller import EpollPoller
+from bountyexpo.ws.transport.task_poller import TaskPoller
 from websockets.frames import Opcode
 
 from tests.conformance.raw_client import RawClient, close_payload, frame

@@ -8,12 +8,12 @@ import struct
 
 import pytest
 import trio
-from bountyexpo.ws.acceptor import AcceptorSettings
-from bountyexpo.ws.codec import JSON
-from bountyexpo.ws.connection import State
-from bountyexpo.ws.connection_ports import Limits
-from bountyexpo.ws.poller import EpollPoller
-from bountyexpo.ws.task_poller import TaskPoller
+from bountyexpo.edge.acceptor import AcceptorSettings
+from bountyexpo.ws.transport.connection import State
+from bountyexpo.ws.transport.epoll_poller import EpollPoller
+from bountyexpo.ws.transport.limits import Limits
+from bountyexpo.ws.transport.task_poller import TaskPoller
+from bountyexpo.ws.v1.serializer import JSON
 
 from tests.conformance.raw_client import close_payload, frame
 from tests.integration.ws.conftest import serve

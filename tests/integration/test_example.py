@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 import trio
+from bountyexpo.load.client.rest import Rest
 from bountyexpo.load.people import make_accounts
-from bountyexpo.load.rest import Rest
 
 from tests.server_process import ServerProcess, running
 

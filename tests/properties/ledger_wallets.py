@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 import hypothesis.strategies as st
-from bountyexpo.domain import ledger, ledger_chargebacks
-from bountyexpo.domain.ledger_accounts import (
+from bountyexpo.domain.money.ledger import chargebacks, wallets
+from bountyexpo.domain.money.ledger.accounts import (
     RULES,
     Account,
     AccountKind,
@@ -23,8 +23,8 @@ from bountyexpo.domain.ledger_accounts import (
     held,
     in_flight,
 )
-from bountyexpo.domain.ledger_book import Balance, Book
-from bountyexpo.domain.ledger_transfers import Kind, Phase, Transfer
+from bountyexpo.domain.money.ledger.book import Balance, Book
+from bountyexpo.domain.money.ledger.transfers import Kind, Phase, Transfer
 from bountyexpo.errors import BountyExpoError
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
@@ -118,7 +118,7 @@ class Wallets(RuleBasedStateMachine):
     def import_a_wallet(self, user: str, balance: int, part: int) -> None:
         if balance:
             self.apply(
-                ledger.balance_imported(
+                wallets.balance_imported(
                     user_id=user, balance_cents=balance, held_cents=balance * part // 100
                 )
             )
@@ -131,13 +131,13 @@ class Wallets(RuleBasedStateMachine):
     def deposit(self, user: str, cents: int) -> None:
         intent = f"pi_{self.new_id()}"
         assert self.apply(
-            ledger.deposit_captured(intent_id=intent, user_id=user, amount_cents=cents)
+            wallets.deposit_captured(intent_id=intent, user_id=user, amount_cents=cents)
         )
 
     @rule(user=PERSON, cents=CENTS)
     def refund_a_deposit(self, user: str, cents: int) -> None:
         assert self.apply(
-            ledger_chargebacks.deposit_refunded(
+            chargebacks.deposit_refunded(
                 refund_id=f"re_{self.new_id()}",
                 user_id=user,
                 amount_cents=cents,
@@ -148,7 +148,7 @@ class Wallets(RuleBasedStateMachine):
     @rule(user=PERSON, cents=st.integers(-100_000, 100_000).filter(bool))
     def adjust(self, user: str, cents: int) -> None:
         done = self.apply(
-            ledger.balance_adjusted(request_id=self.new_id(), user_id=user, amount_cents=cents)
+            wallets.balance_adjusted(request_id=self.new_id(), user_id=user, amount_cents=cents)
         )
         assert done or cents < 0
 
@@ -157,13 +157,15 @@ class Wallets(RuleBasedStateMachine):
         cents = -self.book.cents(debt(user)) * part // 100
         if cents:
             assert self.apply(
-                ledger.debt_written_off(writeoff_id=self.new_id(), user_id=user, amount_cents=cents)
+                wallets.debt_written_off(
+                    writeoff_id=self.new_id(), user_id=user, amount_cents=cents
+                )
             )
 
     @rule(cents=st.integers(1, 1_000))
     def learn_a_fee(self, cents: int) -> None:
         assert self.apply(
-            ledger.processing_fee_known(balance_transaction_id=self.new_id(), fee_cents=cents)
+            wallets.processing_fee_known(balance_transaction_id=self.new_id(), fee_cents=cents)
         )
 
     @rule(user=PERSON)

@@ -8,15 +8,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import msgspec
-from bountyexpo.domain import ledger, ledger_payouts, payment, withdrawal
-from bountyexpo.domain.ledger_accounts import in_flight
 from bountyexpo.domain.machine import Decision, Outcome, Role
+from bountyexpo.domain.money import payment, withdrawal
+from bountyexpo.domain.money.ledger import payouts, wallets
+from bountyexpo.domain.money.ledger.accounts import in_flight
 
 from tests.unit.domain.machines import PAYMENT, WITHDRAWAL
 
 if TYPE_CHECKING:
-    from bountyexpo.domain.ledger_book import Book
-    from bountyexpo.domain.ledger_transfers import Transfer
+    from bountyexpo.domain.money.ledger.book import Book
+    from bountyexpo.domain.money.ledger.transfers import Transfer
 
     from tests.properties.network import Network, Word
 
@@ -82,7 +83,7 @@ class Deposit(Life):
                     self.network.fates[f"confirm_{self.intent}"] = ()
                 case payment.Effect.POST_DEPOSIT:
                     self.book.apply(
-                        ledger.deposit_captured(
+                        wallets.deposit_captured(
                             intent_id=about, user_id=POSTER, amount_cents=self.cents
                         )
                     )
@@ -148,23 +149,23 @@ class Withdrawal(Life):
         account = f"acct_{self.name}"
         match effect:
             case withdrawal.Effect.POST_REQUESTED:
-                return ledger_payouts.withdrawal_requested(user_id=HUNTER, **about)
+                return payouts.withdrawal_requested(user_id=HUNTER, **about)
             case withdrawal.Effect.POST_TRANSFERRED:
-                return ledger_payouts.transfer_created(
+                return payouts.transfer_created(
                     transfer_id=f"tr_{self.name}", stripe_account_id=account, **about
                 )
             case withdrawal.Effect.POST_PAID:
-                self.paid = ledger_payouts.payout_paid(
+                self.paid = payouts.payout_paid(
                     payout_id=f"po_{self.name}", stripe_account_id=account, **about
                 )
                 return self.paid
             case withdrawal.Effect.POST_RETURNED:
                 assert self.paid is not None
-                return ledger_payouts.payout_returned(self.paid)
+                return payouts.payout_returned(self.paid)
             case withdrawal.Effect.POST_VOID:
-                return ledger_payouts.withdrawal_voided(user_id=HUNTER, **about)
+                return payouts.withdrawal_voided(user_id=HUNTER, **about)
             case withdrawal.Effect.POST_REVERSED:
-                return ledger_payouts.transfer_reversed(
+                return payouts.transfer_reversed(
                     reversal_id=f"trr_{self.name}",
                     user_id=HUNTER,
                     stripe_account_id=account,
@@ -172,7 +173,7 @@ class Withdrawal(Life):
                 )
             case withdrawal.Effect.POST_MANUAL:
                 was_sent = self.state is withdrawal.Status.REVERSING
-                return ledger_payouts.settled_by_hand(
+                return payouts.settled_by_hand(
                     stripe_account_id=account if was_sent else None, **about
                 )
         return None

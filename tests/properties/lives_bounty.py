@@ -5,17 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-from bountyexpo.domain import bounty, escrow, fees, ledger, ledger_payouts
-from bountyexpo.domain.ledger_accounts import available, escrow_frozen
-from bountyexpo.domain.ledger_accounts import escrow as locked
-from bountyexpo.domain.ledger_transfers import Kind, Phase, Transfer, post, reversal, void
 from bountyexpo.domain.machine import Decision, Outcome, Role
+from bountyexpo.domain.market import bounty
+from bountyexpo.domain.money import escrow, fees
+from bountyexpo.domain.money.ledger import payouts, wallets
+from bountyexpo.domain.money.ledger.accounts import available, escrow_frozen
+from bountyexpo.domain.money.ledger.accounts import escrow as locked
+from bountyexpo.domain.money.ledger.transfers import Kind, Phase, Transfer, post, reversal, void
 
 from tests.properties.lives import HUNTER, POSTER, Life
 from tests.unit.domain.machines import BOUNTY, ESCROW
 
 if TYPE_CHECKING:
-    from bountyexpo.domain.ledger_book import Book
+    from bountyexpo.domain.money.ledger.book import Book
 
     from tests.properties.network import Network, Word
 
@@ -152,19 +154,19 @@ class BountyLife(Life):
         match effect:
             case escrow.Effect.POST_HOLD:
                 self.round += 1
-                held = ledger.escrow_held(poster_id=POSTER, funding_round=self.round, **about)
+                held = wallets.escrow_held(poster_id=POSTER, funding_round=self.round, **about)
                 self.book.apply(held)
             case escrow.Effect.MAKE_INTENT:
                 self.round += 1
                 self._intent_made()
             case escrow.Effect.POST_FUNDED:
                 self.posted.add(self.intent)
-                self.book.apply(ledger.escrow_funded_by_card(funding_round=self.round, **about))
+                self.book.apply(wallets.escrow_funded_by_card(funding_round=self.round, **about))
             case escrow.Effect.POST_FREEZE:
                 self.disputes += 1
-                self.book.apply(ledger.dispute_opened(dispute_id=self._dispute, **about))
+                self.book.apply(wallets.dispute_opened(dispute_id=self._dispute, **about))
             case escrow.Effect.POST_THAW:
-                self.book.apply(ledger.dispute_closed(dispute_id=self._dispute, **about))
+                self.book.apply(wallets.dispute_closed(dispute_id=self._dispute, **about))
             case escrow.Effect.POST_RELEASE | escrow.Effect.POST_REFUND | escrow.Effect.POST_SPLIT:
                 self.settled = self._settlement(effect, facts, about)
                 self.book.apply(self.settled)
@@ -184,7 +186,7 @@ class BountyLife(Life):
         """Rule 11: the price, less the fee, is on the hunter's connected account."""
         name = f"w_{self.name}_{self.round}"
         self.book.apply(
-            ledger_payouts.transfer_created(
+            payouts.transfer_created(
                 transfer_id=f"tr_{name}",
                 withdrawal_id=name,
                 stripe_account_id="acct_hunter",
@@ -209,17 +211,17 @@ class BountyLife(Life):
         about = about | {"funding_round": self.round}
         match effect:
             case escrow.Effect.POST_RELEASE if facts.is_card:
-                return ledger.escrow_released_to_connect(
+                return wallets.escrow_released_to_connect(
                     withdrawal_id=f"w_{self.name}_{self.round}", fee_bps=FEE_BPS, **about
                 )
             case escrow.Effect.POST_RELEASE:
-                return ledger.escrow_released(hunter_id=HUNTER, fee_bps=FEE_BPS, **about)
+                return wallets.escrow_released(hunter_id=HUNTER, fee_bps=FEE_BPS, **about)
             case escrow.Effect.POST_REFUND if facts.is_card:
-                return ledger.escrow_refund_requested(**about)
+                return wallets.escrow_refund_requested(**about)
             case escrow.Effect.POST_REFUND:
-                return ledger.escrow_refunded(poster_id=POSTER, **about)
+                return wallets.escrow_refunded(poster_id=POSTER, **about)
         parts = fees.by_percentage(self.cents, refund_bps=5_000, fee_bps=FEE_BPS)
-        return ledger.escrow_settled(
+        return wallets.escrow_settled(
             bounty_id=self.name,
             poster_id=POSTER,
             hunter_id=HUNTER,

@@ -6,15 +6,16 @@ from datetime import timedelta
 from typing import Any
 
 import hypothesis.strategies as st
-from bountyexpo.domain import fees, ledger, ledger_chargebacks, ledger_payouts
-from bountyexpo.domain.holds import HoldKind
-from bountyexpo.domain.ledger_accounts import (
+from bountyexpo.domain.money import fees
+from bountyexpo.domain.money.ledger import chargebacks, payouts, wallets
+from bountyexpo.domain.money.ledger.accounts import (
     available,
     connect,
     escrow,
     escrow_frozen,
 )
-from bountyexpo.domain.ledger_transfers import expire, post, reversal, void
+from bountyexpo.domain.money.ledger.holds import HoldKind
+from bountyexpo.domain.money.ledger.transfers import expire, post, reversal, void
 from bountyexpo.errors import BountyExpoError
 from hypothesis import settings
 from hypothesis.stateful import rule
@@ -43,9 +44,9 @@ class Books(Wallets):
             "funding_round": about["round"],
         }
         if by_card:
-            assert self.apply(ledger.escrow_funded_by_card(**facts))
+            assert self.apply(wallets.escrow_funded_by_card(**facts))
         else:
-            self.apply(ledger.escrow_held(poster_id=about["poster"], **facts))
+            self.apply(wallets.escrow_held(poster_id=about["poster"], **facts))
 
     @rule(data=st.data(), hunter=PERSON, bps=BPS, how=st.sampled_from(("wallet", "bank")))
     def release(self, data: st.DataObject, hunter: str, bps: int, how: str) -> None:
@@ -58,10 +59,10 @@ class Books(Wallets):
                 "funding_round": about["round"],
             }
             if how == "wallet":
-                self.apply(ledger.escrow_released(hunter_id=hunter, **facts))
+                self.apply(wallets.escrow_released(hunter_id=hunter, **facts))
                 return
             withdrawal = f"w{self.new_id()}"
-            if self.apply(ledger.escrow_released_to_connect(withdrawal_id=withdrawal, **facts)):
+            if self.apply(wallets.escrow_released_to_connect(withdrawal_id=withdrawal, **facts)):
                 cents = fees.release(about["cents"], bps).hunter_cents
                 if cents:
                     self.withdrawals[withdrawal] = {"user": hunter, "cents": cents}
@@ -71,7 +72,7 @@ class Books(Wallets):
         if bounty := self.some(data, self.bounties):
             about = self.bounties[bounty]
             self.apply(
-                ledger.escrow_refunded(
+                wallets.escrow_refunded(
                     bounty_id=bounty,
                     poster_id=about["poster"],
                     amount_cents=about["cents"],
@@ -88,7 +89,7 @@ class Books(Wallets):
             parts = fees.by_percentage(about["cents"], refund_bps=refund, fee_bps=bps)
             assert parts.amount_cents == about["cents"]
             self.apply(
-                ledger.escrow_settled(
+                wallets.escrow_settled(
                     bounty_id=bounty,
                     poster_id=about["poster"],
                     hunter_id=hunter,
@@ -103,7 +104,7 @@ class Books(Wallets):
         if not bounty:
             return
         about = self.bounties[bounty]
-        asked = ledger.escrow_refund_requested(
+        asked = wallets.escrow_refund_requested(
             bounty_id=bounty,
             amount_cents=about["cents"],
             funding_round=about["round"],
@@ -138,7 +139,7 @@ class Books(Wallets):
         dispute = self.new_id()
         cents = self.bounties[bounty]["cents"]
         if self.apply(
-            ledger.dispute_opened(dispute_id=dispute, bounty_id=bounty, amount_cents=cents)
+            wallets.dispute_opened(dispute_id=dispute, bounty_id=bounty, amount_cents=cents)
         ):
             self.bounties[bounty]["dispute"] = dispute
 
@@ -148,7 +149,7 @@ class Books(Wallets):
         if bounty and self.bounties[bounty]["dispute"]:
             about = self.bounties[bounty]
             self.apply(
-                ledger.dispute_closed(
+                wallets.dispute_closed(
                     dispute_id=about["dispute"], bounty_id=bounty, amount_cents=about["cents"]
                 )
             )
@@ -160,15 +161,11 @@ class Books(Wallets):
     def withdraw(self, user: str, cents: int, fee: int) -> None:
         withdrawal = f"w{self.new_id()}"
         transfers = [
-            ledger_payouts.withdrawal_requested(
-                withdrawal_id=withdrawal, user_id=user, amount_cents=cents
-            )
+            payouts.withdrawal_requested(withdrawal_id=withdrawal, user_id=user, amount_cents=cents)
         ]
         if fee:
             transfers.append(
-                ledger_payouts.instant_fee_charged(
-                    withdrawal_id=withdrawal, user_id=user, fee_cents=fee
-                )
+                payouts.instant_fee_charged(withdrawal_id=withdrawal, user_id=user, fee_cents=fee)
             )
         if self.apply(*transfers):
             self.withdrawals[withdrawal] = {"user": user, "cents": cents}
@@ -187,12 +184,12 @@ class Books(Wallets):
         match step:
             case 0:
                 self.apply(
-                    ledger_payouts.transfer_created(
+                    payouts.transfer_created(
                         transfer_id=f"tr_{withdrawal}", stripe_account_id=account, **facts
                     )
                 )
             case 1:
-                paid = ledger_payouts.payout_paid(
+                paid = payouts.payout_paid(
                     payout_id=f"po_{withdrawal}", stripe_account_id=account, **facts
                 )
                 if self.apply(paid):
@@ -200,10 +197,10 @@ class Books(Wallets):
             case 2:
                 # Only the saga knows that there was no transfer.
                 if not self.book.cents(connect(account)):
-                    self.apply(ledger_payouts.withdrawal_voided(user_id=user, **facts))
+                    self.apply(payouts.withdrawal_voided(user_id=user, **facts))
             case 3:
                 self.apply(
-                    ledger_payouts.transfer_reversed(
+                    payouts.transfer_reversed(
                         reversal_id=f"trr_{self.new_id()}",
                         user_id=user,
                         stripe_account_id=account,
@@ -211,9 +208,9 @@ class Books(Wallets):
                     )
                 )
             case _ if "paid" in about:
-                self.apply(ledger_payouts.payout_returned(about["paid"]))
+                self.apply(payouts.payout_returned(about["paid"]))
             case _:
-                self.apply(ledger_payouts.settled_by_hand(**facts))
+                self.apply(payouts.settled_by_hand(**facts))
 
     @rule(data=st.data())
     def give_a_fee_back(self, data: st.DataObject) -> None:
@@ -227,7 +224,7 @@ class Books(Wallets):
         chargeback = f"dp_{self.new_id()}"
         self.chargebacks[chargeback] = {"cents": cents}
         assert self.apply(
-            ledger_chargebacks.chargeback_opened(
+            chargebacks.chargeback_opened(
                 chargeback_id=chargeback,
                 user_id=user,
                 amount_cents=cents,
@@ -244,7 +241,7 @@ class Books(Wallets):
         poster = self.bounties[bounty]["poster"]
         self.chargebacks[chargeback] = {"cents": cents, "bounty": bounty, "poster": poster}
         assert self.apply(
-            ledger_chargebacks.chargeback_opened_on_escrow(
+            chargebacks.chargeback_opened_on_escrow(
                 chargeback_id=chargeback, bounty_id=bounty, escrow_cents=cents
             )
         )
@@ -258,14 +255,12 @@ class Books(Wallets):
         facts = {"chargeback_id": chargeback, "amount_cents": about["cents"]}
         match what:
             case "withdrawn":
-                assert self.apply(ledger_chargebacks.chargeback_funds_withdrawn(**facts))
+                assert self.apply(chargebacks.chargeback_funds_withdrawn(**facts))
             case "reinstated":
-                self.apply(ledger_chargebacks.chargeback_funds_reinstated(**facts))
+                self.apply(chargebacks.chargeback_funds_reinstated(**facts))
             case "fee":
                 self.apply(
-                    ledger_chargebacks.chargeback_fee_charged(
-                        chargeback_id=chargeback, fee_cents=1_500
-                    )
+                    chargebacks.chargeback_fee_charged(chargeback_id=chargeback, fee_cents=1_500)
                 )
             case _ if "bounty" in about:
                 self._end_on_escrow(chargeback, about, what)
@@ -275,8 +270,8 @@ class Books(Wallets):
     def _end(self, chargeback: str, what: str) -> None:
         hold = self.book.holds[HoldKind.CHARGEBACK, chargeback]
         end = {
-            "won": ledger_chargebacks.chargeback_won,
-            "lost": ledger_chargebacks.chargeback_lost,
+            "won": chargebacks.chargeback_won,
+            "lost": chargebacks.chargeback_lost,
         }[what]
         try:
             transfer = end(hold=hold)
@@ -289,13 +284,13 @@ class Books(Wallets):
         bounty = about["bounty"]
         if what == "won":
             self.apply(
-                ledger_chargebacks.chargeback_won_on_escrow(
+                chargebacks.chargeback_won_on_escrow(
                     chargeback_id=chargeback, bounty_id=bounty, escrow_cents=about["cents"]
                 )
             )
         else:
             self.apply(
-                ledger_chargebacks.chargeback_lost_on_escrow(
+                chargebacks.chargeback_lost_on_escrow(
                     chargeback_id=chargeback,
                     bounty_id=bounty,
                     poster_id=about["poster"],
@@ -309,7 +304,7 @@ class Books(Wallets):
         reserve = self.new_id()
         self.reserves.append(reserve)
         assert self.apply(
-            ledger_chargebacks.reserve_set(
+            chargebacks.reserve_set(
                 reserve_id=reserve,
                 user_id=user,
                 amount_cents=cents,
@@ -322,7 +317,7 @@ class Books(Wallets):
         if self.reserves:
             reserve = data.draw(st.sampled_from(self.reserves))
             hold = self.book.holds[HoldKind.RISK_RESERVE, reserve]
-            assert self.apply(ledger_chargebacks.reserve_released(hold=hold))
+            assert self.apply(chargebacks.reserve_released(hold=hold))
 
 
 TestBooks = Books.TestCase

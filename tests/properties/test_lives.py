@@ -5,11 +5,12 @@ from __future__ import annotations
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
-from bountyexpo.domain import bounty, escrow, payment, withdrawal
-from bountyexpo.domain.application import Status as ApplicationStatus
-from bountyexpo.domain.ledger_accounts import RULES, STRIPE, Sign, available, escrow_frozen
-from bountyexpo.domain.ledger_book import Book
 from bountyexpo.domain.machine import Role
+from bountyexpo.domain.market import bounty
+from bountyexpo.domain.market.application import Status as ApplicationStatus
+from bountyexpo.domain.money import escrow, payment, withdrawal
+from bountyexpo.domain.money.ledger.accounts import RULES, STRIPE, Sign, available, escrow_frozen
+from bountyexpo.domain.money.ledger.book import Book
 from bountyexpo.errors import BountyExpoError
 from hypothesis import given, settings
 from hypothesis import strategies as st

@@ -7,8 +7,9 @@ from functools import cache
 
 import msgspec
 import pytest
-from bountyexpo.domain import bounty, escrow, payment, withdrawal
 from bountyexpo.domain.machine import Outcome, Role
+from bountyexpo.domain.market import bounty
+from bountyexpo.domain.money import escrow, payment, withdrawal
 from bountyexpo.errors import BountyExpoError, Conflict, NotAllowed, NotFound
 from hypothesis import given, settings
 from hypothesis import strategies as st

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import trio
 import trio.testing
-from bountyexpo.ws import codec
+from bountyexpo.ws.v1 import serializer
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.unit.ws.session_fakes import World
+from tests.unit.ws.session.session_fakes import World
 
 # What may happen to a client: events come, the line is cut with or without our knowing, the socket
 # gets slow, some frames on the way are lost with the line, time goes by.
@@ -29,7 +29,7 @@ class Client:
 
     def __init__(self, world, used_codec):
         self.world = world
-        self.codec = used_codec
+        self.serializer = used_codec
         self.seqs = []
         self.n = 0
         self.sid = ""
@@ -37,7 +37,7 @@ class Client:
         self.resumes = 0
 
     async def connect(self):
-        self.socket = self.world.connect(used_codec=self.codec)
+        self.socket = self.world.connect(used_codec=self.serializer)
         self.taken = 0
         streams = {"user:anna": {"seq": len(self.seqs), "epoch": "e1"}}
         resume = {"sid": self.sid, "n": self.n}
@@ -101,7 +101,7 @@ async def checkpoints(number):
 
 
 @settings(max_examples=60, deadline=None)
-@given(steps=steps, used_codec=st.sampled_from([codec.JSON, codec.MSGPACK]))
+@given(steps=steps, used_codec=st.sampled_from([serializer.JSON, serializer.MSGPACK]))
 def test_a_resuming_client_has_every_event_once_and_in_order(steps, used_codec):
     trio.run(play, steps, used_codec, clock=trio.testing.MockClock(autojump_threshold=0))
 
@@ -109,6 +109,8 @@ def test_a_resuming_client_has_every_event_once_and_in_order(steps, used_codec):
 def test_the_play_does_resume():
     script = [("events", 5), ("cut", 2), ("events", 3), ("half-open", 1), ("wait", 10), ("cut", 0)]
 
-    resumes = trio.run(play, script, codec.JSON, clock=trio.testing.MockClock(autojump_threshold=0))
+    resumes = trio.run(
+        play, script, serializer.JSON, clock=trio.testing.MockClock(autojump_threshold=0)
+    )
 
     assert resumes == 3

@@ -11,15 +11,16 @@ from typing import Any
 
 import msgspec
 import trio
+from bountyexpo.edge.acceptor import Acceptor, AcceptorSettings
 from bountyexpo.http.app import create_app
 from bountyexpo.http.health import EDGE
-from bountyexpo.http.router import Router
+from bountyexpo.http.server.fast_path import FastPath
+from bountyexpo.http.server.hypercorn_fallback import HypercornFallback
+from bountyexpo.http.server.router import Router
 from bountyexpo.operations import areas
 from bountyexpo.operations.catalogue import CATALOGUE, PATH_PARAMETER, Catalogue
-from bountyexpo.ws.acceptor import Acceptor, AcceptorSettings
-from bountyexpo.ws.direct_door import DirectDoor
-from bountyexpo.ws.quart_door import QuartDoor
-from edge_toys import ToyServices
+
+from tests.integration.http.edge_toys import ToyServices
 from tests.integration.ws.plain_client import PlainClient
 
 ID = "11111111-2222-4333-8444-555555555555"
@@ -95,14 +96,14 @@ async def both_doors():
     taken: list[str] = []
     settings = AcceptorSettings(host="127.0.0.1", port=0)
     services = ToyServices(), ToyServices()
-    quarts = [QuartDoor(create_app(each, catalogue())) for each in services]
+    quarts = [HypercornFallback(create_app(each, catalogue())) for each in services]
     router = Router(services[0], catalogue())
 
     def find(method, path):
         taken.append(path)
         return router.find(method, path)
 
-    direct = DirectDoor(find, quarts[0], services[0].clock.now)
+    direct = FastPath(find, quarts[0], services[0].clock.now)
     async with trio.open_nursery() as nursery:
         for child in (*quarts, direct):
             await nursery.start(child.run)

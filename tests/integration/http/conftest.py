@@ -1,14 +1,9 @@
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
-
 from bountyexpo.http.app import create_app
-from edge_toys import TOYS, ToyServices
+
+from tests.integration.http.edge_toys import TOYS, ToyServices
 
 
 @pytest.fixture

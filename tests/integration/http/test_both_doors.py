@@ -6,9 +6,10 @@ from urllib.parse import urlencode
 
 import msgspec
 import pytest
-from both_doors import both_doors, comparable, operations, path_of, sample
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from tests.integration.http.both_doors import both_doors, comparable, operations, path_of, sample
 from tests.integration.ws.plain_client import request
 
 OPERATIONS = {operation.name: operation for operation in operations()}

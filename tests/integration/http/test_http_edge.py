@@ -4,7 +4,8 @@ import re
 from ipaddress import ip_network
 
 import pytest
-from edge_toys import TOYS
+
+from tests.integration.http.edge_toys import TOYS
 
 PROBLEM_KEYS = {
     "success",

@@ -6,7 +6,8 @@ import pytest
 from bountyexpo.http.health import EDGE
 from bountyexpo.operations.catalogue import AUTH, UNLIMITED, WRITE, Catalogue
 from bountyexpo.operations.openapi import describe, rate_text
-from edge_toys import TOYS
+
+from tests.integration.http.edge_toys import TOYS
 
 OPERATIONS = (*EDGE.all(), *TOYS.all())
 

@@ -7,25 +7,27 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pytest
 import trio
-from bountyexpo.actors.bounty_messages import (
+from bountyexpo.actors.dependencies import ActorDependencies
+from bountyexpo.actors.market.bounty_messages import (
     AcceptApplication,
     ApproveCompletion,
     CreateBounty,
     SubmitApplication,
     SubmitCompletion,
 )
-from bountyexpo.actors.payment_messages import CreateIntent
-from bountyexpo.actors.ports import Ports
+from bountyexpo.actors.money.payment_messages import CreateIntent
 from bountyexpo.actors.system import Actors
 from bountyexpo.domain.ids import new_id
-from bountyexpo.domain.ledger import deposit_captured
+from bountyexpo.domain.money.ledger.wallets import deposit_captured
 from bountyexpo.domain.policy import Policy
 from bountyexpo.errors import Conflict
 from bountyexpo.integrations.stripe import Intent
-from bountyexpo.persistence import bounties, ledger, payments, streams
-from bountyexpo.persistence.bounties import Terms
-from bountyexpo.persistence.journal import Journal
-from bountyexpo.persistence.submissions import Delivery
+from bountyexpo.persistence import streams
+from bountyexpo.persistence.chat.journal import Journal
+from bountyexpo.persistence.market import bounties
+from bountyexpo.persistence.market.bounties import Terms
+from bountyexpo.persistence.market.submissions import Delivery
+from bountyexpo.persistence.money import ledger, payments
 from bountyexpo.runtime.clock import SystemClock
 
 if TYPE_CHECKING:
@@ -90,7 +92,7 @@ class Market:
         self.db = db
         self.provider = Provider()
         journal = Journal(db)
-        ports = Ports(
+        ports = ActorDependencies(
             db=db,
             journal=journal,
             stripe=self.provider,

@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from bountyexpo.actors.payment_messages import ConfirmIntent
-from bountyexpo.domain.payment import GIVE_UP_S
+from bountyexpo.actors.money.payment_messages import ConfirmIntent
+from bountyexpo.domain.money.payment import GIVE_UP_S
 from bountyexpo.errors import ProviderFailed, Unavailable
-from bountyexpo.jobs import GIVE_UP_AGAIN_S, give_up_unpaid, tell_expired
+from bountyexpo.jobs.branch import GIVE_UP_AGAIN_S, give_up_unpaid, tell_expired
 
 YESTERDAY = datetime.now(UTC) - timedelta(days=1)
 TOMORROW = datetime.now(UTC) + timedelta(days=1)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from bountyexpo.actors.payment_messages import ResumePayment
-from bountyexpo.domain.escrow import State as Escrow
-from bountyexpo.domain.payment import RESUME_S
+from bountyexpo.actors.money.payment_messages import ResumePayment
+from bountyexpo.domain.money.escrow import State as Escrow
+from bountyexpo.domain.money.payment import RESUME_S
 from bountyexpo.errors import (
     Conflict,
     IllegalTransition,

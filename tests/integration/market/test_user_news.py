@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from bountyexpo.actors.payment_messages import ConfirmIntent
+from bountyexpo.actors.money.payment_messages import ConfirmIntent
 from bountyexpo.errors import CardRefused
 from bountyexpo.persistence import streams
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 import pytest
-from bountyexpo.actors.provider_events import ProviderEvents
+from bountyexpo.actors.money.provider_events import ProviderEvents
 from bountyexpo.errors import Conflict, ProviderFailed, StaleVersion
 from bountyexpo.persistence import inbox
 from bountyexpo.runtime.clock import SystemClock

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from bountyexpo.domain.ids import new_id
+
 from tests.integration.persistence.ledger_books import Books
 
 if TYPE_CHECKING:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bountyexpo.domain import ledger as events
 from bountyexpo.domain.ids import new_id
-from bountyexpo.domain.ledger_accounts import (
+from bountyexpo.domain.money.ledger import wallets as events
+from bountyexpo.domain.money.ledger.accounts import (
     Account,
     AccountKind,
 )
-from bountyexpo.persistence import ledger
+from bountyexpo.persistence.money import ledger
 
 if TYPE_CHECKING:
-    from bountyexpo.domain.ledger_transfers import Transfer
+    from bountyexpo.domain.money.ledger.transfers import Transfer
     from bountyexpo.persistence.pool import Pool
 
 BALANCES = """

@@ -11,7 +11,7 @@ import trio
 import trio.testing
 from bountyexpo.domain.ids import new_id
 from bountyexpo.errors import DatabaseUnavailable, InvalidRequest, StaleVersion, Unavailable
-from bountyexpo.persistence.journal import CommittedMessage, Journal, NewMessage
+from bountyexpo.persistence.chat.journal import CommittedMessage, Journal, NewMessage
 from bountyexpo.persistence.streams import heads, message_payload, read_after
 
 if TYPE_CHECKING:

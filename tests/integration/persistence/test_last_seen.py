@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 from bountyexpo.domain.ids import new_id
-from bountyexpo.persistence import last_seen
+from bountyexpo.persistence.users import last_seen
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 ONE = datetime(2026, 1, 1, 13, tzinfo=UTC)

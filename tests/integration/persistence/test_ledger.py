@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING
 import psycopg
 import pytest
 import trio
-from bountyexpo.domain import ledger as events
-from bountyexpo.domain import ledger_chargebacks, ledger_payouts
-from bountyexpo.domain.fees import Settlement
-from bountyexpo.domain.holds import HoldKind, HoldStatus
 from bountyexpo.domain.ids import new_id
-from bountyexpo.domain.ledger_accounts import (
+from bountyexpo.domain.money.fees import Settlement
+from bountyexpo.domain.money.ledger import chargebacks, payouts
+from bountyexpo.domain.money.ledger import wallets as events
+from bountyexpo.domain.money.ledger.accounts import (
     STRIPE,
     Account,
     AccountKind,
@@ -24,18 +23,20 @@ from bountyexpo.domain.ledger_accounts import (
     held,
     in_flight,
 )
+from bountyexpo.domain.money.ledger.holds import HoldKind, HoldStatus
 from bountyexpo.errors import (
     Conflict,
     IdempotencyConflict,
     InsufficientBalance,
     NotAllowed,
 )
-from bountyexpo.persistence import ledger, ledger_accounts
+from bountyexpo.persistence.money import ledger, ledger_accounts
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from bountyexpo.domain.ledger_transfers import Transfer
+    from bountyexpo.domain.money.ledger.transfers import Transfer
+
     from tests.integration.persistence.ledger_books import Books
 
 
@@ -50,12 +51,12 @@ async def test_the_worked_check_of_the_contract_holds(books: Books) -> None:
     assert (await books.balances())[available(books.hunter)] == 9_500
 
     await books.post(
-        ledger_payouts.withdrawal_requested(
+        payouts.withdrawal_requested(
             withdrawal_id=books.withdrawal, user_id=books.hunter, amount_cents=9_500
         )
     )
     assert (await books.balances())[in_flight(books.withdrawal)] == 9_500
-    transfer = ledger_payouts.transfer_created(
+    transfer = payouts.transfer_created(
         transfer_id="tr_1",
         withdrawal_id=books.withdrawal,
         stripe_account_id="acct_1",
@@ -64,7 +65,7 @@ async def test_the_worked_check_of_the_contract_holds(books: Books) -> None:
     await books.post(transfer)
     assert (await books.balances())[connect("acct_1")] == -9_500
     await books.post(
-        ledger_payouts.payout_paid(
+        payouts.payout_paid(
             payout_id="po_1",
             withdrawal_id=books.withdrawal,
             stripe_account_id="acct_1",
@@ -125,7 +126,7 @@ async def test_parallel_spending_stops_at_zero(books: Books) -> None:
 
     async def withdraw() -> None:
         nonlocal refused
-        request = ledger_payouts.withdrawal_requested(
+        request = payouts.withdrawal_requested(
             withdrawal_id=new_id(), user_id=books.poster, amount_cents=300
         )
         try:
@@ -153,23 +154,23 @@ async def test_a_refusal_says_what_is_there(books: Books) -> None:
 async def test_a_chargeback_on_spent_money_becomes_a_debt_that_income_pays(books: Books) -> None:
     await books.deposit(10_000)
     await books.post(books.hold(7_000))
-    opened = ledger_chargebacks.chargeback_opened(
+    opened = chargebacks.chargeback_opened(
         chargeback_id="dp_1", user_id=books.poster, amount_cents=10_000, available_cents=3_000
     )
     await books.post(
         opened,
-        ledger_chargebacks.chargeback_funds_withdrawn(chargeback_id="dp_1", amount_cents=10_000),
+        chargebacks.chargeback_funds_withdrawn(chargeback_id="dp_1", amount_cents=10_000),
     )
     hold = await ledger.hold(books.db, HoldKind.CHARGEBACK, "dp_1")
     assert hold == opened.hold
     assert (await books.balances())[held(books.poster)] == 3_000
 
-    await books.post(ledger_chargebacks.chargeback_lost(hold=hold))
+    await books.post(chargebacks.chargeback_lost(hold=hold))
     assert (await books.balances())[debt(books.poster)] == -7_000
     ended = await ledger.hold(books.db, HoldKind.CHARGEBACK, "dp_1")
     assert ended is not None
     assert ended.status is HoldStatus.CONSUMED
-    await books.post(ledger_chargebacks.chargeback_lost(hold=ended))
+    await books.post(chargebacks.chargeback_lost(hold=ended))
 
     await books.deposit(8_000, "pi_2")
     after = await books.balances()
@@ -179,17 +180,15 @@ async def test_a_chargeback_on_spent_money_becomes_a_debt_that_income_pays(books
 
 async def test_an_ended_hold_does_not_end_again(books: Books) -> None:
     await books.deposit(10_000)
-    opened = ledger_chargebacks.chargeback_opened(
+    opened = chargebacks.chargeback_opened(
         chargeback_id="dp_1", user_id=books.poster, amount_cents=10_000, available_cents=10_000
     )
     assert opened.hold is not None
-    await books.post(opened, ledger_chargebacks.chargeback_won(hold=opened.hold))
-    withdrawn = ledger_chargebacks.chargeback_funds_withdrawn(
-        chargeback_id="dp_1", amount_cents=10_000
-    )
+    await books.post(opened, chargebacks.chargeback_won(hold=opened.hold))
+    withdrawn = chargebacks.chargeback_funds_withdrawn(chargeback_id="dp_1", amount_cents=10_000)
 
     with pytest.raises(Conflict):
-        await books.post(withdrawn, ledger_chargebacks.chargeback_lost(hold=opened.hold))
+        await books.post(withdrawn, chargebacks.chargeback_lost(hold=opened.hold))
 
 
 async def test_a_frozen_balance_cannot_be_spent(books: Books) -> None:
@@ -259,7 +258,7 @@ async def test_every_account_kind_can_be_stored(books: Books) -> None:
 
 
 def _owner(kind: AccountKind) -> str:
-    from bountyexpo.domain.ledger_accounts import RULES, Owner
+    from bountyexpo.domain.money.ledger.accounts import RULES, Owner
 
     owner = RULES[kind].owner
     return "" if owner is Owner.PLATFORM else owner.value

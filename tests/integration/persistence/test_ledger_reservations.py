@@ -6,18 +6,18 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
-from bountyexpo.domain import ledger as events
-from bountyexpo.domain import ledger_payouts
-from bountyexpo.domain.ledger_accounts import (
+from bountyexpo.domain.money.ledger import payouts
+from bountyexpo.domain.money.ledger import wallets as events
+from bountyexpo.domain.money.ledger.accounts import (
     available,
     escrow,
 )
-from bountyexpo.domain.ledger_transfers import post, reversal, void
+from bountyexpo.domain.money.ledger.transfers import post, reversal, void
 from bountyexpo.errors import (
     Conflict,
     NotFound,
 )
-from bountyexpo.persistence import ledger
+from bountyexpo.persistence.money import ledger
 
 if TYPE_CHECKING:
     from tests.integration.persistence.ledger_books import Books
@@ -93,7 +93,7 @@ async def test_an_end_without_a_beginning_is_not_kept(books: Books) -> None:
 
 async def test_a_transfer_is_taken_back_once(books: Books) -> None:
     await books.deposit(10_000)
-    fee = ledger_payouts.instant_fee_charged(
+    fee = payouts.instant_fee_charged(
         withdrawal_id=books.withdrawal, user_id=books.poster, fee_cents=50
     )
     await books.post(fee, reversal(fee))

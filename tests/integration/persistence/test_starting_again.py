@@ -5,14 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from bountyexpo.domain import bounty, escrow
-from bountyexpo.domain.application import Status
 from bountyexpo.domain.ids import new_id
+from bountyexpo.domain.market import bounty
+from bountyexpo.domain.market.application import Status
+from bountyexpo.domain.money import escrow
 from bountyexpo.domain.policy import Policy
 from bountyexpo.errors import StaleVersion
-from bountyexpo.persistence import bounties, payments, requests
-from bountyexpo.persistence.bounties import NewBounty, Terms
-from bountyexpo.persistence.payments import NewPayment
+from bountyexpo.persistence.market import bounties, requests
+from bountyexpo.persistence.market.bounties import NewBounty, Terms
+from bountyexpo.persistence.money import payments
+from bountyexpo.persistence.money.payments import NewPayment
 
 if TYPE_CHECKING:
     from bountyexpo.persistence.pool import Pool

@@ -19,8 +19,8 @@ import msgspec
 import psycopg
 import trio
 from bountyexpo.domain.ids import new_id
-from bountyexpo.sandbox.auth_tokens import api_key
-from bountyexpo.sandbox.stand_ins import SECRETS_FILE, Secrets
+from bountyexpo.sandbox.auth.tokens import api_key
+from bountyexpo.sandbox.emulators import SECRETS_FILE, Secrets
 from psycopg.rows import dict_row
 
 from tests.server_process import START_S, STOP_S, ServerProcess, running

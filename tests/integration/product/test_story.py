@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 import trio
+from bountyexpo.load.report.telling import State, telling
 from bountyexpo.load.story import STEPS
-from bountyexpo.load.telling import State, telling
 from bountyexpo.sandbox.postgres import EmbeddedPostgres
 
 from tests.integration.product.product import Product, standing

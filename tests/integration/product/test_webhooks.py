@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pytest
 from bountyexpo.domain.ids import new_id
-from bountyexpo.sandbox.stripe_webhooks import signature
+from bountyexpo.sandbox.stripe.webhooks import signature
 
 from tests.integration.product.product import Person, refused
 

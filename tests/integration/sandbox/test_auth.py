@@ -20,7 +20,7 @@ from bountyexpo.persistence.pool import Pool
 from bountyexpo.runtime.clock import FixedClock
 from bountyexpo.sandbox.server import SandboxServer
 
-from .conftest import JWT_SECRET, running
+from tests.integration.sandbox.conftest import JWT_SECRET, running
 
 EMAIL = "hunter@example.test"
 PASSWORD = "correct horse"

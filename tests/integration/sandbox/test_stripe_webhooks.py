@@ -7,10 +7,10 @@ import json
 import pytest
 from bountyexpo.domain.ids import new_id
 from bountyexpo.integrations.stripe import API_VERSION, StripePayments, intent_of
-from bountyexpo.sandbox import stripe_webhooks
 from bountyexpo.sandbox.server import SandboxServer
+from bountyexpo.sandbox.stripe import webhooks
 
-from .conftest import WEBHOOK_SECRET, running
+from tests.integration.sandbox.conftest import WEBHOOK_SECRET, running
 
 
 @pytest.fixture
@@ -76,7 +76,7 @@ async def test_an_event_has_the_shape_of_the_processor(payments, receiver):
 
 
 async def test_an_undelivered_event_is_sent_again(payments, receiver, next_event, monkeypatch):
-    monkeypatch.setattr(stripe_webhooks, "RETRY_FIRST_S", 0.01)
+    monkeypatch.setattr(webhooks, "RETRY_FIRST_S", 0.01)
     receiver.answers = [500, 404, 503]
 
     await create(payments)

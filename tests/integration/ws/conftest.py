@@ -7,11 +7,11 @@ from contextlib import asynccontextmanager
 
 import pytest
 import trio
-from bountyexpo.ws.acceptor import Acceptor, AcceptorSettings
-from bountyexpo.ws.connection_ports import Limits
-from bountyexpo.ws.poller import EpollPoller
-from bountyexpo.ws.socket_door import SocketDoor
-from bountyexpo.ws.task_poller import TaskPoller
+from bountyexpo.edge.acceptor import Acceptor, AcceptorSettings
+from bountyexpo.ws.socket_handler import SocketHandler
+from bountyexpo.ws.transport.epoll_poller import EpollPoller
+from bountyexpo.ws.transport.limits import Limits
+from bountyexpo.ws.transport.task_poller import TaskPoller
 
 from tests.conformance.raw_client import RawClient
 from tests.integration.ws.plain_client import PlainClient
@@ -54,7 +54,7 @@ class Server:
     def __init__(self, poller, acceptor_settings, doors, **options):
         self.poller = poller
         self.handlers = []
-        self.door = SocketDoor(poller, self.create, **options)
+        self.door = SocketHandler(poller, self.create, **options)
         self.acceptor = Acceptor((self.door, *doors), acceptor_settings)
         self.arrived = trio.Event()
         self.on_message = self.echo
@@ -72,8 +72,8 @@ class Server:
 
     @staticmethod
     def echo(handler, payload):
-        codec = handler.connection.codec
-        handler.connection.send(codec.frame({"echo": len(payload)}))
+        serializer = handler.connection.serializer
+        handler.connection.send(serializer.frame({"echo": len(payload)}))
 
     def connect(self, **options):
         return RawClient.connect(self.port, **options)

@@ -9,14 +9,14 @@ import resource
 import sys
 
 import trio
-from bountyexpo.ws.acceptor import Acceptor, AcceptorSettings
-from bountyexpo.ws.codec import JSON
-from bountyexpo.ws.direct_door import DirectDoor
-from bountyexpo.ws.poller import create_poller
-from bountyexpo.ws.quart_door import QuartDoor
-from bountyexpo.ws.socket_door import SocketDoor
+from bountyexpo.edge.acceptor import Acceptor, AcceptorSettings
+from bountyexpo.http.server.fast_path import FastPath
+from bountyexpo.http.server.hypercorn_fallback import HypercornFallback
+from bountyexpo.ws.socket_handler import SocketHandler
+from bountyexpo.ws.transport.epoll_poller import create_poller
+from bountyexpo.ws.v1.serializer import JSON
 
-from tests.integration.ws.direct_site import NOW, Answers, application
+from tests.integration.ws.fast_site import NOW, Answers, application
 
 
 class Counter:
@@ -42,9 +42,9 @@ class Counter:
 
 async def main() -> None:
     poller = create_poller()
-    sockets = SocketDoor(poller, lambda connection, _request: Counter(poller, connection))
-    quart = QuartDoor(application())
-    door = DirectDoor(Answers().find, quart, lambda: NOW)
+    sockets = SocketHandler(poller, lambda connection, _request: Counter(poller, connection))
+    quart = HypercornFallback(application())
+    door = FastPath(Answers().find, quart, lambda: NOW)
     acceptor = Acceptor((sockets, door, quart), AcceptorSettings(host="127.0.0.1", port=0))
     async with trio.open_nursery() as nursery:
         for child in (poller, quart, door):

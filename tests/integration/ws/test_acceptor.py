@@ -10,9 +10,9 @@ import resource
 import pytest
 import trio
 import trio_websocket
+from bountyexpo.edge.acceptor import Acceptor, AcceptorSettings
 from bountyexpo.errors import RateLimited
-from bountyexpo.ws.acceptor import Acceptor, AcceptorSettings
-from bountyexpo.ws.connection import FRAMES_PER_TURN
+from bountyexpo.ws.transport.connection import FRAMES_PER_TURN
 
 from tests.conformance.raw_client import frame
 from tests.integration.ws.conftest import serve

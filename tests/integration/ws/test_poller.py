@@ -7,12 +7,12 @@ from types import SimpleNamespace
 
 import pytest
 import trio
+from bountyexpo.edge.acceptor import AcceptorSettings
 from bountyexpo.observability import metrics
-from bountyexpo.ws.acceptor import AcceptorSettings
-from bountyexpo.ws.codec import JSON
-from bountyexpo.ws.connection_ports import Limits
-from bountyexpo.ws.poller import EpollPoller, create_poller
-from bountyexpo.ws.task_poller import TaskPoller
+from bountyexpo.ws.transport.epoll_poller import EpollPoller, create_poller
+from bountyexpo.ws.transport.limits import Limits
+from bountyexpo.ws.transport.task_poller import TaskPoller
+from bountyexpo.ws.v1.serializer import JSON
 
 from tests.conformance.raw_client import close_payload, frame
 from tests.integration.ws.conftest import fast, serve
@@ -25,7 +25,7 @@ SMALL = {
 
 def test_the_way_of_driving_sockets_fits_the_machine(monkeypatch):
     assert type(create_poller()) is EpollPoller
-    monkeypatch.setattr("bountyexpo.ws.poller.select", SimpleNamespace())
+    monkeypatch.setattr("bountyexpo.ws.transport.epoll_poller.select", SimpleNamespace())
     assert type(create_poller()) is TaskPoller
 
 

@@ -16,7 +16,7 @@ import msgspec
 import pytest
 import trio
 from bountyexpo.domain.ids import new_id
-from bountyexpo.sandbox.stand_ins import SECRETS_FILE, Secrets
+from bountyexpo.sandbox.emulators import SECRETS_FILE, Secrets
 from trio_websocket import ConnectionClosed, connect_websocket_url
 
 from tests.integration.product.product import standing
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
 WAIT_S = 10
-CODECS = {"json": msgspec.json, "msgpack": msgspec.msgpack}
+SERIALIZERS = {"json": msgspec.json, "msgpack": msgspec.msgpack}
 
 
 @pytest.fixture
@@ -82,21 +82,21 @@ class Person:
 class Socket:
     """A connection that decodes what comes."""
 
-    def __init__(self, connection: Any, codec: str) -> None:
+    def __init__(self, connection: Any, serializer: str) -> None:
         self.connection = connection
-        self.codec = codec
+        self.serializer = serializer
         self.frames: list[dict[str, Any]] = []
 
     async def say(self, **frame: Any) -> None:
-        data = CODECS[self.codec].encode(frame)
-        await self.connection.send_message(data.decode() if self.codec == "json" else data)
+        data = SERIALIZERS[self.serializer].encode(frame)
+        await self.connection.send_message(data.decode() if self.serializer == "json" else data)
 
     async def hears(self, *kinds: str) -> dict[str, Any]:
         with trio.fail_after(WAIT_S):
             while True:
                 data = await self.connection.get_message()
                 raw = data.encode() if isinstance(data, str) else data
-                frame = CODECS[self.codec].decode(raw)
+                frame = SERIALIZERS[self.serializer].decode(raw)
                 self.frames.append(frame)
                 if frame["type"] in kinds:
                     return frame
@@ -112,10 +112,14 @@ class Socket:
 
 @asynccontextmanager
 async def socket(
-    server: ServerProcess, path: str = "/v1/socket", *, codec: str | None = "json", **headers: str
+    server: ServerProcess,
+    path: str = "/v1/socket",
+    *,
+    serializer: str | None = "json",
+    **headers: str,
 ) -> AsyncIterator[Socket]:
     url = server.url.replace("http", "ws") + path
-    offered = [f"bounty.v1.{codec}"] if codec else None
+    offered = [f"bounty.v1.{serializer}"] if serializer else None
     async with trio.open_nursery() as nursery:
         with trio.fail_after(WAIT_S):
             connection = await connect_websocket_url(
@@ -125,7 +129,7 @@ async def socket(
                 extra_headers=[(name.encode(), value.encode()) for name, value in headers.items()],
             )
         try:
-            yield Socket(connection, codec or "json")
+            yield Socket(connection, serializer or "json")
         finally:
             nursery.cancel_scope.cancel()
             # The library leaves the descriptor open when its tasks are cancelled.
@@ -137,12 +141,12 @@ async def in_thread(function: Any, *arguments: Any) -> Any:
     return await trio.to_thread.run_sync(partial(function, *arguments))
 
 
-@pytest.mark.parametrize("codec", CODECS)
-async def test_a_lost_socket_is_resumed(server: ServerProcess, codec: str) -> None:
+@pytest.mark.parametrize("serializer", SERIALIZERS)
+async def test_a_lost_socket_is_resumed(server: ServerProcess, serializer: str) -> None:
     anna, ben = Person(server), Person(server)
     conversation_id = await in_thread(anna.talks_to, ben)
     path = f"/api/conversations/{conversation_id}/messages"
-    async with socket(server, codec=codec) as first:
+    async with socket(server, serializer=serializer) as first:
         await first.say(type="hello", v=1, token=anna.token, caps=["resume", "batch"])
         welcome = await first.hears("welcome")
         await in_thread(ben.call, "POST", path, {"text": "one", "clientMsgId": new_id()})
@@ -153,7 +157,7 @@ async def test_a_lost_socket_is_resumed(server: ServerProcess, codec: str) -> No
     for text in ("two", "three"):
         await in_thread(ben.call, "POST", path, {"text": text, "clientMsgId": new_id()})
 
-    async with socket(server, codec=codec) as second:
+    async with socket(server, serializer=serializer) as second:
         resume = {"sid": welcome["sid"], "n": heard["n"]}
         await second.say(type="hello", v=1, token=anna.token, resume=resume)
         assert (await second.hears("welcome"))["resumed"] is True
@@ -180,7 +184,7 @@ async def test_a_ticket_opens_one_socket(server: ServerProcess) -> None:
 async def test_friends_see_each_other(server: ServerProcess) -> None:
     anna, ben, eve = Person(server), Person(server), Person(server)
     await in_thread(anna.talks_to, ben)
-    async with socket(server) as one, socket(server, codec="msgpack") as two:
+    async with socket(server) as one, socket(server, serializer="msgpack") as two:
         await one.say(type="hello", v=1, token=anna.token)
         await one.hears("welcome")
         await one.say(type="presence.subscribe", id="p", userIds=[ben.id, eve.id])
@@ -225,7 +229,7 @@ async def test_typing_ends_with_the_socket(server: ServerProcess) -> None:
 async def test_an_old_client_hears_old_words(server: ServerProcess) -> None:
     anna, ben = Person(server), Person(server)
     conversation_id = await in_thread(anna.talks_to, ben)
-    async with socket(server, f"/messages/subscribe?token={anna.token}", codec=None) as old:
+    async with socket(server, f"/messages/subscribe?token={anna.token}", serializer=None) as old:
         connected = await old.hears("connected")
         assert connected["conversationIds"] == [conversation_id]
         path = f"/api/conversations/{conversation_id}/messages"
@@ -237,7 +241,7 @@ async def test_an_old_client_hears_old_words(server: ServerProcess) -> None:
         assert (await old.hears("error"))["code"] == "NOT_PARTICIPANT"
         await old.say(type="ping")
         await old.hears("pong")
-    async with socket(server, "/messages/subscribe?token=no", codec=None) as refused:
+    async with socket(server, "/messages/subscribe?token=no", serializer=None) as refused:
         assert "Authentication" in (await refused.hears("error"))["message"]
         assert await refused.closed() == 4401
     assert anna.token not in "\n".join(server.output)
@@ -251,7 +255,7 @@ async def test_an_event_socket_needs_no_name(server: ServerProcess) -> None:
         "amount": 0,
         "is_for_honor": True,
     }
-    async with socket(server, "/events/subscribe", codec=None) as old:
+    async with socket(server, "/events/subscribe", serializer=None) as old:
         await old.hears("connection")
         bounty = await in_thread(anna.call, "POST", "/api/bounties", body)
         event = await old.hears("bounty.status")
@@ -292,7 +296,10 @@ async def test_a_restart_says_so(folder: Path) -> None:
     server = ServerProcess(folder, SHUTDOWN_GRACE_S="4")
     async with running(server):
         anna = await in_thread(Person, server)
-        async with socket(server) as first, socket(server, "/events/subscribe", codec=None) as old:
+        async with (
+            socket(server) as first,
+            socket(server, "/events/subscribe", serializer=None) as old,
+        ):
             await first.say(type="hello", v=1, token=anna.token)
             await first.hears("welcome")
             server.process.terminate()

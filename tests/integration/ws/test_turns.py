@@ -6,10 +6,10 @@ from types import SimpleNamespace
 
 import pytest
 import trio
-from bountyexpo.ws.codec import JSON
-from bountyexpo.ws.connection import Connection
-from bountyexpo.ws.connection_ports import Limits
-from bountyexpo.ws.frames import encode_frame
+from bountyexpo.ws.transport.connection import Connection
+from bountyexpo.ws.transport.frames import encode_frame
+from bountyexpo.ws.transport.limits import Limits
+from bountyexpo.ws.v1.serializer import JSON
 
 from tests.conformance.raw_client import frame
 from tests.integration.ws.conftest import Recorder, Server, fast, serve

@@ -8,16 +8,16 @@ from itertools import product
 from typing import TYPE_CHECKING, Any, get_args, get_type_hints
 
 import msgspec
-from bountyexpo.domain.application import MACHINE as APPLICATION
-from bountyexpo.domain.bounty_rules import MACHINE as BOUNTY
-from bountyexpo.domain.cancellation import MACHINE as CANCELLATION
-from bountyexpo.domain.completion import MACHINE as COMPLETION
-from bountyexpo.domain.connect_account import MACHINE as CONNECT_ACCOUNT
-from bountyexpo.domain.dispute import MACHINE as DISPUTE
-from bountyexpo.domain.escrow_rules import MACHINE as ESCROW
 from bountyexpo.domain.machine import Outcome
-from bountyexpo.domain.payment import MACHINE as PAYMENT
-from bountyexpo.domain.withdrawal_rules import MACHINE as WITHDRAWAL
+from bountyexpo.domain.market.application import MACHINE as APPLICATION
+from bountyexpo.domain.market.bounty_rules import MACHINE as BOUNTY
+from bountyexpo.domain.market.cancellation import MACHINE as CANCELLATION
+from bountyexpo.domain.market.completion import MACHINE as COMPLETION
+from bountyexpo.domain.market.dispute import MACHINE as DISPUTE
+from bountyexpo.domain.money.connect_account import MACHINE as CONNECT_ACCOUNT
+from bountyexpo.domain.money.escrow_rules import MACHINE as ESCROW
+from bountyexpo.domain.money.payment import MACHINE as PAYMENT
+from bountyexpo.domain.money.withdrawal_rules import MACHINE as WITHDRAWAL
 from bountyexpo.errors import BountyExpoError, IllegalTransition, NotAllowed
 
 if TYPE_CHECKING:

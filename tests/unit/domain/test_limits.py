@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from bountyexpo.domain import bounty_limits, limits
+from bountyexpo.domain import limits
+from bountyexpo.domain.market import bounty_limits
 from bountyexpo.domain.policy import PRESENT
 from bountyexpo.errors import InvalidRequest, RateLimited
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import bountyexpo.domain
 import pytest
 
-MODULES = sorted(Path(bountyexpo.domain.__file__).parent.glob("*.py"))
+MODULES = sorted(Path(bountyexpo.domain.__file__).parent.rglob("*.py"))
 
 # Arithmetic and shapes of data; everything else is a way to the outside.
 ALLOWED = {

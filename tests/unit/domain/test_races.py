@@ -7,15 +7,15 @@ once, or back where it came from, whichever of the two came first.
 from __future__ import annotations
 
 import pytest
-from bountyexpo.domain import escrow
-from bountyexpo.domain.ledger_accounts import STRIPE
-from bountyexpo.domain.ledger_book import Book
 from bountyexpo.domain.machine import Role
-from bountyexpo.domain.payment import Event, PaymentStatus
+from bountyexpo.domain.money import escrow
+from bountyexpo.domain.money.ledger.accounts import STRIPE
+from bountyexpo.domain.money.ledger.book import Book
+from bountyexpo.domain.money.payment import Event, PaymentStatus
 
 from tests.properties.lives_bounty import BountyLife
 from tests.properties.network import Dice, Network, Word
-from tests.unit.domain.test_payment import Deposit
+from tests.unit.domain.money.test_payment import Deposit
 
 PRICE = 10_000
 

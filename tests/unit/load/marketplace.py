@@ -9,7 +9,7 @@ import httpx
 import trio
 
 if TYPE_CHECKING:
-    from .conftest import Peer
+    from tests.unit.load.conftest import Peer
 
 
 class Marketplace:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 
 import pytest
+from bountyexpo.load.client.requests import unchunk
 from bountyexpo.load.options import Options, addresses, bounties_needed, plans
-from bountyexpo.load.page import page
-from bountyexpo.load.report import progress, table
-from bountyexpo.load.requests import unchunk
-from bountyexpo.load.result import Result
-from bountyexpo.load.stats import Second, Stats
+from bountyexpo.load.report.page import page
+from bountyexpo.load.report.report import progress, table
+from bountyexpo.load.report.result import Result
+from bountyexpo.load.report.stats import Second, Stats
 
 
 def finished(**options: object) -> Result:

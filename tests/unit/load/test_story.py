@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 from bountyexpo.load import story as steps
-from bountyexpo.load import telling
-from bountyexpo.load.progress import Report, demo, play
-from bountyexpo.load.rest import Rest
+from bountyexpo.load.client.rest import Rest
+from bountyexpo.load.report import telling
+from bountyexpo.load.report.progress import Report, demo, play
+from bountyexpo.load.report.telling import State, Story, StoryFailed
 from bountyexpo.load.story import STEPS, Step
-from bountyexpo.load.telling import State, Story, StoryFailed
 
 if TYPE_CHECKING:
     import trio
@@ -138,8 +138,8 @@ def scripted(monkeypatch: pytest.MonkeyPatch, *plays) -> list[str]:
     async def is_there(_url: str) -> bool:
         return True
 
-    monkeypatch.setattr("bountyexpo.load.progress.STEPS", tuple(map(step, plays)))
-    monkeypatch.setattr("bountyexpo.load.progress._answers", is_there)
+    monkeypatch.setattr("bountyexpo.load.report.progress.STEPS", tuple(map(step, plays)))
+    monkeypatch.setattr("bountyexpo.load.report.progress._answers", is_there)
     return ran
 
 

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 import httpx
 import pytest
-from bountyexpo.load.rest import Rest
+from bountyexpo.load.client.rest import Rest
+from bountyexpo.load.report.telling import State, StoryFailed, telling
 from bountyexpo.load.story import STEPS
-from bountyexpo.load.telling import State, StoryFailed, telling
 
-from .marketplace import Marketplace
+from tests.unit.load.marketplace import Marketplace
 
 if TYPE_CHECKING:
-    from .conftest import ScriptedServer
+    from tests.unit.load.conftest import ScriptedServer
 
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
 

@@ -9,9 +9,9 @@ import trio
 from bountyexpo.errors import RateLimited
 from bountyexpo.operations.rate_limits import RateLimiter
 from bountyexpo.ws.admission import Admission
-from bountyexpo.ws.limits import SessionLimits
+from bountyexpo.ws.session.limits import SessionLimits
 
-from tests.unit.ws.session_fakes import World
+from tests.unit.ws.session.session_fakes import World
 
 HERE = "192.0.2.1"
 

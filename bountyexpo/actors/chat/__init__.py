@@ -1,0 +1,1 @@
+"""The owner of a conversation, and how conversations are opened."""

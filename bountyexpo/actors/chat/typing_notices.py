@@ -1,0 +1,89 @@
+"""Who types in one conversation: best effort, nothing of it is stored (realtime §4.5, §5 G10)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import trio
+
+from bountyexpo.actors.chat.conversation_messages import EndTyping
+from bountyexpo.domain.chat import conversation as rules
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from bountyexpo.runtime import Context, Timer
+
+
+class _Typist:
+    __slots__ = ("announced_at", "ends_at", "is_typing", "timer")
+
+    def __init__(self) -> None:
+        self.announced_at = float("-inf")
+        self.ends_at = 0.0
+        self.is_typing = False
+        self.timer: Timer | None = None
+
+
+class TypingNotices:
+    """Turns what typists say into starts and stops; ``tell(user_id, is_typing)`` announces them.
+
+    Bounded by the participants. A start is told at most every 2 s; who falls silent is stopped.
+    """
+
+    __slots__ = ("_context", "_tell", "_typists")
+
+    def __init__(self, context: Context, tell: Callable[[str, bool], None]) -> None:
+        self._context = context
+        self._tell = tell
+        self._typists: dict[str, _Typist] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._typists)
+
+    def start(self, user_id: str) -> None:
+        """Somebody types."""
+        now = trio.current_time()
+        typist = self._typists.setdefault(user_id, _Typist())
+        if now - typist.announced_at < rules.TYPING_EVERY_S:
+            if typist.is_typing:
+                typist.ends_at = now + rules.TYPING_ENDS_AFTER_S
+            return
+        typist.announced_at = now
+        typist.ends_at = now + rules.TYPING_ENDS_AFTER_S
+        typist.is_typing = True
+        if typist.timer is None:
+            typist.timer = self._wait(user_id, rules.TYPING_ENDS_AFTER_S)
+        self._tell(user_id, True)
+
+    def stop(self, user_id: str) -> None:
+        """Somebody types no longer, or has sent what he typed."""
+        typist = self._typists.get(user_id)
+        if typist is not None and typist.is_typing:
+            typist.is_typing = False
+            self._tell(user_id, False)
+
+    def end(self, user_id: str) -> None:
+        """The timer has come: stop who fell silent, and forget him.
+
+        Someone who is not known was announced before this owner was loaded afresh.
+        """
+        typist = self._typists.get(user_id)
+        if typist is None:
+            self._tell(user_id, False)
+            return
+        left_s = typist.ends_at - trio.current_time()
+        if typist.is_typing and left_s > 0:
+            typist.timer = self._wait(user_id, left_s)
+            return
+        self.stop(user_id)
+        del self._typists[user_id]
+
+    def drop(self, user_id: str) -> None:
+        """Forget somebody who has left, without a word."""
+        typist = self._typists.pop(user_id, None)
+        if typist is not None and typist.timer is not None:
+            typist.timer.cancel()
+
+    def _wait(self, user_id: str, seconds: float) -> Timer:
+        return self._context.tell_self_after(seconds, EndTyping(user_id=user_id))

@@ -1,0 +1,39 @@
+"""What the actors are given: storage, providers, and the way to tell the public feed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from bountyexpo.domain.policy import Policy
+    from bountyexpo.integrations.stripe import StripePayments
+    from bountyexpo.persistence.chat.journal import Journal
+    from bountyexpo.persistence.pool import Pool
+
+
+def _nobody_listens(stream: str, users: Sequence[str], frame: dict[str, Any]) -> None:
+    """Take the place of the edge where there is none."""
+
+
+def _nobody_counts(users: Sequence[str]) -> None:
+    """Take the place of the edge where there is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class ActorDependencies:
+    """The outside of the actors."""
+
+    db: Pool
+    journal: Journal
+    stripe: StripePayments
+    policy: Policy
+    # Publishes what anybody may see of a bounty that has just changed; never blocks.
+    feed: Callable[[str, dict[str, Any]], None]
+    # Sends a frame that nobody will miss to the sockets of users; never blocks. The stream is what
+    # a socket may mute.
+    ephemeral: Callable[[str, Sequence[str], dict[str, Any]], None] = _nobody_listens
+    # Says that what these users have not read is another number now; never blocks.
+    unread: Callable[[Sequence[str]], None] = _nobody_counts

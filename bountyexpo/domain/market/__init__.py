@@ -1,0 +1,1 @@
+"""The rules of bounties, applications, completion, cancellation and disputes."""

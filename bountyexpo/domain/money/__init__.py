@@ -1,0 +1,1 @@
+"""The rules of money: deposits, escrow, fees, withdrawals, and the ledger."""

@@ -1,0 +1,1 @@
+"""Double entry: accounts, transfers, and the business events that make them."""

@@ -1,0 +1,290 @@
+"""The one listening port: accepts, reads the head of the first request, and opens a door.
+
+A process may hold no more descriptors than its limit. The acceptor counts them and refuses with
+503 before the limit; should it be hit all the same, a descriptor kept in reserve is given up for
+as long as it takes to refuse. It never dies of either.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import resource
+import socket
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import trio
+
+from bountyexpo.edge.protocol_handler import Arrival, answer, choose_handler
+from bountyexpo.edge.request_head import HEAD_END, HeadTooLarge, parse_head
+from bountyexpo.errors import NotFound, Unavailable
+from bountyexpo.observability import logs
+from bountyexpo.ws.transport.handshake import refusal
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from bountyexpo.edge.protocol_handler import Door
+
+_log = logs.get_logger("ws.acceptor")
+
+# Connections accepted between two waits.
+ACCEPT_BATCH = 64
+
+# Refusals answered at one time; beyond that the connection is just closed. Each holds a descriptor
+# of those that are kept for everything else, so it is half of them.
+REFUSALS_MAX = 32
+
+# How long to leave the queue alone when the system is out of memory or descriptors.
+EXHAUSTED_PAUSE_S = 0.1
+
+OUT_OF_DESCRIPTORS = frozenset({errno.EMFILE, errno.ENFILE})
+OUT_OF_MEMORY = frozenset({errno.ENOBUFS, errno.ENOMEM})
+
+# The listening socket itself is bad; any other failure concerns one client (accept(2)).
+LISTENER_BROKEN = frozenset({errno.EBADF, errno.EINVAL, errno.ENOTSOCK, errno.EOPNOTSUPP})
+
+# Unsent bytes the kernel keeps per socket: beyond it frames wait where they can still be dropped.
+KERNEL_UNSENT_MAX = 128 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class AcceptorSettings:
+    """Where to listen, and the bounds of a connection that has not chosen its door yet."""
+
+    host: str = "0.0.0.0"  # noqa: S104 - a service in a container listens on every address
+    port: int = 3001
+    backlog: int = 4096
+    reuse_port: bool = False
+    head_timeout_s: float = 10.0
+    head_bytes_max: int = 16 * 1024
+    sockets_max: int | None = None  # None: what the process's descriptor limit leaves
+    send_buffer_bytes: int | None = None  # None: the kernel's own tuning
+
+
+class Acceptor:
+    """Owner of the listening socket and of every connection that still has a task.
+
+    Restarts:  permanent; connections behind the socket door live in the poller and survive it.
+    """
+
+    def __init__(self, doors: Sequence[Door], settings: AcceptorSettings | None = None) -> None:
+        self.settings = settings or AcceptorSettings()
+        self.port = 0
+        self._doors = tuple(doors)
+        self._listener: socket.socket | None = None
+        self._spare: int | None = None
+        self._sockets_max = self.settings.sockets_max or _descriptor_budget()
+        self._serving = 0
+        self._refusing = 0
+        self._all_served = trio.Event()
+
+    @property
+    def open_sockets(self) -> int:
+        """Connections of every door, and those that have not chosen one yet."""
+        return self._serving + sum(door.open_sockets for door in self._doors)
+
+    async def run(self, *, task_status: trio.TaskStatus[int] = trio.TASK_STATUS_IGNORED) -> None:
+        """Accept until cancelled; ``task_status`` is given the port that is bound."""
+        listener = self._listener = self._listen()
+        self._spare = os.open(os.devnull, os.O_RDONLY)
+        try:
+            async with trio.open_nursery() as nursery:
+                task_status.started(self.port)
+                try:
+                    await self._accept_forever(listener, nursery)
+                finally:
+                    for door in self._doors:
+                        door.stop()
+        finally:
+            self.stop_accepting()
+            self._release_spare()
+
+    def start_draining(self) -> None:
+        """Let every door refuse new lasting work; requests are still answered."""
+        for door in self._doors:
+            door.start_draining()
+
+    def stop_accepting(self) -> None:
+        """Close the listening socket; connections that have a task go on."""
+        listener, self._listener = self._listener, None
+        if listener is not None:
+            trio.lowlevel.notify_closing(listener)
+            listener.close()
+
+    async def wait_served(self) -> None:
+        """Wait until no connection has a task; of use after ``stop_accepting``."""
+        while self._serving:
+            self._all_served = trio.Event()
+            await self._all_served.wait()
+
+    def _listen(self) -> socket.socket:
+        settings = self.settings
+        family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+        listener = socket.create_server(
+            (settings.host, settings.port or self.port),
+            family=family,
+            backlog=settings.backlog,
+            reuse_port=settings.reuse_port,
+        )
+        listener.setblocking(False)
+        self.port = listener.getsockname()[1]
+        return listener
+
+    async def _accept_forever(self, listener: socket.socket, nursery: trio.Nursery) -> None:
+        while self._listener is not None:
+            try:
+                await trio.lowlevel.wait_readable(listener)
+            except trio.ClosedResourceError:
+                break
+            for _ in range(ACCEPT_BATCH):
+                if not await self._accept_one(listener, nursery):
+                    break
+        await trio.sleep_forever()
+
+    async def _accept_one(self, listener: socket.socket, nursery: trio.Nursery) -> bool:
+        """Accept one connection; return whether to try the next at once."""
+        try:
+            sock, address = listener.accept()
+        except BlockingIOError:
+            return False
+        except OSError as error:
+            return await self._survive(error, listener)
+        self._arrive(sock, address[0], nursery)
+        return True
+
+    async def _survive(self, error: OSError, listener: socket.socket) -> bool:
+        """Answer a failed accept; return whether to try the next at once."""
+        if self._listener is None:
+            return False
+        if error.errno in LISTENER_BROKEN:
+            raise error
+        if error.errno in OUT_OF_DESCRIPTORS and self._refuse_by_spare(listener):
+            return True
+        if error.errno in OUT_OF_DESCRIPTORS | OUT_OF_MEMORY:
+            _log.warning("cannot accept", reason=str(error))
+            await trio.sleep(EXHAUSTED_PAUSE_S)
+            return False
+        _log.info("a connection was gone before it was accepted", reason=str(error))
+        return True
+
+    def _refuse_by_spare(self, listener: socket.socket) -> bool:
+        """Refuse one client with the descriptor kept for this; False when there is none."""
+        if self._spare is None:
+            return False
+        self._release_spare()
+        try:
+            sock, _ = listener.accept()
+        except OSError:
+            pass
+        else:
+            with sock:
+                sock.setblocking(False)
+                _send_once(sock, refusal(Unavailable(retry_after_s=5)))
+        try:
+            self._spare = os.open(os.devnull, os.O_RDONLY)
+        except OSError:
+            return False
+        return True
+
+    def _release_spare(self) -> None:
+        if self._spare is not None:
+            os.close(self._spare)
+            self._spare = None
+
+    def _arrive(self, sock: socket.socket, address: str, nursery: trio.Nursery) -> None:
+        sock.setblocking(False)
+        if self.open_sockets < self._sockets_max:
+            nursery.start_soon(self._serve, sock, address)
+        elif self._refusing < REFUSALS_MAX:
+            nursery.start_soon(self._refuse, sock)
+        else:
+            sock.close()
+
+    async def _refuse(self, sock: socket.socket) -> None:
+        self._refusing += 1
+        with sock:
+            try:
+                await answer(sock, refusal(Unavailable(retry_after_s=5)))
+            finally:
+                self._refusing -= 1
+
+    async def _serve(self, sock: socket.socket, address: str) -> None:
+        """Serve one connection; whatever goes wrong ends this one only."""
+        arrival: Arrival | None = None
+        self._serving += 1
+        try:
+            self._prepare(sock)
+            data = await self._read_head(sock)
+            if data:
+                peer = sys.intern(address.removeprefix("::ffff:"))
+                arrival = Arrival(sock, parse_head(data), data, peer)
+                await self._open_door(arrival)
+        except HeadTooLarge as error:
+            await answer(sock, refusal(error))
+        except OSError:
+            _log.debug("a connection broke", peer=address)
+        except Exception:  # noqa: BLE001 - logged, and kept to this connection
+            _log.exception("a connection failed", peer=address)
+        finally:
+            if arrival is None or not arrival.is_taken:
+                sock.close()
+            self._serving -= 1
+            if not self._serving:
+                self._all_served.set()
+
+    async def _open_door(self, arrival: Arrival) -> None:
+        door = choose_handler(self._doors, arrival.head)
+        if door is None:
+            await answer(arrival.sock, refusal(NotFound()))
+            return
+        await door.serve(arrival)
+
+    def _prepare(self, sock: socket.socket) -> None:
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if hasattr(socket, "TCP_NOTSENT_LOWAT"):
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, KERNEL_UNSENT_MAX)
+        if self.settings.send_buffer_bytes is not None:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, self.settings.send_buffer_bytes)
+
+    async def _read_head(self, sock: socket.socket) -> bytes | None:
+        """Read up to the end of the head; None when the client is too slow or goes away.
+
+        Raises:
+            HeadTooLarge: It does not end within the limit.
+        """
+        data = bytearray()
+        limit = self.settings.head_bytes_max
+        with trio.move_on_after(self.settings.head_timeout_s):
+            while True:
+                try:
+                    chunk = sock.recv(limit)
+                except BlockingIOError:
+                    await trio.lowlevel.wait_readable(sock)
+                    continue
+                if not chunk:
+                    return None
+                data += chunk
+                end = data.find(HEAD_END, max(0, len(data) - len(chunk) - len(HEAD_END)))
+                if end > limit or (end < 0 and len(data) > limit):
+                    raise HeadTooLarge
+                if end >= 0:
+                    return bytes(data)
+        return None
+
+
+def _send_once(sock: socket.socket, data: bytes) -> None:
+    try:
+        sock.send(data)
+    except OSError:
+        return
+
+
+def _descriptor_budget() -> int:
+    """Sockets that the descriptor limit allows, with a rest for databases, files and refusals."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY:
+        return sys.maxsize
+    return max(16, soft - max(2 * REFUSALS_MAX, soft // 10))

@@ -1,0 +1,219 @@
+"""One connection behind the catalogue door: read, answer, send, and again.
+
+It runs in the acceptor's task of the connection. Every wait has a time limit, which is a number
+that the door's watch looks at: a timer for each wait would cost more than parsing the request. The
+watch only ever wakes a connection that waits for its socket, so a request that has been read
+completely is always answered.
+"""
+
+from __future__ import annotations
+
+import math
+import socket
+from typing import TYPE_CHECKING
+
+import trio
+
+from bountyexpo.edge.protocol_handler import answer, read_away
+from bountyexpo.edge.request_head import HEAD_END, HeadTooLarge, RequestTooSlow
+from bountyexpo.errors import BountyExpoError
+from bountyexpo.http.server.request_parser import HeadParser, Malformed, Unusual
+from bountyexpo.observability import metrics
+from bountyexpo.ws.transport.handshake import refusal
+
+if TYPE_CHECKING:
+    from bountyexpo.edge.protocol_handler import Arrival
+    from bountyexpo.http.server.fast_path import Answer, FastPathSettings, Find
+    from bountyexpo.http.server.request_parser import PlainRequest
+    from bountyexpo.http.server.response_writer import ResponseWriter
+
+# Bytes taken from the kernel in one call.
+RECEIVE_BYTES = 64 * 1024
+
+
+class FastConnection:
+    """Serves requests of the catalogue until one comes that is another door's.
+
+    Bounds: one head, one body and one read beyond them in memory; what a client sends ahead of
+    its answers waits in the kernel.
+    """
+
+    __slots__ = (
+        "_buffer",
+        "_find",
+        "_head_end",
+        "_is_closing",
+        "_is_idle",
+        "_parser",
+        "_peer",
+        "_settings",
+        "_sock",
+        "_turn",
+        "_writer",
+        "limit_at",
+    )
+
+    def __init__(
+        self, arrival: Arrival, find: Find, writer: ResponseWriter, settings: FastPathSettings
+    ) -> None:
+        self.limit_at = math.inf  # when the present wait has lasted too long
+        self._sock = arrival.sock
+        self._peer = arrival.peer
+        self._buffer = bytearray(arrival.data)
+        self._head_end = 0
+        self._find = find
+        self._writer = writer
+        self._settings = settings
+        self._parser = HeadParser()
+        self._is_closing = False
+        self._is_idle = False
+        self._turn = 0
+
+    async def serve(self) -> bytes | None:
+        """Answer until the end; return what was read when the rest is another door's."""
+        try:
+            while await self._read_head():
+                request, respond = self._understand()
+                if request is None or respond is None:
+                    return bytes(self._buffer)
+                await self._read_body(request)
+                if not await self._answer(request, respond):
+                    break
+        except trio.ClosedResourceError:
+            pass  # The wait was ended by ``expire`` or ``drain``.
+        except BountyExpoError as error:
+            metrics.HTTP_CLIENT_ERRORS.labels("ANY", "unmatched", error.status).inc()
+            await answer(self._sock, refusal(error))
+        finally:
+            self._parser.close()
+        return None
+
+    def expire(self) -> None:
+        """End the present wait for the socket, if there is one."""
+        trio.lowlevel.notify_closing(self._sock)
+
+    def drain(self) -> None:
+        """End now if nothing was asked, else after the present answer."""
+        self._is_closing = True
+        if self._is_idle:
+            self.expire()
+
+    # Reading.
+
+    async def _read_head(self) -> bool:
+        """Read until a whole head is in the buffer; False when the client has gone."""
+        buffer = self._buffer
+        if not await self._await_first_byte():
+            return False
+        searched = 0
+        while (end := buffer.find(HEAD_END, max(0, searched - len(HEAD_END)))) < 0:
+            if not searched:
+                self._limit(self._settings.head_s)
+            searched = len(buffer)
+            if searched > self._settings.head_bytes_max:
+                raise HeadTooLarge
+            if not await self._receive():
+                return False
+        if end > self._settings.head_bytes_max:
+            raise HeadTooLarge
+        self._head_end = end + len(HEAD_END)
+        return True
+
+    async def _await_first_byte(self) -> bool:
+        if self._buffer:
+            # Sent ahead: others get their turn before the next one of a long row.
+            self._turn += 1
+            if self._turn >= self._settings.requests_per_turn:
+                self._turn = 0
+                await trio.lowlevel.checkpoint()
+            return True
+        self._turn = 0
+        self._limit(self._settings.keep_alive_s)
+        self._is_idle = True
+        try:
+            return await self._receive()
+        finally:
+            self._is_idle = False
+
+    def _understand(self) -> tuple[PlainRequest | None, Answer | None]:
+        """Return the request and who answers it, or None where that is another door."""
+        end = self._head_end
+        try:
+            request = self._parser.parse(bytes(self._buffer[:end]))
+        except Unusual:
+            return None, None
+        if request.body_bytes > self._settings.body_bytes_max:
+            return None, None
+        respond = self._find(request.method, request.path)
+        if respond is not None:
+            request.peer = self._peer
+            del self._buffer[:end]
+        return request, respond
+
+    async def _read_body(self, request: PlainRequest) -> None:
+        """Read the counted body.
+
+        Raises:
+            RequestTooSlow: It did not come in time.
+        """
+        count = request.body_bytes
+        if not count:
+            return
+        self._limit(self._settings.body_s)
+        while len(self._buffer) < count:
+            try:
+                is_open = await self._receive()
+            except trio.ClosedResourceError:
+                raise RequestTooSlow from None
+            if not is_open:
+                raise Malformed("The body of the request is incomplete.")
+        request.body = bytes(self._buffer[:count])
+        del self._buffer[:count]
+
+    async def _receive(self) -> bool:
+        """Add what has arrived to the buffer; False at the end of it.
+
+        Raises:
+            ClosedResourceError: The wait was ended.
+        """
+        while True:
+            await trio.lowlevel.wait_readable(self._sock)
+            try:
+                data = self._sock.recv(RECEIVE_BYTES)
+            except BlockingIOError:
+                continue
+            self._buffer += data
+            return bool(data)
+
+    def _limit(self, seconds: float) -> None:
+        self.limit_at = trio.current_time() + seconds
+
+    # Answering.
+
+    async def _answer(self, request: PlainRequest, respond: Answer) -> bool:
+        """Answer one request; return whether the connection goes on."""
+        response = await respond(request)
+        goes_on = request.keep_alive and not self._is_closing
+        data = self._writer.encode(response, keep_alive=goes_on, with_body=request.method != "HEAD")
+        sent = self._send(data)
+        if sent < len(data):
+            await self._send_rest(memoryview(data)[sent:])
+        if not goes_on:
+            # Closing with unread bytes would reset the connection before the answer is read.
+            self._sock.shutdown(socket.SHUT_WR)
+            self._limit(self._settings.send_s)
+            await read_away(self._sock)
+        return goes_on
+
+    def _send(self, data: bytes | memoryview) -> int:
+        try:
+            return self._sock.send(data)
+        except BlockingIOError:
+            return 0
+
+    async def _send_rest(self, rest: memoryview) -> None:
+        """Send what the kernel had no room for; each wait for room has the same limit."""
+        while rest:
+            self._limit(self._settings.send_s)
+            await trio.lowlevel.wait_writable(self._sock)
+            rest = rest[self._send(rest) :]

@@ -1,0 +1,112 @@
+"""The catalogue door: plain HTTP/1.1 requests of operations, answered without a framework.
+
+Whatever is not one goes to the next door with every byte that was read of it, be it the first
+request of a connection or a later one. What is answered here, and how, is the router's knowledge
+(http/router.py); this side knows HTTP.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
+
+import trio
+
+from bountyexpo.edge.request_head import parse_head
+from bountyexpo.http.server.fast_connection import FastConnection
+from bountyexpo.http.server.response_writer import ResponseWriter
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from datetime import datetime
+
+    from bountyexpo.edge.protocol_handler import Arrival, Door
+    from bountyexpo.edge.request_head import RequestHead
+    from bountyexpo.http.server.request_parser import PlainRequest
+    from bountyexpo.http.server.response_writer import PlainResponse
+
+    Answer: TypeAlias = Callable[[PlainRequest], Awaitable[PlainResponse]]
+    Find: TypeAlias = Callable[[str, str], Answer | None]
+
+
+@dataclass(frozen=True, slots=True)
+class FastPathSettings:
+    """How much a client may send, and how long it may take."""
+
+    head_bytes_max: int = 16 * 1024
+    # A larger body is refused by the next door, which does so in the shape of all its errors.
+    body_bytes_max: int = 1024 * 1024
+    keep_alive_s: float = 65.0
+    head_s: float = 10.0
+    body_s: float = 30.0
+    send_s: float = 20.0
+    # Requests of one client that sends ahead, before all others get their turn.
+    requests_per_turn: int = 16
+    # How often the time limits are looked at; they are late by this much at most.
+    watch_s: float = 0.5
+
+
+class FastPath:
+    """Answers what ``find`` knows by method and path; ``rest`` is the door for everything else.
+
+    ``run`` is a supervised child that keeps the time limits; the connections run in the
+    acceptor's tasks.
+    """
+
+    def __init__(
+        self,
+        find: Find,
+        rest: Door,
+        now: Callable[[], datetime],
+        settings: FastPathSettings | None = None,
+    ) -> None:
+        self._find = find
+        self._rest = rest
+        self._writer = ResponseWriter(now)
+        self._settings = settings or FastPathSettings()
+        self._connections: set[FastConnection] = set()
+        self._is_draining = False
+
+    @property
+    def open_sockets(self) -> int:
+        """None beyond the running ``serve`` calls."""
+        return 0
+
+    def accepts(self, _head: RequestHead) -> bool:
+        """Take everything: what is unusual is passed on by ``serve``."""
+        return True
+
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """End the waits that last too long, until cancelled."""
+        task_status.started()
+        while True:
+            await trio.sleep(self._settings.watch_s)
+            now = trio.current_time()
+            for connection in self._connections:
+                if connection.limit_at <= now:
+                    connection.limit_at = math.inf
+                    connection.expire()
+
+    async def serve(self, arrival: Arrival) -> None:
+        """Serve one connection, here or behind the next door."""
+        connection = FastConnection(arrival, self._find, self._writer, self._settings)
+        if self._is_draining:
+            connection.drain()
+        self._connections.add(connection)
+        try:
+            data = await connection.serve()
+        finally:
+            self._connections.discard(connection)
+        if data is not None:
+            arrival.head, arrival.data = parse_head(data), data
+            await self._rest.serve(arrival)
+
+    def start_draining(self) -> None:
+        """End idle connections, and each other one after its present answer."""
+        self._is_draining = True
+        for connection in self._connections:
+            connection.drain()
+
+    def stop(self) -> None:
+        """Nothing to do: every wait can be cancelled."""

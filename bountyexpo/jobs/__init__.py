@@ -1,0 +1,1 @@
+"""What runs by the clock: the branch of the tree that holds the scheduled jobs."""

@@ -1,0 +1,1 @@
+"""What a load run found: counts, histograms, and how they are shown."""

@@ -1,0 +1,192 @@
+"""What the story of one bounty is told with: its state, its two people, and how it checks.
+
+``State`` is plain data. It can be stored between any two steps, or after a step that failed, and
+the story goes on from it with fresh connections: every key in it is fixed when it begins.
+"""
+
+from __future__ import annotations
+
+import secrets
+import uuid
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import msgspec
+import trio
+
+from bountyexpo.load.client.client import DEADLINE_S, SocketClient, SocketFailed
+from bountyexpo.load.client.rest import Reply, Rest
+from bountyexpo.load.client.stream_log import Frame, StreamLog
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+DEPOSIT_CENTS = 10_000
+PRICE_CENTS = 5_000
+# Five percent, half a cent rounded up (contract money §1.2).
+FEE_CENTS = 250
+# Between two looks at a wallet that a webhook has still to credit.
+WALLET_PAUSE_S = 0.05
+TITLE = "Paint the garden fence"
+
+
+class StoryFailed(Exception):
+    """The server did something that the story does not allow."""
+
+
+@dataclass
+class Person:
+    """One of the two, and all that he has heard."""
+
+    role: str
+    username: str
+    email: str
+    password: str
+    user_id: str = ""
+    token: str = ""
+    log: StreamLog = field(default_factory=StreamLog)
+
+
+@dataclass
+class State:
+    """Where the story is. ``key`` makes all its names and idempotency keys."""
+
+    key: str
+    poster: Person
+    hunter: Person
+    payment_intent_id: str = ""
+    bounty_id: str = ""
+    request_id: str = ""
+    conversation_id: str = ""
+    completion_id: str = ""
+    done: list[str] = field(default_factory=list)
+
+    @classmethod
+    def new(cls, key: str | None = None) -> State:
+        """Begin a story with two people that nobody knows yet."""
+        key = key or secrets.token_hex(5)
+
+        def person(role: str) -> Person:
+            name = f"{role}_{key}"
+            return Person(role, name, f"{name}@example.com", f"Fence-{key}-9!")
+
+        return cls(key, person("poster"), person("hunter"))
+
+    def dump(self) -> bytes:
+        """Write it down."""
+        return msgspec.json.encode(self)
+
+    @classmethod
+    def load(cls, written: bytes) -> State:
+        """Read what ``dump`` wrote."""
+        return msgspec.json.decode(written, type=cls)
+
+    def id_for(self, what: str) -> str:
+        """Return the same UUID each time for the same thing of this story."""
+        name = uuid.uuid5(uuid.NAMESPACE_URL, f"{self.key}:{what}").hex
+        return str(uuid.UUID(name, version=4))
+
+
+class Story:
+    """A story being told against one server."""
+
+    def __init__(self, url: str, state: State, codec: str, nursery: trio.Nursery) -> None:
+        self.state = state
+        self.rest = Rest(url)
+        self.codec = codec
+        self._nursery = nursery
+        self._sockets: dict[str, SocketClient] = {}
+
+    @property
+    def people(self) -> tuple[Person, Person]:
+        """The poster and the hunter."""
+        return self.state.poster, self.state.hunter
+
+    async def socket(self, person: Person) -> SocketClient:
+        """Return his open socket; a new one goes on from what he heard before."""
+        if person.role not in self._sockets:
+            expect(person.token, f"the {person.role} must sign in before the socket opens")
+            client = SocketClient(self.rest.url, person.token, codec=self.codec, log=person.log)
+            self._sockets[person.role] = client
+            self._nursery.start_soon(client.run)
+        await self._sockets[person.role].wait_open()
+        return self._sockets[person.role]
+
+    async def get(self, person: Person, path: str) -> Any:
+        """Read something that must be there."""
+        reply = await self.rest.get(path, token=person.token)
+        return self._body(f"GET {path}", reply, (200,))
+
+    async def post(
+        self,
+        person: Person,
+        path: str,
+        body: Any = None,
+        *,
+        key: str | None = None,
+        ok: tuple[int, ...] = (200, 201),
+    ) -> Any:
+        """Do something that must succeed."""
+        key = f"{self.state.key}:{key}" if key else None
+        reply = await self.rest.post(path, body, token=person.token or None, key=key)
+        return self._body(f"POST {path}", reply, ok)
+
+    async def hears(
+        self,
+        person: Person,
+        kind: str | None,
+        matches: Callable[[Frame], Any],
+        *,
+        deadline_s: float = DEADLINE_S,
+    ) -> Frame:
+        """Wait until he has heard this event, now or before."""
+        socket = await self.socket(person)
+        try:
+            return await socket.wait_for(kind, matches, deadline_s=deadline_s)
+        except SocketFailed as error:
+            raise StoryFailed(f"the {person.role}'s socket never heard it: {error}") from error
+
+    async def balance_is(self, person: Person, cents: int) -> None:
+        """Check what his wallet holds; a payment is booked when its webhook has come."""
+        wallet = await self.get(person, "/wallet/balance")
+        with trio.move_on_after(DEADLINE_S):
+            while wallet.get("balanceCents") != cents:
+                await trio.sleep(WALLET_PAUSE_S)
+                wallet = await self.get(person, "/wallet/balance")
+        told = wallet.get("balanceCents"), wallet.get("balance")
+        expect(
+            told == (cents, cents / 100),
+            f"the {person.role}'s wallet should hold {cents / 100:.2f} but says {wallet}",
+        )
+
+    def _body(self, what: str, reply: Reply, ok: tuple[int, ...]) -> Any:
+        expect(reply.status in ok, f"{what} answered {reply.status}: {reply.message}")
+        return reply.body
+
+
+@asynccontextmanager
+async def telling(url: str, state: State, *, codec: str = "json") -> AsyncIterator[Story]:
+    """Tell a story against the server at ``url``; its sockets close at the end."""
+    failure: Exception | None = None
+    async with trio.open_nursery() as nursery:
+        story = Story(url, state, codec, nursery)
+        try:
+            yield story
+        except Exception as error:  # noqa: BLE001 - raised again below, outside of the nursery
+            failure = error
+        await story.rest.aclose()
+        nursery.cancel_scope.cancel()
+    if failure is not None:
+        raise failure
+
+
+def expect(is_so: Any, complaint: str) -> None:
+    """Stop the story, with a sentence for people, unless something is so."""
+    if not is_so:
+        fail(complaint)
+
+
+def fail(complaint: str) -> NoReturn:
+    """Stop the story."""
+    raise StoryFailed(complaint)

@@ -1,0 +1,129 @@
+"""Questions gathered: whoever waits while one statement runs is served by the next one together.
+
+There is no task for it. The first who comes leads: it runs the statement for all who wait, hands
+out the answers, and passes the lead to the first of those who came meanwhile. A leader that is
+cancelled passes it on as well, and those it worked for are simply asked for again.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Awaitable, Callable
+from typing import Generic, TypeAlias, TypeVar
+
+import outcome
+import trio
+
+from bountyexpo.errors import BountyExpoError
+
+Q = TypeVar("Q")
+A = TypeVar("A")
+
+AnswerAll: TypeAlias = Callable[[list[Q]], Awaitable[list[A]]]
+
+# Questions of one statement: enough to make its price per head small, few enough to stay short.
+BATCH_MAX = 128
+
+# Statements at one time; the pool has others to serve.
+LEADERS_MAX = 2
+
+
+class _Waiter(Generic[Q, A]):
+    """One who waits for an answer, or for the lead."""
+
+    __slots__ = ("is_gone", "question", "result", "turn")
+
+    def __init__(self, question: Q) -> None:
+        self.question = question
+        self.turn = trio.Event()
+        self.result: outcome.Outcome[A] | None = None
+        self.is_gone = False
+
+
+class Batcher(Generic[Q, A]):
+    """Answers questions of one kind in batches; a lone one is answered at once.
+
+    ``answer_all`` returns an answer per question, in their order. Questions that ``weigh`` more
+    than ``weight_max`` together are not asked in one statement.
+
+    Unbounded by itself: who waits here is a request or a socket, and the edge bounds those.
+    """
+
+    def __init__(
+        self,
+        answer_all: AnswerAll[Q, A],
+        *,
+        weigh: Callable[[Q], int] = lambda _question: 1,
+        weight_max: int = BATCH_MAX,
+    ) -> None:
+        self._answer_all = answer_all
+        self._weigh = weigh
+        self._weight_max = weight_max
+        self._waiting: dict[int, _Waiter[Q, A]] = {}
+        self._leaders = 0
+
+    async def ask(self, question: Q) -> A:
+        """Return the answer; whatever the statement raises, everybody in it raises."""
+        waiter: _Waiter[Q, A] = _Waiter(question)
+        self._waiting[id(waiter)] = waiter
+        is_leader = self._leaders < LEADERS_MAX
+        self._leaders += is_leader
+        try:
+            if not is_leader:
+                await waiter.turn.wait()
+            if waiter.result is None:
+                is_leader = True
+                await self._lead(waiter)
+        finally:
+            waiter.is_gone = True
+            self._waiting.pop(id(waiter), None)
+            # The lead may have come to somebody who was cancelled at the same moment.
+            if is_leader or (waiter.turn.is_set() and waiter.result is None):
+                self._pass_on()
+        assert waiter.result is not None
+        return waiter.result.unwrap()
+
+    async def _lead(self, leader: _Waiter[Q, A]) -> None:
+        batch = self._take(leader)
+        try:
+            await self._answer(batch)
+        finally:
+            for each in batch:
+                if each.result is not None:
+                    each.turn.set()
+                elif not each.is_gone and each is not leader:
+                    self._waiting[id(each)] = each
+
+    def _take(self, leader: _Waiter[Q, A]) -> list[_Waiter[Q, A]]:
+        batch, weight = [leader], self._weigh(leader.question)
+        for each in self._waiting.values():
+            # Somebody who was woken to lead and does not run yet leads a batch of his own.
+            if each is leader or each.turn.is_set():
+                continue
+            weight += self._weigh(each.question)
+            if weight > self._weight_max or len(batch) >= BATCH_MAX:
+                break
+            batch.append(each)
+        for each in batch:
+            self._waiting.pop(id(each), None)
+        return batch
+
+    async def _answer(self, batch: list[_Waiter[Q, A]]) -> None:
+        try:
+            answers = await self._answer_all([each.question for each in batch])
+        except Exception as failure:  # noqa: BLE001 - each one who asked raises it
+            for each in batch:
+                # One of his own for each: raising the same one everywhere ties them all together.
+                is_ours = isinstance(failure, BountyExpoError)
+                each.result = outcome.Error(copy.copy(failure) if is_ours else failure)
+            return
+        for each, answer in zip(batch, answers, strict=True):
+            each.result = outcome.Value(answer)
+
+    def _pass_on(self) -> None:
+        """Wake the next leader, or let the lead go."""
+        for each in self._waiting.values():
+            if not each.turn.is_set():
+                each.turn.set()
+                return
+        self._leaders -= 1

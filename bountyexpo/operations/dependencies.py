@@ -1,0 +1,112 @@
+"""The parts of the running service that handlers use, found on ``call.services.parts``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+from bountyexpo.operations.batcher import Batcher
+from bountyexpo.persistence.market import bounties
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from bountyexpo.actors.system import Actors
+    from bountyexpo.domain.policy import Policy
+    from bountyexpo.operations.call import Call
+    from bountyexpo.persistence.market.bounties import Bounty
+    from bountyexpo.persistence.pool import Pool
+
+
+class AuthUser(Protocol):
+    """A person as the auth server knows them."""
+
+    @property
+    def id(self) -> str:
+        """The subject of every token of this person."""
+
+    @property
+    def email(self) -> str | None:
+        """The address, lower case."""
+
+    @property
+    def email_confirmed_at(self) -> datetime | None:
+        """When the address was confirmed."""
+
+    @property
+    def user_metadata(self) -> Mapping[str, Any]:
+        """What the person may edit; never a source of rights."""
+
+
+class AuthSession(Protocol):
+    """A signed-in session."""
+
+    @property
+    def access_token(self) -> str:
+        """The token for our own requests."""
+
+    @property
+    def refresh_token(self) -> str:
+        """Good for one refresh."""
+
+    @property
+    def expires_in(self) -> int:
+        """Seconds."""
+
+    @property
+    def expires_at(self) -> int:
+        """Epoch seconds."""
+
+    @property
+    def token_type(self) -> str:
+        """Always ``bearer``."""
+
+    @property
+    def user(self) -> AuthUser:
+        """Whose session it is."""
+
+
+class AuthProvider(Protocol):
+    """The auth server."""
+
+    async def create_user(
+        self, *, email: str, password: str, metadata: Mapping[str, Any], email_confirm: bool = True
+    ) -> AuthUser:
+        """Make an identity; a taken address is a ``Conflict``."""
+
+    async def delete_user(self, user_id: str) -> None:
+        """Remove an identity."""
+
+    async def sign_in(self, email: str, password: str) -> AuthSession:
+        """Open a session; wrong credentials are ``NotAuthenticated``."""
+
+    async def refresh(self, refresh_token: str) -> AuthSession:
+        """Exchange a refresh token."""
+
+    async def sign_out(
+        self, access_token: str, scope: Literal["global", "local", "others"] = "global"
+    ) -> None:
+        """End sessions."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What handlers work with."""
+
+    actors: Actors
+    db: Pool
+    auth: AuthProvider
+    policy: Policy
+    # A bounty that is told to a thousand people is looked at by a thousand at once.
+    bounty_reads: Batcher[str, Bounty | None] = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "bounty_reads", Batcher(partial(bounties.get_all, self.db)))
+
+
+def parts(call: Call) -> Parts:
+    """Return the service's parts."""
+    found: Parts = call.services.parts
+    return found

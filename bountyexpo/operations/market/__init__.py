@@ -1,0 +1,1 @@
+"""What clients may ask about bounties, applications and work."""

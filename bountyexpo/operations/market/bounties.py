@@ -1,0 +1,243 @@
+"""Bounties: list, read, create (contract rest-core §2.3, §4.3, §4.6)."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import msgspec
+
+from bountyexpo.actors.market.bounty_messages import CreateBounty
+from bountyexpo.domain import amounts, limits
+from bountyexpo.domain.ids import new_id
+from bountyexpo.domain.market import bounty_limits
+from bountyexpo.domain.market.bounty import LISTED_TO_OTHERS, LISTED_TO_PARTIES, Status
+from bountyexpo.domain.market.bounty_ends import GONE
+from bountyexpo.errors import InvalidRequest
+from bountyexpo.operations.catalogue import READ, WRITE, operation
+from bountyexpo.operations.cursor import decode_cursor
+from bountyexpo.operations.dependencies import parts
+from bountyexpo.operations.idempotency import IdempotencyKey, mark_replayed, request_hash
+from bountyexpo.operations.market.bounty_views import BountyPage, BountyView, bounty_view, page_view
+from bountyexpo.operations.require import parse_id
+from bountyexpo.persistence.market import bounties
+from bountyexpo.persistence.market.bounties import Page, Terms
+
+if TYPE_CHECKING:
+    from bountyexpo.operations.call import Call
+
+PAGE_LIMIT_MAX = 100
+OWN_LIMIT_MAX = 200
+ARRAY_ROWS_MAX = 1_000
+
+
+class ListBounties(msgspec.Struct, kw_only=True, forbid_unknown_fields=False):
+    """Which bounties to list; newest first."""
+
+    status: str | None = None
+    poster_id: str | None = None
+    accepted_by: str | None = None
+    work_type: str | None = None
+    page: Annotated[int, msgspec.Meta(ge=1, le=10_000)] | None = None
+    limit: int = 20
+    offset: Annotated[int, msgspec.Meta(ge=0, le=10_000)] | None = None
+    cursor: str | None = None
+    format: Literal["array", "page"] | None = None
+
+
+class BountyById(msgspec.Struct, kw_only=True):
+    """One bounty."""
+
+    bounty_id: str
+
+
+class NewBounty(msgspec.Struct, kw_only=True):
+    """What a poster offers; ``amount`` in dollars, or ``amount_cents``."""
+
+    title: str
+    description: str
+    amount: float | str | dict[str, Any] | None = None
+    amount_cents: int | None = None
+    is_for_honor: bool = False
+    location: str | None = None
+    work_type: bounty_limits.WorkType = "online"
+    timeline: str = ""
+    skills_required: str | list[str] = ""
+    category: bounty_limits.Category | None = None
+    is_time_sensitive: bool = False
+    deadline: str | None = None
+    schedule_type: bounty_limits.ScheduleType | None = None
+    start_date: datetime | None = None
+    end_date: datetime | None = None
+    latest_arrival_time: datetime | None = None
+    duration_minutes: int | None = None
+    conditional_end_note: str | None = None
+    zip_code: str | None = None
+    attachments_json: str | list[dict[str, Any]] | None = None
+    idempotency_key: IdempotencyKey | None = None
+
+
+@operation(
+    "bounty.list",
+    http="GET /api/bounties",
+    rate=READ,
+    aliases=("GET /bounties",),
+    aliased_fields={
+        "user_id": "poster_id",
+        "userId": "poster_id",
+        "creator_id": "poster_id",
+        "hunter_id": "accepted_by",
+        "workType": "work_type",
+    },
+)
+async def list_bounties(call: Call, request: ListBounties) -> BountyPage | list[BountyView]:
+    """List bounties, newest first; open ones unless asked otherwise.
+
+    The reply is a bare array when ``offset``, ``poster_id`` or ``work_type`` is given without
+    ``page`` and ``cursor``, or with ``format=array``; older clients slice that array themselves.
+    """
+    is_own = call.identity is not None and call.identity.user_id in {
+        request.poster_id,
+        request.accepted_by,
+    }
+    wanted = _page_wanted(request, is_own=is_own)
+    db = parts(call).db
+    if _wants_array(request):
+        wanted.limit, wanted.offset = min(wanted.offset + wanted.limit, ARRAY_ROWS_MAX), 0
+        return [bounty_view(row) for row in await bounties.page(db, wanted)]
+    limit, wanted.limit = wanted.limit, wanted.limit + 1
+    rows = await bounties.page(db, wanted)
+    return page_view(rows, limit, request.page or 1, await bounties.count(db, wanted))
+
+
+@operation(
+    "bounty.get",
+    http="GET /api/bounties/{bounty_id}",
+    rate=READ,
+    aliases=("GET /bounties/{bounty_id}",),
+)
+async def get_bounty(call: Call, request: BountyById) -> BountyView:
+    """Read one bounty."""
+    found = await parts(call).bounty_reads.ask(parse_id(request.bounty_id, "bounty"))
+    caller = call.identity.user_id if call.identity else None
+    if found is None or not found.parties.may_see(found.status, caller):
+        raise GONE.raised(None)
+    return bounty_view(found)
+
+
+@operation(
+    "bounty.create",
+    http="POST /api/bounties",
+    rate=WRITE,
+    status=201,
+    aliases=("POST /api/supabase/bounties",),
+    aliased_fields={
+        "isForHonor": "is_for_honor",
+        "workType": "work_type",
+        "due_date": "deadline",
+        "dueDate": "deadline",
+        "amountCents": "amount_cents",
+        "skills": "skills_required",
+        "idempotencyKey": "idempotency_key",
+    },
+)
+async def create_bounty(call: Call, request: NewBounty) -> BountyView:
+    """Post a bounty; its price is locked in escrow in the same step.
+
+    A repeat with the same idempotency key, or of the same title within ten minutes, answers 200
+    with the first bounty and ``Idempotent-Replayed: true``.
+    """
+    key = call.idempotency_key or request.idempotency_key
+    created = (
+        await parts(call)
+        .actors.bounty(new_id())
+        .ask(
+            CreateBounty(
+                poster_id=call.user_id,
+                terms=_terms(call, request),
+                idempotency_key=key,
+                request_hash=request_hash(request, without="idempotency_key"),
+            )
+        )
+    )
+    if created.replayed:
+        mark_replayed(call)
+    return bounty_view(created.bounty)
+
+
+def _page_wanted(request: ListBounties, *, is_own: bool) -> Page:
+    limit = max(1, min(request.limit, OWN_LIMIT_MAX if is_own else PAGE_LIMIT_MAX))
+    wanted = Page(
+        statuses=_statuses(request.status, is_own=is_own),
+        poster_id=parse_id(request.poster_id, "user") if request.poster_id else None,
+        hunter_id=parse_id(request.accepted_by, "user") if request.accepted_by else None,
+        work_type=request.work_type,
+        limit=limit,
+        offset=request.offset or ((request.page or 1) - 1) * limit,
+    )
+    if request.cursor is not None:
+        wanted.before, wanted.before_id = decode_cursor(request.cursor)
+        wanted.offset = 0
+    return wanted
+
+
+def _statuses(status: str | None, *, is_own: bool) -> list[str]:
+    if status is None and not is_own:
+        return [Status.OPEN.value]
+    if status is None or status == "all":
+        return list(LISTED_TO_PARTIES if is_own else LISTED_TO_OTHERS)
+    names = [name.strip() for name in status.split(",")]
+    unknown = [name for name in names if name not in set(Status)]
+    if unknown:
+        raise InvalidRequest(
+            f"There is no status {unknown[0]!r}.",
+            issues=[{"path": "status", "message": f"use {', '.join(Status)} or all"}],
+        )
+    return [name for name in names if is_own or name in LISTED_TO_OTHERS]
+
+
+def _wants_array(request: ListBounties) -> bool:
+    if request.format is not None:
+        return request.format == "array"
+    is_old_form = request.offset is not None or request.poster_id or request.work_type
+    return bool(is_old_form) and request.page is None and request.cursor is None
+
+
+def _terms(call: Call, request: NewBounty) -> Terms:
+    amount = request.amount if request.amount is not None else 0
+    cents = (
+        request.amount_cents
+        if request.amount_cents is not None
+        else amounts.cents_from_dollars(amount)
+    )
+    when = bounty_limits.schedule(
+        start_date=request.start_date,
+        end_date=request.end_date,
+        latest_arrival_time=request.latest_arrival_time,
+        duration_minutes=request.duration_minutes,
+    )
+    return Terms(
+        title=bounty_limits.title(request.title),
+        description=bounty_limits.description(request.description),
+        amount_cents=limits.bounty_amount(
+            cents, is_for_honor=request.is_for_honor, policy=parts(call).policy
+        ),
+        is_for_honor=request.is_for_honor,
+        category=request.category,
+        work_type=request.work_type,
+        location_text=bounty_limits.location(request.location, work_type=request.work_type),
+        zip_code=bounty_limits.zip_code(request.zip_code),
+        timeline=limits.text(request.timeline, "timeline", 0, limits.TIMELINE_CHARS_MAX),
+        skills_required=bounty_limits.skills(request.skills_required),
+        is_time_sensitive=request.is_time_sensitive,
+        deadline=limits.optional_text(request.deadline, "deadline", limits.DEADLINE_CHARS_MAX),
+        schedule_type=request.schedule_type,
+        start_date=when.start_date,
+        end_date=when.end_date,
+        latest_arrival_time=when.latest_arrival_time,
+        duration_minutes=when.duration_minutes,
+        conditional_end_note=limits.optional_text(
+            request.conditional_end_note, "conditional_end_note", limits.NOTE_CHARS_MAX
+        ),
+        attachments=bounty_limits.attachments(request.attachments_json),
+    )

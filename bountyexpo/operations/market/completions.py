@@ -1,0 +1,137 @@
+"""Completion of the work: the hunter submits, the poster approves (contract rest-core §2.5)."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+import msgspec
+
+from bountyexpo.actors.market.bounty_messages import ApproveCompletion, SubmitCompletion
+from bountyexpo.domain import access, limits
+from bountyexpo.domain.limits import PROOF_ITEMS_MAX
+from bountyexpo.operations.catalogue import READ, WRITE, operation
+from bountyexpo.operations.dependencies import parts
+from bountyexpo.operations.require import parse_id, require
+from bountyexpo.persistence.market import bounties, submissions
+from bountyexpo.persistence.market.submissions import Delivery
+
+if TYPE_CHECKING:
+    from bountyexpo.operations.call import Call
+    from bountyexpo.persistence.market.submissions import Submission
+
+
+class NewCompletion(msgspec.Struct, kw_only=True):
+    """The work that the caller hands in, with up to 20 proof items."""
+
+    bounty_id: str
+    message: str
+    proof_items: Annotated[list[dict[str, Any]], msgspec.Meta(max_length=PROOF_ITEMS_MAX)] = (
+        msgspec.field(default_factory=list)
+    )
+
+
+class CompletionOfBounty(msgspec.Struct, kw_only=True):
+    """The newest submission to one bounty."""
+
+    bounty_id: str
+
+
+class Approval(msgspec.Struct, kw_only=True):
+    """The poster's verdict, with an optional rating of the hunter."""
+
+    submission_id: str
+    rating: int | None = None
+    comment: str | None = None
+
+
+class CompletionView(msgspec.Struct, kw_only=True):
+    """A submission."""
+
+    id: str
+    bounty_id: str
+    hunter_id: str
+    message: str
+    proof_items: list[dict[str, Any]]
+    status: str
+    poster_feedback: str | None
+    revision_count: int
+    submitted_at: datetime
+    reviewed_at: datetime | None
+
+
+@operation(
+    "completion.submit",
+    http="POST /api/completions",
+    rate=WRITE,
+    status=201,
+    aliased_fields={"bountyId": "bounty_id"},
+)
+async def submit_completion(call: Call, request: NewCompletion) -> CompletionView:
+    """Hand in the work of a bounty in progress; a waiting submission is returned with 200."""
+    bounty_id = parse_id(request.bounty_id, "bounty")
+    recorded = (
+        await parts(call)
+        .actors.bounty(bounty_id)
+        .ask(
+            SubmitCompletion(
+                caller_id=call.user_id,
+                work=Delivery(
+                    text=limits.text(request.message, "message", *limits.COMPLETION_CHARS),
+                    proof=request.proof_items,
+                ),
+            )
+        )
+    )
+    if not recorded.created:
+        call.reply_status = 200
+    return completion_view(recorded.submission)
+
+
+@operation("completion.get", http="GET /api/completions/{bounty_id}", rate=READ)
+async def get_completion(call: Call, request: CompletionOfBounty) -> CompletionView:
+    """Read the newest submission to a bounty; only its two parties may."""
+    db, bounty_id = parts(call).db, parse_id(request.bounty_id, "bounty")
+    bounty = require(await bounties.get(db, bounty_id), "bounty")
+    caller = access.caller_of(call.identity, poster_id=bounty.poster_id, hunter_id=bounty.hunter_id)
+    access.check("completion.get", caller)
+    return completion_view(require(await submissions.newest(db, bounty_id), "submission"))
+
+
+@operation(
+    "completion.approve",
+    http="POST /api/completions/{submission_id}/approve",
+    rate=WRITE,
+)
+async def approve_completion(call: Call, request: Approval) -> CompletionView:
+    """Approve the work: the bounty is completed and the hunter is paid, less the platform fee."""
+    submission_id = parse_id(request.submission_id, "submission")
+    found = require(await submissions.get(parts(call).db, submission_id), "submission")
+    stars = limits.rating(request.rating) if request.rating is not None else None
+    comment = limits.optional_text(request.comment, "comment", limits.COMMENT_CHARS_MAX)
+    approved = (
+        await parts(call)
+        .actors.bounty(found.bounty_id)
+        .ask(
+            ApproveCompletion(
+                caller_id=call.user_id, submission_id=submission_id, stars=stars, comment=comment
+            )
+        )
+    )
+    return completion_view(approved)
+
+
+def completion_view(row: Submission) -> CompletionView:
+    """Return the wire shape of a submission."""
+    return CompletionView(
+        id=row.id,
+        bounty_id=row.bounty_id,
+        hunter_id=row.hunter_id,
+        message=row.message,
+        proof_items=row.proof,
+        status=row.status,
+        poster_feedback=row.poster_feedback,
+        revision_count=row.revision,
+        submitted_at=row.submitted_at,
+        reviewed_at=row.reviewed_at,
+    )

@@ -1,0 +1,195 @@
+"""Applications to bounties, called bounty requests on the wire (contract rest-core §2.4)."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+import msgspec
+
+from bountyexpo.actors.market.bounty_messages import AcceptApplication, SubmitApplication
+from bountyexpo.domain import access, amounts, limits
+from bountyexpo.errors import Conflict
+from bountyexpo.operations.catalogue import READ, WRITE, operation
+from bountyexpo.operations.dependencies import parts
+from bountyexpo.operations.market.bounty_views import BountyView, bounty_view
+from bountyexpo.operations.require import parse_id, require
+from bountyexpo.persistence.market import bounties, requests
+
+if TYPE_CHECKING:
+    from bountyexpo.operations.call import Call
+    from bountyexpo.persistence.market.bounties import Bounty
+    from bountyexpo.persistence.market.requests import Application
+
+
+class NewRequest(msgspec.Struct, kw_only=True):
+    """An application; who applies is always the caller."""
+
+    bounty_id: str
+    message: str | None = None
+    proposed_completion_date: datetime | None = None
+
+
+class RequestById(msgspec.Struct, kw_only=True):
+    """One application."""
+
+    request_id: str
+
+
+class ListRequests(msgspec.Struct, kw_only=True):
+    """Which of the caller's applications, made or received, to list."""
+
+    bounty_id: str | None = None
+    hunter_id: str | None = None
+    status: str | None = None
+    limit: Annotated[int, msgspec.Meta(ge=1, le=200)] = 100
+
+
+class RequestView(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """An application with its hunter's public profile."""
+
+    id: str
+    bounty_id: str
+    hunter_id: str
+    user_id: str
+    status: str
+    message: str | None
+    created_at: datetime
+    updated_at: datetime
+    profile: dict[str, Any]
+    profiles: dict[str, Any]
+    poster_id: str | None = None
+    bounty: dict[str, Any] | None = None
+    bounties: dict[str, Any] | None = None
+
+
+class AcceptedView(msgspec.Struct, kw_only=True):
+    """What an acceptance brought about."""
+
+    success: bool
+    bounty: BountyView
+    request: RequestView
+    acceptedRequestId: str
+    conversationId: str
+
+
+@operation(
+    "request.create",
+    http="POST /api/bounty-requests",
+    rate=WRITE,
+    status=201,
+    aliases=("POST /bounty-requests",),
+    aliased_fields={"bountyId": "bounty_id", "proposal": "message"},
+)
+async def create_request(call: Call, request: NewRequest) -> RequestView:
+    """Apply to an open bounty as the caller.
+
+    A second application is refused with 409 and carries the first one as ``request``.
+    """
+    bounty_id = parse_id(request.bounty_id, "bounty")
+    note = limits.optional_text(request.message, "message", limits.APPLICATION_CHARS_MAX)
+    message = SubmitApplication(
+        hunter_id=call.user_id,
+        note=note,
+        proposed_completion_at=request.proposed_completion_date,
+    )
+    try:
+        application = await parts(call).actors.bounty(bounty_id).ask(message)
+    except Conflict as conflict:
+        if conflict.error_code == "ALREADY_APPLIED":
+            mine = await requests.visible(
+                parts(call).db, call.user_id, bounty_id=bounty_id, hunter_id=call.user_id
+            )
+            conflict.fields["request"] = request_view(mine[0])
+        raise
+    return request_view(application)
+
+
+@operation("request.list", http="GET /api/bounty-requests", rate=READ)
+async def list_requests(call: Call, request: ListRequests) -> list[RequestView]:
+    """List the applications that the caller made or received."""
+    db = parts(call).db
+    rows = await requests.visible(
+        db,
+        call.user_id,
+        bounty_id=parse_id(request.bounty_id, "bounty") if request.bounty_id else None,
+        hunter_id=parse_id(request.hunter_id, "user") if request.hunter_id else None,
+        status=request.status,
+        limit=request.limit,
+    )
+    return [request_view(row) for row in rows]
+
+
+@operation("request.get", http="GET /api/bounty-requests/{request_id}", rate=READ)
+async def get_request(call: Call, request: RequestById) -> RequestView:
+    """Read one application; only its author and the poster may."""
+    db = parts(call).db
+    found = require(
+        await requests.get(db, parse_id(request.request_id, "application")), "application"
+    )
+    bounty = require(await bounties.get(db, found.bounty_id), "bounty")
+    caller = access.caller_of(call.identity, poster_id=bounty.poster_id, hunter_id=found.hunter_id)
+    access.check("request.get", caller)
+    return request_view(found, bounty)
+
+
+@operation(
+    "request.accept",
+    http="POST /api/bounty-requests/{request_id}/accept",
+    rate=WRITE,
+)
+async def accept_request(call: Call, request: RequestById) -> AcceptedView:
+    """Accept an application: the work begins, the others are rejected, a conversation opens."""
+    request_id = parse_id(request.request_id, "application")
+    found = require(await requests.get(parts(call).db, request_id), "application")
+    accepted = (
+        await parts(call)
+        .actors.bounty(found.bounty_id)
+        .ask(AcceptApplication(caller_id=call.user_id, request_id=request_id))
+    )
+    return AcceptedView(
+        success=True,
+        bounty=bounty_view(accepted.bounty),
+        request=request_view(accepted.application, accepted.bounty),
+        acceptedRequestId=request_id,
+        conversationId=accepted.conversation_id,
+    )
+
+
+def request_view(row: Application, bounty: Bounty | None = None) -> RequestView:
+    """Return the wire shape of an application, with its bounty where that is at hand."""
+    profile = {
+        "id": row.hunter_id,
+        "username": row.username,
+        "avatar": row.avatar_url,
+        "avatar_url": row.avatar_url,
+    }
+    about = _bounty_summary(bounty) if bounty else None
+    return RequestView(
+        id=row.id,
+        bounty_id=row.bounty_id,
+        hunter_id=row.hunter_id,
+        user_id=row.hunter_id,
+        status=row.status,
+        message=row.message,
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+        profile=profile,
+        profiles=profile,
+        poster_id=bounty.poster_id if bounty else None,
+        bounty=about,
+        bounties=about,
+    )
+
+
+def _bounty_summary(bounty: Bounty) -> dict[str, Any]:
+    return {
+        "id": bounty.id,
+        "title": bounty.title,
+        "amount": amounts.dollars(bounty.amount_cents),
+        "location": bounty.location_text,
+        "work_type": bounty.work_type,
+        "deadline": bounty.deadline,
+        "is_for_honor": bounty.is_for_honor,
+        "status": bounty.status.value,
+    }

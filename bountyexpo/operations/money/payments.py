@@ -1,0 +1,153 @@
+"""Deposits by card (contract money §2.1).
+
+The server sets the owner and the purpose of every intent; what a client says of them is not
+trusted, and a purpose other than a deposit is refused.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import msgspec
+
+from bountyexpo.actors.money.payment_messages import ConfirmIntent, CreateIntent, IntentAnswer
+from bountyexpo.domain import access, amounts, limits
+from bountyexpo.domain.ids import new_id
+from bountyexpo.errors import InvalidRequest, NotFound
+from bountyexpo.operations.catalogue import PAYMENT, operation
+from bountyexpo.operations.dependencies import parts
+from bountyexpo.operations.idempotency import IdempotencyKey, request_hash
+from bountyexpo.persistence.money import payments
+
+if TYPE_CHECKING:
+    from bountyexpo.operations.call import Call
+
+# The provider may take its time; the asker must hear before the client gives up (15 s).
+PROVIDER_ASK_S = 12.0
+
+# Statuses of an intent in which the payer has nothing left to do.
+DONE = frozenset({"succeeded", "processing"})
+
+
+class NewIntent(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """A deposit in whole cents of US dollars."""
+
+    amountCents: Annotated[int, msgspec.Meta(ge=1)]
+    currency: str = "usd"
+    metadata: dict[str, Any] = msgspec.field(default_factory=dict)
+    paymentMethodType: Literal["card"] | None = None
+    idempotencyKey: IdempotencyKey | None = None
+
+
+class IntentView(msgspec.Struct, kw_only=True):
+    """What the app's own card form needs."""
+
+    clientSecret: str | None
+    paymentIntentId: str
+    amount: int
+    currency: str
+    status: str
+
+
+class Confirmation(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """Take the money of an intent, with a card or with the one that it has."""
+
+    paymentIntentId: str
+    paymentMethodId: str | None = None
+
+
+class ConfirmationView(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """``success`` means that nothing is left to do for the payer."""
+
+    success: bool
+    status: str
+    paymentIntentId: str
+    amount: float
+    currency: str
+    requiresAction: bool = False
+    clientSecret: str | None = None
+    nextAction: dict[str, Any] | None = None
+
+
+@operation(
+    "payment.create_intent",
+    http="POST /payments/create-payment-intent",
+    rate=PAYMENT,
+    aliases=("POST /functions/v1/payments/create-payment-intent",),
+)
+async def create_intent(call: Call, request: NewIntent) -> IntentView:
+    """Begin a deposit into the caller's wallet.
+
+    The same idempotency key gives the same intent again.
+    """
+    amounts.check_currency(request.currency)
+    purpose = request.metadata.get("purpose", "wallet_deposit")
+    if purpose != "wallet_deposit":
+        raise InvalidRequest("Only deposits can be made here.", code="unsupported_purpose")
+    key = call.idempotency_key or request.idempotencyKey
+    description = request.metadata.get("description")
+    if description is not None and not isinstance(description, str):
+        raise InvalidRequest("description must be text.")
+    known = await payments.by_key(parts(call).db, call.user_id, key) if key else None
+    answer = (
+        await parts(call)
+        .actors.payment(known.id if known else new_id())
+        .ask(
+            CreateIntent(
+                user_id=call.user_id,
+                email=call.identity.email if call.identity else None,
+                amount_cents=limits.deposit_amount(request.amountCents, policy=parts(call).policy),
+                description=limits.optional_text(
+                    description, "description", limits.DEPOSIT_NOTE_CHARS_MAX
+                ),
+                idempotency_key=key,
+                request_hash=request_hash(request, without="idempotencyKey"),
+            ),
+            timeout_s=PROVIDER_ASK_S,
+        )
+    )
+    return IntentView(
+        clientSecret=answer.intent.client_secret,
+        paymentIntentId=answer.intent.id,
+        amount=answer.intent.amount_cents,
+        currency=answer.intent.currency,
+        status=answer.intent.status,
+    )
+
+
+@operation(
+    "payment.confirm",
+    http="POST /payments/confirm",
+    rate=PAYMENT,
+    aliases=("POST /functions/v1/payments/confirm",),
+)
+async def confirm_intent(call: Call, request: Confirmation) -> ConfirmationView:
+    """Take the money of a deposit; the wallet is credited once it has arrived."""
+    found = await payments.by_intent(parts(call).db, request.paymentIntentId)
+    if found is None:
+        raise NotFound("This deposit does not exist.")
+    access.check("payment.confirm", access.caller_of(call.identity, poster_id=found.user_id))
+    answer = (
+        await parts(call)
+        .actors.payment(found.id)
+        .ask(
+            ConfirmIntent(user_id=call.user_id, payment_method=request.paymentMethodId),
+            timeout_s=PROVIDER_ASK_S,
+        )
+    )
+    return _confirmation_view(answer)
+
+
+def _confirmation_view(answer: IntentAnswer) -> ConfirmationView:
+    intent = answer.intent
+    needs_action = intent.status == "requires_action"
+    return ConfirmationView(
+        success=intent.status in DONE,
+        status=intent.status,
+        paymentIntentId=intent.id,
+        amount=amounts.dollars(intent.amount_cents),
+        currency=intent.currency,
+        requiresAction=needs_action,
+        clientSecret=intent.client_secret if needs_action else None,
+        nextAction=intent.next_action if needs_action else None,
+    )

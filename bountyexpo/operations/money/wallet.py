@@ -1,0 +1,48 @@
+"""The wallet as its owner sees it (contract money §2.2)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from bountyexpo.domain import amounts
+from bountyexpo.operations.catalogue import READ, operation
+from bountyexpo.operations.dependencies import parts
+from bountyexpo.persistence.money import ledger
+
+if TYPE_CHECKING:
+    from bountyexpo.operations.call import Call
+
+
+class BalanceView(msgspec.Struct, kw_only=True):
+    """``balance`` is in dollars and includes held money; the rest is in cents."""
+
+    balance: float
+    currency: str
+    balanceCents: int
+    availableCents: int
+    heldCents: int
+    version: int
+    payoutFailedAt: str | None = None
+    payoutFailureCode: str | None = None
+
+
+@operation(
+    "wallet.balance",
+    http="GET /wallet/balance",
+    rate=READ,
+    aliases=("GET /functions/v1/wallet/balance",),
+)
+async def wallet_balance(call: Call) -> BalanceView:
+    """Read the caller's balance."""
+    wallet = await ledger.wallet(parts(call).db, call.user_id)
+    total_cents = wallet.available_cents + wallet.held_cents
+    return BalanceView(
+        balance=amounts.dollars(total_cents),
+        currency=amounts.CURRENCY,
+        balanceCents=total_cents,
+        availableCents=wallet.available_cents,
+        heldCents=wallet.held_cents,
+        version=wallet.version,
+    )

@@ -1,0 +1,285 @@
+"""Accounts and sessions (contract rest-core §2.1).
+
+The auth server keeps identities and passwords; the account with its public name is ours. Both are
+made by one request, in an order that a repetition of the request completes.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Literal
+
+import msgspec
+
+from bountyexpo.actors.users.user import Register
+from bountyexpo.domain import amounts, limits
+from bountyexpo.errors import BountyExpoError, Conflict, NotAuthenticated
+from bountyexpo.operations.catalogue import AUTH, READ, operation
+from bountyexpo.operations.dependencies import AuthSession, AuthUser, parts
+from bountyexpo.operations.require import require
+from bountyexpo.persistence.money import ledger
+from bountyexpo.persistence.users import users
+
+if TYPE_CHECKING:
+    from bountyexpo.operations.call import Call
+    from bountyexpo.operations.chat.sockets import Sockets
+    from bountyexpo.persistence.users.users import User
+
+WRONG_CREDENTIALS = "Invalid email or password"
+
+
+class Registration(msgspec.Struct, kw_only=True):
+    """A new account; without a user name it gets a generated one."""
+
+    email: str
+    password: str
+    username: str | None = None
+    age_confirmed: bool = False
+
+
+class Credentials(msgspec.Struct, kw_only=True):
+    """An e-mail address or user name, and the password."""
+
+    identifier: str
+    password: str
+
+
+class RefreshRequest(msgspec.Struct, kw_only=True):
+    """A refresh token, good for one use."""
+
+    refreshToken: str
+
+
+class SignOutRequest(msgspec.Struct, kw_only=True):
+    """Which of the caller's sessions to end: this one, the others, or all."""
+
+    scope: Literal["global", "local", "others"] = "local"
+
+
+class RegisteredView(msgspec.Struct, kw_only=True):
+    """A new account."""
+
+    success: bool
+    userId: str
+    id: str
+    email: str
+    username: str
+    message: str
+    confirmationRequired: bool = False
+
+
+class SessionView(msgspec.Struct, kw_only=True):
+    """The tokens of a session, in the auth server's own names."""
+
+    access_token: str
+    refresh_token: str
+    expires_in: int
+    expires_at: int
+    token_type: str
+
+
+class SignedInView(msgspec.Struct, kw_only=True):
+    """A session under the names of all clients; ``token`` is the access token."""
+
+    success: bool
+    user: dict[str, Any]
+    session: SessionView
+    token: str
+    accessToken: str
+    refreshToken: str
+    expiresAt: int
+    redirectTo: str = "/tabs/bounty-app"
+
+
+class DoneView(msgspec.Struct, kw_only=True):
+    """It is done."""
+
+    success: bool
+    message: str
+
+
+class OwnProfileView(msgspec.Struct, kw_only=True):
+    """The caller's own profile; ``balance`` in dollars."""
+
+    id: str
+    username: str
+    email: str | None
+    display_name: str | None
+    avatar: str | None
+    avatar_url: str | None
+    about: str | None
+    bio: str | None
+    location: str | None
+    balance: float
+    email_confirmed: bool
+    onboarding_completed: bool
+    created_at: datetime
+    updated_at: datetime
+    user: dict[str, Any]
+
+
+@operation(
+    "auth.register",
+    http="POST /auth/register",
+    rate=AUTH,
+    status=201,
+    aliases=("POST /auth/sign-up", "POST /functions/v1/auth/register"),
+)
+async def register(call: Call, request: Registration) -> RegisteredView:
+    """Make an account."""
+    email, password = limits.email(request.email), limits.password(request.password)
+    username = limits.username(request.username) if request.username else None
+    db = parts(call).db
+    if username is not None:
+        holder = await users.by_identifier(db, username)
+        if holder is not None and holder.email != email:
+            raise Conflict("Username already taken", code="USERNAME_TAKEN")
+    identity = await _identity(call, email, password, username)
+    try:
+        user = await _account(call, identity, username, age_confirmed=request.age_confirmed)
+    except Conflict:
+        # Somebody took the name in between; the identity must not stay behind without account.
+        await parts(call).auth.delete_user(identity.id)
+        raise
+    return RegisteredView(
+        success=True,
+        userId=user.id,
+        id=user.id,
+        email=email,
+        username=user.username,
+        message="Your account is ready.",
+    )
+
+
+@operation(
+    "auth.sign_in",
+    http="POST /auth/sign-in",
+    rate=AUTH,
+    aliases=("POST /app/auth/sign-in-form",),
+    aliased_fields={"email": "identifier", "username": "identifier"},
+)
+async def sign_in(call: Call, request: Credentials) -> SignedInView:
+    """Open a session; a wrong password and an unknown account look the same."""
+    identifier = request.identifier.strip()
+    if "@" not in identifier.removeprefix("@"):
+        known = await users.by_identifier(parts(call).db, identifier)
+        if known is None or known.email is None:
+            raise NotAuthenticated(WRONG_CREDENTIALS, code="invalid_credentials")
+        identifier = known.email
+    session = await parts(call).auth.sign_in(identifier.lower(), request.password)
+    return _signed_in(session, await _account(call, session.user, None))
+
+
+@operation(
+    "auth.refresh",
+    http="POST /auth/refresh",
+    rate=READ,
+    aliased_fields={"refresh_token": "refreshToken"},
+)
+async def refresh(call: Call, request: RefreshRequest) -> SignedInView:
+    """Exchange a refresh token for a new session."""
+    session = await parts(call).auth.refresh(request.refreshToken)
+    return _signed_in(session, await _account(call, session.user, None))
+
+
+@operation("auth.sign_out", http="POST /auth/sign-out", rate=READ)
+async def sign_out(call: Call, request: SignOutRequest) -> DoneView:
+    """End the caller's sessions; a dead token is as good as signed out."""
+    scheme, _, token = call.headers_in.get("authorization", "").partition(" ")
+    if scheme.lower() == "bearer" and token:
+        with suppress(NotAuthenticated):
+            await parts(call).auth.sign_out(token.strip(), request.scope)
+    _close_sockets(call, request.scope)
+    return DoneView(success=True, message="Signed out.")
+
+
+def _close_sockets(call: Call, scope: str) -> None:
+    """End the sockets of what was signed out; other devices keep theirs unless all are meant."""
+    identity = call.identity
+    sockets: Sockets | None = getattr(call.services, "sockets", None)
+    if identity is None or sockets is None or scope == "others":
+        return
+    session_id = identity.session_id if scope == "local" else None
+    if scope != "local" or session_id is not None:
+        sockets.disconnect_user(identity.user_id, reason="signed out", session_id=session_id)
+
+
+@operation("auth.me", http="GET /auth/me", rate=READ)
+async def me(call: Call) -> OwnProfileView:
+    """Read the caller's own profile."""
+    db = parts(call).db
+    user = require(await users.get(db, call.user_id), "account")
+    wallet = await ledger.wallet(db, user.id)
+    return OwnProfileView(
+        id=user.id,
+        username=user.username,
+        email=user.email,
+        display_name=user.display_name,
+        avatar=user.avatar_url,
+        avatar_url=user.avatar_url,
+        about=user.about,
+        bio=user.about,
+        location=user.location_text,
+        balance=amounts.dollars(wallet.available_cents + wallet.held_cents),
+        email_confirmed=user.email_verified_at is not None,
+        onboarding_completed=user.onboarding_completed,
+        created_at=user.created_at,
+        updated_at=user.updated_at,
+        user=_summary(user),
+    )
+
+
+async def _identity(call: Call, email: str, password: str, username: str | None) -> AuthUser:
+    """Make the identity, or find the one that an interrupted registration left behind."""
+    auth = parts(call).auth
+    metadata = {"username": username} if username else {}
+    try:
+        return await auth.create_user(email=email, password=password, metadata=metadata)
+    except Conflict as taken:
+        if await users.by_identifier(parts(call).db, email) is not None:
+            raise
+        try:
+            return (await auth.sign_in(email, password)).user
+        except BountyExpoError:
+            raise taken from None
+
+
+async def _account(
+    call: Call, identity: AuthUser, username: str | None, *, age_confirmed: bool = False
+) -> User:
+    wanted = username or identity.user_metadata.get("username")
+    return (
+        await parts(call)
+        .actors.user(identity.id)
+        .ask(
+            Register(
+                email=identity.email,
+                email_verified_at=identity.email_confirmed_at,
+                username=limits.username(wanted) if isinstance(wanted, str) and wanted else None,
+                age_attested_at=call.services.clock.now() if age_confirmed else None,
+            )
+        )
+    )
+
+
+def _signed_in(session: AuthSession, user: User) -> SignedInView:
+    return SignedInView(
+        success=True,
+        user=_summary(user),
+        session=SessionView(
+            access_token=session.access_token,
+            refresh_token=session.refresh_token,
+            expires_in=session.expires_in,
+            expires_at=session.expires_at,
+            token_type=session.token_type,
+        ),
+        token=session.access_token,
+        accessToken=session.access_token,
+        refreshToken=session.refresh_token,
+        expiresAt=session.expires_at,
+    )
+
+
+def _summary(user: User) -> dict[str, Any]:
+    return {"id": user.id, "email": user.email, "username": user.username}

@@ -1,0 +1,1 @@
+"""The rows of conversations, and the journal that commits messages."""

@@ -1,0 +1,350 @@
+"""Group commit of chat messages: many senders share one commit.
+
+One writer takes whatever has queued up during its last commit and writes it as one statement in one
+transaction; there is no gathering delay, so a lone message is committed at once and a crowd shares.
+The statement hands out the sequence numbers itself, under the row locks of the conversations, so
+two nodes that both believe to own a conversation do no harm; a repeated client id finds the row of
+the first time in the same statement; a sender who was checked against an old set of participants
+(``expected_version``) is refused.
+
+A message whose number is given back is durable. One that gets ``DatabaseUnavailable`` may be or may
+not: the client sends it again under the same client id.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import msgspec
+import psycopg
+import trio
+
+from bountyexpo.errors import (
+    DatabaseUnavailable,
+    InvalidRequest,
+    MailboxFull,
+    StaleVersion,
+    Unavailable,
+)
+from bountyexpo.observability import metrics
+from bountyexpo.persistence.chat import in_doubt
+from bountyexpo.persistence.streams import CONVERSATION, StreamEvent
+
+if TYPE_CHECKING:
+    from bountyexpo.persistence.queries import Queries
+    from bountyexpo.persistence.statement import Row
+
+# The most rows of one commit; a longer statement makes everybody in it wait.
+BATCH_ROWS_MAX = 512
+
+# The most messages that may wait; at the rates measured this is about a second of work.
+QUEUE_MAX = 20_000
+
+# A head's own clock never goes back, whatever the machine's does. The limit in ``known`` makes the
+# planner look each row up by the index: a plan made while the table is small would scan it, and be
+# kept while it grows.
+_APPEND = """
+    with input as (
+        select * from json_to_recordset(%s::json) as i(
+            nth int, id uuid, conversation_id uuid, expected_version bigint, sender_id uuid,
+            client_message_id text, body text, kind text, media_url text, reply_to uuid,
+            is_encrypted boolean)
+    ), known as (
+        select i.nth, m.id, m.seq, m.created_at, c.epoch,
+               m.conversation_id = i.conversation_id
+               -- What was changed since can no longer be compared; it is taken for the same.
+               and (m.edited_at is not null or m.deleted_at is not null
+                    or (m.body, m.kind, m.media_url, m.reply_to) is not distinct from
+                       (i.body, i.kind, i.media_url, i.reply_to)) as same_content
+        from input i
+        cross join lateral (
+            select * from messages where sender_id = i.sender_id
+                and client_message_id = i.client_message_id limit 1) m
+        join conversations c on c.id = m.conversation_id
+    ), fresh as (
+        select i.*, row_number() over (partition by conversation_id, expected_version
+                                       order by nth) as place
+        from input i where nth not in (select nth from known)
+    ), heads as (
+        update conversations c
+        set last_seq = c.last_seq + wanted.rows,
+            last_message_at = greatest(c.last_message_at, clock_timestamp()),
+            updated_at = greatest(c.last_message_at, clock_timestamp())
+        from (select conversation_id, expected_version, count(*) as rows
+              from fresh group by conversation_id, expected_version) wanted
+        where c.id = wanted.conversation_id and c.version = wanted.expected_version
+        returning c.id, c.version, c.last_seq - wanted.rows as base, c.last_message_at as at,
+                  c.epoch
+    ), numbered as (
+        select f.*, h.base + f.place as seq, h.at, h.epoch
+        from fresh f
+        join heads h on h.id = f.conversation_id and h.version = f.expected_version
+    ), written as (
+        insert into messages (id, conversation_id, seq, sender_id, client_message_id, body, kind,
+                              media_url, reply_to, is_encrypted, created_at)
+        select id, conversation_id, seq, sender_id, client_message_id, body, kind, media_url,
+               reply_to, is_encrypted, at
+        from numbered
+    )
+    select nth, id, seq, epoch, at as created_at, false as duplicate, true as same_content
+    from numbered
+    union all
+    select nth, id, seq, epoch, created_at, true, same_content from known
+"""
+
+
+class NewMessage(msgspec.Struct, frozen=True, kw_only=True):
+    """A message that its conversation has accepted; ``participants`` get it live."""
+
+    id: str
+    conversation_id: str
+    expected_version: int
+    sender_id: str
+    client_message_id: str | None = None
+    text: str | None = None
+    kind: str = "text"
+    media_url: str | None = None
+    reply_to: str | None = None
+    is_encrypted: bool = False
+    participants: tuple[str, ...] = ()
+
+
+class CommittedMessage(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the message is, now for ever.
+
+    A ``duplicate`` is the message of the first time; without ``same_content`` the client id was
+    used for something else.
+    """
+
+    message_id: str
+    conversation_id: str
+    seq: int
+    epoch: str
+    created_at: datetime
+    duplicate: bool
+    same_content: bool
+
+
+Settle: TypeAlias = Callable[[CommittedMessage | Exception], None]
+
+
+@dataclass(slots=True)
+class _Entry:
+    """A queued message and who is to be told; nobody, after the first result."""
+
+    message: NewMessage
+    settle: Settle | None
+
+    def resolve(self, result: CommittedMessage | Exception) -> None:
+        """Tell the sender; only the first result counts."""
+        settle, self.settle = self.settle, None
+        if settle is not None:
+            settle(result)
+
+
+class Journal:
+    """The one writer of chat messages in this process: a supervised child.
+
+    Bounds: ``QUEUE_MAX`` waiting messages; beyond that ``submit`` is refused with ``MailboxFull``.
+    ``on_commit`` gets the ``message.new`` events of each commit; it may not block or raise.
+    """
+
+    def __init__(
+        self, db: Queries, *, on_commit: Callable[[list[StreamEvent]], None] | None = None
+    ) -> None:
+        self._db = db
+        self.on_commit = on_commit
+        self._queue: deque[_Entry] = deque()
+        self._in_flight: list[_Entry] = []
+        self._doubts = in_doubt.InDoubt()
+        self._wake = trio.Event()
+        self._is_running = False
+
+    def __repr__(self) -> str:
+        return f"<Journal {len(self._in_flight)} in flight, {len(self._queue)} queued>"
+
+    def submit(self, message: NewMessage, settle: Settle) -> None:
+        """Queue a message; ``settle`` gets its number, or why there is none, and must not raise.
+
+        The errors that it may get: ``StaleVersion`` when the conversation has changed or is not
+        there (load it and check again), ``InvalidRequest`` when the message cannot be stored, and
+        ``DatabaseUnavailable``.
+
+        Raises:
+            Unavailable: the writer is down.
+            MailboxFull: the queue is full.
+        """
+        if not self._is_running:
+            raise Unavailable
+        if len(self._queue) >= QUEUE_MAX:
+            raise MailboxFull
+        self._queue.append(_Entry(message, settle))
+        self._wake.set()
+
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Write until cancelled; whoever waits then is told."""
+        self._is_running = True
+        task_status.started()
+        try:
+            while True:
+                if not self._queue:
+                    self._wake = trio.Event()
+                    await self._doubts.wait(self._wake)
+                if self._doubts.is_due():
+                    await self._look_for_doubted()
+                self._in_flight = self._take()
+                await self._commit(self._in_flight, is_last_attempt=False)
+        finally:
+            self._is_running = False
+            self._doubts.add(entry.message for entry in self._in_flight if entry.settle)
+            for entry in (*self._in_flight, *self._queue):
+                entry.resolve(DatabaseUnavailable())
+            self._queue.clear()
+
+    def _take(self) -> list[_Entry]:
+        """Take the next batch; a twin of a message in it has to wait for the next."""
+        batch: list[_Entry] = []
+        twins: list[_Entry] = []
+        client_ids: set[tuple[str, str]] = set()
+        while self._queue and len(batch) < BATCH_ROWS_MAX:
+            entry = self._queue.popleft()
+            message = entry.message
+            if message.client_message_id is not None:
+                client_id = (message.sender_id, message.client_message_id)
+                if client_id in client_ids:
+                    twins.append(entry)
+                    continue
+                client_ids.add(client_id)
+            batch.append(entry)
+        self._queue.extendleft(reversed(twins))
+        return batch
+
+    async def _commit(self, batch: list[_Entry], *, is_last_attempt: bool) -> None:
+        """Write a batch and tell its senders; a batch that is refused is tried again, then split.
+
+        The other owner of a conversation may have written the same client id at the same moment;
+        the second attempt then finds it. One that still fails is found by going one by one.
+        """
+        if not batch:
+            return
+        try:
+            rows = await self._write(batch)
+        except (psycopg.Error, StaleVersion) as error:
+            if not is_last_attempt:
+                await self._commit(batch, is_last_attempt=True)
+            elif len(batch) > 1:
+                for entry in batch:
+                    await self._commit([entry], is_last_attempt=True)
+            else:
+                batch[0].resolve(_meaning(error))
+        except DatabaseUnavailable:
+            self._doubts.add(entry.message for entry in batch)
+            for entry in batch:
+                entry.resolve(DatabaseUnavailable())
+        else:
+            self._announce(batch, rows)
+
+    async def _write(self, batch: list[_Entry]) -> list[Row]:
+        records = [_record(nth, entry.message) for nth, entry in enumerate(batch)]
+        began = trio.current_time()
+        rows = await self._db.fetch(_APPEND, (msgspec.json.encode(records).decode(),))
+        metrics.JOURNAL_COMMIT_MS.observe((trio.current_time() - began) * 1000)
+        metrics.JOURNAL_BATCH_ROWS.observe(len(batch))
+        return rows
+
+    def _announce(self, batch: list[_Entry], rows: list[Row]) -> None:
+        """Tell every sender, then publish; whoever was woken runs only after this returns."""
+        events: list[StreamEvent] = []
+        for row in rows:
+            entry = batch[row["nth"]]
+            entry.resolve(_committed(entry.message, row))
+            message = self._doubts.take(row["id"]) if row["duplicate"] else entry.message
+            if message is not None:
+                events.append(_event(message, row))
+        for entry in batch:
+            entry.resolve(StaleVersion())  # those without a row
+        self._publish(events)
+
+    async def _look_for_doubted(self) -> None:
+        """Publish what was committed although its answer was lost."""
+        try:
+            rows = await self._db.fetch(in_doubt.FIND, (self._doubts.ids,))
+        except (psycopg.Error, DatabaseUnavailable):
+            self._doubts.postpone()
+            return
+        found = [(message, row) for row in rows if (message := self._doubts.take(row["id"]))]
+        self._doubts.looked()
+        self._publish([_event(message, row) for message, row in found])
+
+    def _publish(self, events: list[StreamEvent]) -> None:
+        if self.on_commit is not None and events:
+            events.sort(key=lambda event: (event.stream, event.seq))
+            self.on_commit(events)
+
+
+def _record(nth: int, message: NewMessage) -> dict[str, Any]:
+    return {
+        "nth": nth,
+        "id": message.id,
+        "conversation_id": message.conversation_id,
+        "expected_version": message.expected_version,
+        "sender_id": message.sender_id,
+        "client_message_id": message.client_message_id,
+        "body": message.text,
+        "kind": message.kind,
+        "media_url": message.media_url,
+        "reply_to": message.reply_to,
+        "is_encrypted": message.is_encrypted,
+    }
+
+
+def _committed(message: NewMessage, row: Row) -> CommittedMessage:
+    return CommittedMessage(
+        message_id=row["id"],
+        conversation_id=message.conversation_id,
+        seq=row["seq"],
+        epoch=row["epoch"],
+        created_at=row["created_at"],
+        duplicate=row["duplicate"],
+        same_content=row["same_content"],
+    )
+
+
+def _event(message: NewMessage, row: Row) -> StreamEvent:
+    return StreamEvent(
+        stream=f"{CONVERSATION}{message.conversation_id}",
+        seq=row["seq"],
+        epoch=row["epoch"],
+        type="message.new",
+        payload={
+            "conversationId": message.conversation_id,
+            "messageId": message.id,
+            "clientMsgId": message.client_message_id,
+            "senderId": message.sender_id,
+            "text": message.text,
+            "kind": message.kind,
+            "mediaUrl": message.media_url,
+            "replyTo": message.reply_to,
+            "isEncrypted": message.is_encrypted,
+            "createdAt": row["created_at"],
+            "status": "sent",
+        },
+        users=message.participants,
+        created_at=row["created_at"],
+    )
+
+
+def _meaning(error: Exception) -> Exception:
+    """Say what a refusal of the database means to the sender."""
+    if isinstance(error, psycopg.errors.ForeignKeyViolation):
+        if "reply_to" in (error.diag.constraint_name or ""):
+            return InvalidRequest(
+                "The message you reply to is not in this conversation.", code="BAD_REPLY"
+            )
+    elif isinstance(error, psycopg.DataError):
+        return InvalidRequest("The message holds something that cannot be stored.")
+    return error

@@ -1,0 +1,277 @@
+"""Bounties in storage, always read with the poster's public name (rest-core §4.6)."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from bountyexpo.domain.market.bounty import Parties, Status
+from bountyexpo.domain.money.escrow import State as Escrow
+from bountyexpo.domain.policy import FundingTerms
+from bountyexpo.errors import StaleVersion
+from bountyexpo.persistence.pool import Json
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from bountyexpo.persistence.queries import Queries
+
+COLUMNS = """
+    b.id, b.poster_id, b.hunter_id, b.accepted_request_id, b.title, b.description,
+    b.amount_cents, b.platform_fee_bps, b.is_for_honor, b.status, b.category, b.work_type,
+    b.location_text, b.zip_code, b.timeline, b.skills_required, b.is_time_sensitive, b.deadline,
+    b.schedule_type, b.start_date, b.end_date, b.latest_arrival_time, b.duration_minutes,
+    b.conditional_end_note, b.attachments, b.escrow_state, b.expiry_notified_at, b.version,
+    b.created_at, b.updated_at,
+    u.username, p.avatar_url as poster_avatar
+"""
+
+SOURCE = """
+    from bounties b join users u on u.id = b.poster_id join user_profiles p on p.user_id = u.id
+"""
+
+BY_IDS = f"select {COLUMNS} {SOURCE} where b.id = any(%s::uuid[])"
+
+PAGE = f"""
+    select {COLUMNS} {SOURCE}
+    where b.status = any(%(statuses)s)
+      and (%(poster_id)s::uuid is null or b.poster_id = %(poster_id)s)
+      and (%(hunter_id)s::uuid is null or b.hunter_id = %(hunter_id)s)
+      and (%(work_type)s::text is null or b.work_type = %(work_type)s)
+      and (%(before)s::timestamptz is null
+           or (b.created_at, b.id) < (%(before)s, %(before_id)s::uuid))
+    order by b.created_at desc, b.id desc limit %(limit)s offset %(offset)s
+"""
+
+COUNT = """
+    select count(*) as total from (
+        select 1 from bounties b
+        where b.status = any(%(statuses)s)
+          and (%(poster_id)s::uuid is null or b.poster_id = %(poster_id)s)
+          and (%(hunter_id)s::uuid is null or b.hunter_id = %(hunter_id)s)
+          and (%(work_type)s::text is null or b.work_type = %(work_type)s)
+        limit 10000) as capped
+"""
+
+INSERT = """
+    insert into bounties (
+        id, poster_id, title, description, amount_cents, platform_fee_bps, policy_version,
+        is_for_honor, category, work_type, location_text, zip_code, timeline, skills_required,
+        is_time_sensitive, deadline, schedule_type, start_date, end_date, latest_arrival_time,
+        duration_minutes, conditional_end_note, attachments, status, escrow_state)
+    values (
+        %(id)s, %(poster_id)s, %(title)s, %(description)s, %(amount_cents)s,
+        %(platform_fee_bps)s, %(policy_version)s, %(is_for_honor)s, %(category)s, %(work_type)s,
+        %(location_text)s, %(zip_code)s, %(timeline)s, %(skills_required)s,
+        %(is_time_sensitive)s, %(deadline)s, %(schedule_type)s, %(start_date)s, %(end_date)s,
+        %(latest_arrival_time)s, %(duration_minutes)s, %(conditional_end_note)s, %(attachments)s,
+        %(status)s, %(escrow_state)s)
+"""
+
+ADVANCE = """
+    update bounties set status = %(status)s, hunter_id = %(hunter_id)s,
+        accepted_request_id = %(accepted_request_id)s, escrow_state = %(escrow_state)s,
+        version = version + 1, updated_at = now(),
+        completed_at = case when %(status)s = 'completed' then now() else completed_at end
+    where id = %(id)s and version = %(version)s
+"""
+
+RECORD_STATUS = """
+    insert into bounty_status_history (bounty_id, from_status, to_status, actor_id,
+                                       aggregate_version)
+    values (%s, %s, %s, %s, %s)
+"""
+
+RECENT_TWIN = """
+    select id from bounties where poster_id = %s and title = %s and amount_cents = %s
+        and created_at > now() - make_interval(secs => %s) order by created_at desc limit 1
+"""
+
+POSTED_SINCE = """
+    select count(*) as posted from bounties
+    where poster_id = %s and created_at > now() - make_interval(secs => %s)
+"""
+
+EXPIRED = """
+    select id from bounties
+    where end_date <= now() and expiry_notified_at is null and status = any(%s)
+    order by end_date limit %s
+"""
+
+STAMP_EXPIRY = "update bounties set expiry_notified_at = %s where id = %s"
+
+
+class Terms(msgspec.Struct, frozen=True, kw_only=True):
+    """What a poster offers: the columns that come from the request, already checked."""
+
+    title: str
+    description: str
+    amount_cents: int
+    is_for_honor: bool = False
+    category: str | None = None
+    work_type: str = "online"
+    location_text: str | None = None
+    zip_code: str | None = None
+    timeline: str = ""
+    skills_required: str = ""
+    is_time_sensitive: bool = False
+    deadline: str | None = None
+    schedule_type: str | None = None
+    start_date: datetime | None = None
+    end_date: datetime | None = None
+    latest_arrival_time: datetime | None = None
+    duration_minutes: int | None = None
+    conditional_end_note: str | None = None
+    attachments: list[dict[str, Any]] = msgspec.field(default_factory=list)
+
+
+class NewBounty(msgspec.Struct, frozen=True, kw_only=True):
+    """What is first stored of a bounty."""
+
+    terms: Terms
+    funding: FundingTerms
+    status: Status
+    escrow_state: Escrow
+
+
+class Bounty(Terms, frozen=True, kw_only=True):
+    """A stored bounty with its poster's public name."""
+
+    id: str
+    poster_id: str
+    hunter_id: str | None
+    accepted_request_id: str | None
+    platform_fee_bps: int
+    status: Status
+    escrow_state: Escrow
+    expiry_notified_at: datetime | None
+    version: int
+    created_at: datetime
+    updated_at: datetime
+    username: str
+    poster_avatar: str | None
+
+    @property
+    def parties(self) -> Parties:
+        """The two sides."""
+        return Parties(poster_id=self.poster_id, hunter_id=self.hunter_id)
+
+
+class Page(msgspec.Struct, kw_only=True):
+    """Which bounties to list; newest first."""
+
+    statuses: list[str]
+    poster_id: str | None = None
+    hunter_id: str | None = None
+    work_type: str | None = None
+    before: datetime | None = None
+    before_id: str | None = None
+    limit: int = 20
+    offset: int = 0
+
+
+async def get(db: Queries, bounty_id: str) -> Bounty | None:
+    """Return the bounty, or None."""
+    [found] = await get_all(db, [bounty_id])
+    return found
+
+
+async def get_all(db: Queries, bounty_ids: Sequence[str]) -> list[Bounty | None]:
+    """Return what ``get`` would for each of these, in their order."""
+    rows = await db.fetch(BY_IDS, (list(set(bounty_ids)),))
+    found = {row["id"]: _bounty(row) for row in rows}
+    return [found.get(bounty_id.lower()) for bounty_id in bounty_ids]
+
+
+async def page(db: Queries, wanted: Page) -> list[Bounty]:
+    """Return one page in a total order."""
+    return [_bounty(row) for row in await db.fetch(PAGE, msgspec.structs.asdict(wanted))]
+
+
+async def count(db: Queries, wanted: Page) -> int:
+    """Return how many there are, at most 10,000."""
+    row = await db.fetch_one(COUNT, msgspec.structs.asdict(wanted))
+    assert row is not None
+    return int(row["total"])
+
+
+async def insert(db: Queries, bounty_id: str, poster_id: str, new: NewBounty) -> None:
+    """Insert a bounty at version 1."""
+    values = msgspec.structs.asdict(new.terms) | {
+        "id": bounty_id,
+        "poster_id": poster_id,
+        "platform_fee_bps": new.funding.platform_fee_bps,
+        "policy_version": new.funding.policy_version,
+        "attachments": Json(new.terms.attachments),
+        "status": new.status.value,
+        "escrow_state": new.escrow_state.value,
+    }
+    await db.execute(INSERT, values)
+    await db.execute(RECORD_STATUS, (bounty_id, None, new.status.value, poster_id, 1))
+
+
+async def advance(
+    db: Queries,
+    bounty: Bounty,
+    status: Status,
+    *,
+    actor_id: str | None,
+    escrow_state: Escrow | None = None,
+    hunter_id: str | None = None,
+    accepted_request_id: str | None = None,
+) -> None:
+    """Move ``bounty`` to ``status`` at the next version; what is not named stays.
+
+    Raises:
+        StaleVersion: the row is not at the version that was decided on.
+    """
+    changed = await db.execute(
+        ADVANCE,
+        {
+            "id": bounty.id,
+            "version": bounty.version,
+            "status": status.value,
+            "escrow_state": (escrow_state or bounty.escrow_state).value,
+            "hunter_id": hunter_id or bounty.hunter_id,
+            "accepted_request_id": accepted_request_id or bounty.accepted_request_id,
+        },
+    )
+    if not changed:
+        raise StaleVersion
+    if status is not bounty.status:
+        await db.execute(
+            RECORD_STATUS,
+            (bounty.id, bounty.status.value, status.value, actor_id, bounty.version + 1),
+        )
+
+
+async def recent_twin(db: Queries, poster_id: str, terms: Terms, *, within_s: float) -> str | None:
+    """Return the newest bounty of this poster with the same title and price, made ``within_s``."""
+    twin = (poster_id, terms.title, terms.amount_cents, float(within_s))
+    row = await db.fetch_one(RECENT_TWIN, twin)
+    return row["id"] if row else None
+
+
+async def posted(db: Queries, poster_id: str, *, within_s: float) -> int:
+    """Return how many bounties this poster made ``within_s``."""
+    row = await db.fetch_one(POSTED_SINCE, (poster_id, float(within_s)))
+    assert row is not None
+    return int(row["posted"])
+
+
+async def expired(db: Queries, statuses: Sequence[Status], limit: int) -> list[str]:
+    """Return bounties in ``statuses`` whose end date has passed and whose poster was not told."""
+    wanted = ([status.value for status in statuses], limit)
+    return [row["id"] for row in await db.fetch(EXPIRED, wanted)]
+
+
+async def stamp_expiry(db: Queries, bounty_id: str, now: datetime) -> None:
+    """Remember that the poster was told of the end date."""
+    await db.execute(STAMP_EXPIRY, (now, bounty_id))
+
+
+def _bounty(row: dict[str, Any]) -> Bounty:
+    row["status"], row["escrow_state"] = Status(row["status"]), Escrow(row["escrow_state"])
+    return Bounty(**row)

@@ -1,0 +1,180 @@
+"""Payments into the platform: one row per payment intent, and each user's customer id."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from bountyexpo.errors import StaleVersion
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from bountyexpo.domain.money.payment import PaymentStatus
+    from bountyexpo.persistence.queries import Queries
+
+COLUMNS = """
+    id, user_id, kind, amount_cents, currency, status, description, stripe_payment_intent_id,
+    failure_code, give_up_at, idempotency_key, request_hash, version, created_at
+"""
+
+BY_ID = f"select {COLUMNS} from payments where id = %s"
+BY_INTENT = f"select {COLUMNS} from payments where stripe_payment_intent_id = %s"
+BY_KEY = f"select {COLUMNS} from payments where user_id = %s and idempotency_key = %s"
+
+INSERT = """
+    insert into payments (id, user_id, kind, amount_cents, status, description, idempotency_key,
+                          request_hash)
+    values (%(id)s, %(user_id)s, %(kind)s, %(amount_cents)s, %(status)s, %(description)s,
+            %(idempotency_key)s, %(request_hash)s)
+    on conflict (user_id, idempotency_key) where idempotency_key is not null do nothing
+"""
+
+ADVANCE = """
+    update payments set status = %(status)s, failure_code = %(failure_code)s,
+        give_up_at = %(give_up_at)s,
+        stripe_payment_intent_id = coalesce(%(intent_id)s, stripe_payment_intent_id),
+        version = version + 1, updated_at = now()
+    where id = %(id)s and version = %(version)s
+"""
+
+START_AGAIN = """
+    update payments set status = %s, failure_code = null, stripe_payment_intent_id = null,
+        give_up_at = null,
+        version = version + 1, updated_at = now()
+    where id = %s and version = %s
+"""
+
+GIVEN_UP = """
+    select id from payments where give_up_at <= now() and status = any(%s)
+    order by give_up_at limit %s
+"""
+GIVE_UP_LATER = """
+    update payments set give_up_at = now() + make_interval(secs => %s)
+    where id = %s and give_up_at <= now()
+"""
+
+CUSTOMER = "select customer_id from stripe_accounts where user_id = %s"
+KEEP_CUSTOMER = """
+    insert into stripe_accounts (user_id, customer_id) values (%s, %s)
+    on conflict (user_id) do nothing
+"""
+
+
+class Payment(msgspec.Struct, frozen=True, kw_only=True):
+    """One payment, from intent to credit."""
+
+    id: str
+    user_id: str
+    kind: str
+    amount_cents: int
+    currency: str
+    status: str
+    description: str | None
+    stripe_payment_intent_id: str | None
+    failure_code: str | None
+    give_up_at: datetime | None
+    idempotency_key: str | None
+    request_hash: str | None
+    version: int
+    created_at: datetime
+
+
+class NewPayment(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known of a payment before the provider has been asked."""
+
+    id: str
+    user_id: str
+    kind: str
+    amount_cents: int
+    status: str
+    description: str | None
+    idempotency_key: str | None
+    request_hash: str
+
+
+async def get(db: Queries, payment_id: str) -> Payment | None:
+    """Return the payment, or None."""
+    return _payment(await db.fetch_one(BY_ID, (payment_id,)))
+
+
+async def by_intent(db: Queries, intent_id: str) -> Payment | None:
+    """Return the payment of a provider's payment intent, or None."""
+    return _payment(await db.fetch_one(BY_INTENT, (intent_id,)))
+
+
+async def by_key(db: Queries, user_id: str, idempotency_key: str) -> Payment | None:
+    """Return the payment that this user made with this idempotency key, or None."""
+    return _payment(await db.fetch_one(BY_KEY, (user_id, idempotency_key)))
+
+
+async def insert(db: Queries, payment: NewPayment) -> bool:
+    """Insert a payment; return False if its key was used before."""
+    return bool(await db.execute(INSERT, msgspec.structs.asdict(payment)))
+
+
+async def advance(
+    db: Queries,
+    payment: Payment,
+    status: str,
+    *,
+    intent_id: str | None = None,
+    failure_code: str | None = None,
+    give_up_at: datetime | None = None,
+) -> None:
+    """Move ``payment`` to ``status`` at the next version.
+
+    Raises:
+        StaleVersion: the row is not at the version that was decided on.
+    """
+    changed = await db.execute(
+        ADVANCE,
+        {
+            "id": payment.id,
+            "version": payment.version,
+            "status": status,
+            "intent_id": intent_id,
+            "failure_code": failure_code,
+            "give_up_at": give_up_at,
+        },
+    )
+    if not changed:
+        raise StaleVersion
+
+
+async def start_again(db: Queries, payment: Payment, status: str) -> None:
+    """Move ``payment`` to ``status`` and forget its intent.
+
+    Raises:
+        StaleVersion: the row is not at the version that was decided on.
+    """
+    if not await db.execute(START_AGAIN, (status, payment.id, payment.version)):
+        raise StaleVersion
+
+
+async def given_up(db: Queries, statuses: Sequence[PaymentStatus], limit: int) -> list[str]:
+    """Return payments in ``statuses`` that nobody has paid in time."""
+    wanted = ([status.value for status in statuses], limit)
+    return [row["id"] for row in await db.fetch(GIVEN_UP, wanted)]
+
+
+async def give_up_later(db: Queries, payment_id: str, after_s: float) -> None:
+    """Let others be given up before this one, if it is still due."""
+    await db.execute(GIVE_UP_LATER, (after_s, payment_id))
+
+
+async def customer_of(db: Queries, user_id: str) -> str | None:
+    """Return the user's customer id at the provider, or None."""
+    row = await db.fetch_one(CUSTOMER, (user_id,))
+    return row["customer_id"] if row else None
+
+
+async def keep_customer(db: Queries, user_id: str, customer_id: str) -> None:
+    """Remember the user's customer id; the first one stays."""
+    await db.execute(KEEP_CUSTOMER, (user_id, customer_id))
+
+
+def _payment(row: dict[str, object] | None) -> Payment | None:
+    return msgspec.convert(row, Payment) if row else None

@@ -1,0 +1,1 @@
+"""The rows of accounts and what belongs to a person."""

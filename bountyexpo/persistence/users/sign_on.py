@@ -1,0 +1,126 @@
+"""What a socket session needs to begin, for many people in one statement.
+
+After a restart everybody comes back at once. One query for each of them would make the database
+the bottleneck, so the edge gathers those who wait and asks for all together.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from bountyexpo.domain.ids import is_id
+from bountyexpo.domain.market.bounty import RUNNING
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    from bountyexpo.persistence.queries import Queries
+
+# Nobody who waits in the same batch may pay for one who takes part in everything.
+_SIGN_ON = """
+    select u.id, u.account_status as status,
+        coalesce((
+            select jsonb_agg(jsonb_build_array(mine.id, mine.last_seq, mine.epoch))
+            from (
+                select c.id, c.last_seq, c.epoch from conversation_participants p
+                join conversations c on c.id = p.conversation_id
+                where p.user_id = u.id and p.left_at is null
+                  and (p.hidden_at is null or c.last_message_at > p.hidden_at)
+                order by coalesce(c.last_message_at, c.created_at) desc, c.id limit %(most)s
+            ) as mine), '[]') as conversations,
+        (select count(*) from conversation_participants p
+            join conversations c on c.id = p.conversation_id
+            join messages m on m.conversation_id = p.conversation_id and m.seq > p.last_read_seq
+            where p.user_id = u.id and p.left_at is null and m.sender_id <> p.user_id
+              and (p.hidden_at is null or c.last_message_at > p.hidden_at)) as unread
+    from users u where u.id = any(%(users)s::uuid[])
+"""
+
+_HEADS = "select stream, last_seq, epoch from streams where stream = any(%(streams)s::text[])"
+
+# The heads ride along in the first row, so that the whole greeting is one round trip.
+_BOTH = f"""
+    select f.*, case when row_number() over () = 1 then (
+        select coalesce(jsonb_object_agg(stream, jsonb_build_array(last_seq, epoch)), '{{}}')
+        from ({_HEADS}) as h) end as heads
+    from (select 1) as one left join ({_SIGN_ON}) as f on true
+"""
+
+# Whoever has blocked the other, or was, is a stranger again.
+_ACQUAINTED = """
+    select user_id from (
+        select other.user_id from conversation_participants mine
+        join conversation_participants other on other.conversation_id = mine.conversation_id
+        where mine.user_id = %(me)s and mine.left_at is null and other.left_at is null
+            and other.user_id = any(%(others)s::uuid[])
+        union
+        select case when poster_id = %(me)s then hunter_id else poster_id end from bounties
+        where status = any(%(running)s)
+            and ((poster_id = %(me)s and hunter_id = any(%(others)s::uuid[]))
+                or (hunter_id = %(me)s and poster_id = any(%(others)s::uuid[])))
+    ) as known
+    where not exists (select 1 from user_blocks
+        where (blocker_id = %(me)s and blocked_id = known.user_id)
+            or (blocker_id = known.user_id and blocked_id = %(me)s))
+"""
+
+_PARTNERS = """
+    select other.user_id, array_agg(other.conversation_id order by other.conversation_id) as shared
+    from conversation_participants mine
+    join conversation_participants other on other.conversation_id = mine.conversation_id
+        and other.user_id <> mine.user_id and other.left_at is null
+    where mine.user_id = %s and mine.left_at is null
+        and not exists (select 1 from user_blocks
+            where (blocker_id = mine.user_id and blocked_id = other.user_id)
+                or (blocker_id = other.user_id and blocked_id = mine.user_id))
+    group by other.user_id order by max(other.joined_at) desc limit %s
+"""
+
+Head = tuple[int, str]
+
+
+class SignOn(msgspec.Struct, frozen=True, kw_only=True):
+    """One account as its new session finds it.
+
+    ``conversations`` are the most recently active ones with their heads, newest first.
+    """
+
+    status: str
+    conversations: list[tuple[str, int, str]]
+    unread: int
+
+
+async def read(
+    db: Queries, users: Collection[str], streams: Sequence[str], conversations_max: int
+) -> tuple[dict[str, SignOn], dict[str, Head]]:
+    """Return the accounts among ``users`` that exist, and the heads among ``streams``."""
+    params = {"users": list(users), "streams": list(streams), "most": conversations_max}
+    rows = await db.fetch(_BOTH, params)
+    told = next(row["heads"] for row in rows if row["heads"] is not None)
+    heads = {name: (seq, epoch) for name, (seq, epoch) in told.items()}
+    return {row["id"]: _sign_on(row) for row in rows if row["id"] is not None}, heads
+
+
+async def acquainted(db: Queries, user_id: str, others: Collection[str]) -> set[str]:
+    """Return who of ``others`` shares a conversation or a running bounty with the user."""
+    known = [each for each in others if is_id(each)]
+    if not known:
+        return set()
+    rows = await db.fetch(_ACQUAINTED, {"me": user_id, "others": known, "running": list(RUNNING)})
+    return {row["user_id"] for row in rows}
+
+
+async def partners(db: Queries, user_id: str, limit: int) -> dict[str, list[str]]:
+    """Return with whom the user shares conversations, and which, the latest partners first."""
+    rows = await db.fetch(_PARTNERS, (user_id, limit))
+    return {row["user_id"]: row["shared"] for row in rows}
+
+
+def _sign_on(row: dict[str, Any]) -> SignOn:
+    return SignOn(
+        status=row["status"],
+        conversations=[(each, seq, epoch) for each, seq, epoch in row["conversations"]],
+        unread=row["unread"],
+    )

@@ -1,0 +1,204 @@
+"""Accounts, sessions and refresh tokens of the auth stand-in, in PostgreSQL."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from bountyexpo.domain.ids import new_id
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from bountyexpo.persistence.pool import Pool
+    from bountyexpo.persistence.transaction import Transaction
+    from bountyexpo.sandbox.tables import Tables
+
+# A client that lost the answer to its refresh may repeat it for this time.
+REUSE_GRACE = timedelta(seconds=10)
+
+Row = dict[str, Any]
+
+
+class AuthStore:
+    """Reads and writes what the auth stand-in knows."""
+
+    def __init__(self, pool: Pool, tables: Tables) -> None:
+        self._pool = pool
+        self._tables = tables
+
+    async def add_user(
+        self,
+        *,
+        email: str,
+        password_hash: str,
+        user_metadata: Row,
+        app_metadata: Row,
+        is_confirmed: bool,
+        now: datetime,
+    ) -> Row | None:
+        """Add an account; None when the address has one already."""
+        await self._tables.ensure()
+        user_id = new_id()
+        known = {"sub": user_id, "email": email, "email_verified": True, "phone_verified": False}
+        return await self._pool.fetch_one(
+            """INSERT INTO sandbox.auth_users (id, email, password_hash, email_confirmed_at,
+                   app_metadata, user_metadata, created_at, updated_at)
+               VALUES (%s, %s, %s, %s, %s::jsonb, %s::jsonb, %s, %s)
+               ON CONFLICT (email) DO NOTHING RETURNING *""",
+            (
+                user_id,
+                email,
+                password_hash,
+                now if is_confirmed else None,
+                _json({"provider": "email", "providers": ["email"], **app_metadata}),
+                _json({**user_metadata, **known}),
+                now,
+                now,
+            ),
+        )
+
+    async def user_by_email(self, email: str) -> Row | None:
+        """Return the account with this address."""
+        await self._tables.ensure()
+        return await self._pool.fetch_one(
+            "SELECT * FROM sandbox.auth_users WHERE email = %s", (email,)
+        )
+
+    async def user_by_id(self, user_id: str) -> Row | None:
+        """Return the account with this id."""
+        await self._tables.ensure()
+        return await self._pool.fetch_one(
+            "SELECT * FROM sandbox.auth_users WHERE id = %s", (user_id,)
+        )
+
+    async def change_user(
+        self,
+        user_id: str,
+        *,
+        password_hash: str | None,
+        user_metadata: Row,
+        app_metadata: Row,
+        now: datetime,
+    ) -> Row | None:
+        """Change the password, when one is given, and merge the metadata."""
+        await self._tables.ensure()
+        return await self._pool.fetch_one(
+            """UPDATE sandbox.auth_users SET
+                   password_hash = coalesce(%s, password_hash),
+                   user_metadata = user_metadata || %s::jsonb,
+                   app_metadata = app_metadata || %s::jsonb,
+                   updated_at = %s
+               WHERE id = %s RETURNING *""",
+            (password_hash, _json(user_metadata), _json(app_metadata), now, user_id),
+        )
+
+    async def delete_user(self, user_id: str) -> bool:
+        """Delete an account with its sessions; tell whether there was one."""
+        await self._tables.ensure()
+        query = "DELETE FROM sandbox.auth_users WHERE id = %s"
+        return await self._pool.execute(query, (user_id,)) > 0
+
+    async def open_session(self, user_id: str, now: datetime) -> tuple[Row, str, str]:
+        """Return the account, a new session's id and its first refresh token."""
+        session_id = new_id()
+        async with self._pool.transaction() as transaction:
+            user = await transaction.fetch_one(
+                """UPDATE sandbox.auth_users SET last_sign_in_at = %s
+                   WHERE id = %s RETURNING *""",
+                (now, user_id),
+            )
+            assert user is not None, "the account was read a moment ago"
+            await transaction.execute(
+                "INSERT INTO sandbox.auth_sessions (id, user_id, created_at) VALUES (%s, %s, %s)",
+                (session_id, user_id, now),
+            )
+            token = await _add_refresh_token(transaction, session_id, now)
+        return user, session_id, token
+
+    async def rotate(self, token: str, now: datetime) -> tuple[Row, str, str] | None:
+        """Trade a refresh token for the next one of its session.
+
+        A token that was traded before gives the session's present token within the grace time;
+        later it is taken for stolen, and ends the session. None is the answer in that case.
+
+        Raises:
+            LookupError: no session has this token.
+        """
+        await self._tables.ensure()
+        async with self._pool.transaction() as transaction:
+            row = await transaction.fetch_one(_SELECT_SESSION, (token,))
+            if row is None:
+                raise LookupError(token)
+            session_id = str(row["session_id"])
+            if row["rotated_at"] is None:
+                await transaction.execute(_MARK_ROTATED, (now, token))
+                following = await _add_refresh_token(transaction, session_id, now)
+            elif now - row["rotated_at"] <= REUSE_GRACE:
+                following = await _present_token(transaction, session_id)
+            else:
+                # Not an exception: the end of the session has to be committed.
+                await transaction.execute(_END_SESSION, (session_id,))
+                return None
+            user = await transaction.fetch_one(_USER_OF_SESSION, (session_id,))
+        assert user is not None, "a session goes with its account"
+        return user, session_id, following
+
+    async def has_session(self, session_id: str) -> bool:
+        """Tell whether the session is still open."""
+        await self._tables.ensure()
+        query = "SELECT 1 AS found FROM sandbox.auth_sessions WHERE id = %s"
+        return await self._pool.fetch_one(query, (session_id,)) is not None
+
+    async def close_sessions(self, user_id: str, session_id: str, scope: str) -> None:
+        """End this session, the user's others, or all of them."""
+        await self._tables.ensure()
+        await self._pool.execute(
+            """DELETE FROM sandbox.auth_sessions
+               WHERE user_id = %(user)s AND (
+                   %(scope)s = 'global'
+                   OR (%(scope)s = 'local' AND id = %(session)s)
+                   OR (%(scope)s = 'others' AND id <> %(session)s))""",
+            {"user": user_id, "session": session_id, "scope": scope},
+        )
+
+
+_SELECT_SESSION = """SELECT token.rotated_at, token.session_id
+    FROM sandbox.auth_refresh_tokens AS token
+    JOIN sandbox.auth_sessions AS session ON session.id = token.session_id
+    WHERE token.token = %s FOR UPDATE OF session, token"""
+
+_MARK_ROTATED = "UPDATE sandbox.auth_refresh_tokens SET rotated_at = %s WHERE token = %s"
+
+_END_SESSION = "DELETE FROM sandbox.auth_sessions WHERE id = %s"
+
+_USER_OF_SESSION = """SELECT users.* FROM sandbox.auth_users AS users
+    JOIN sandbox.auth_sessions AS session ON session.user_id = users.id
+    WHERE session.id = %s"""
+
+
+async def _add_refresh_token(transaction: Transaction, session_id: str, now: datetime) -> str:
+    token = secrets.token_urlsafe(16)
+    await transaction.execute(
+        """INSERT INTO sandbox.auth_refresh_tokens (token, session_id, created_at)
+           VALUES (%s, %s, %s)""",
+        (token, session_id, now),
+    )
+    return token
+
+
+async def _present_token(transaction: Transaction, session_id: str) -> str:
+    row = await transaction.fetch_one(
+        """SELECT token FROM sandbox.auth_refresh_tokens
+           WHERE session_id = %s AND rotated_at IS NULL""",
+        (session_id,),
+    )
+    assert row is not None, "an open session has one token that was not traded yet"
+    return str(row["token"])
+
+
+def _json(value: Row) -> str:
+    return msgspec.json.encode(value).decode()

@@ -1,0 +1,122 @@
+"""Objects, events and remembered answers of the Stripe simulator, in PostgreSQL.
+
+A request is one transaction: the changed object, the events it causes and the answer kept for its
+idempotency key are stored together or not at all.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from bountyexpo.domain.ids import new_id
+from bountyexpo.integrations.stripe import API_VERSION
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from bountyexpo.persistence.transaction import Transaction
+    from bountyexpo.sandbox.stripe.intents import Change, Json
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """What a request was answered with: a status and JSON text."""
+
+    status: int
+    body: str
+
+
+def answer(body: Any, status: int = 200) -> Answer:
+    """Return ``body`` as an answer."""
+    return Answer(status, _text(body))
+
+
+class KeyReused(Exception):
+    """The idempotency key belongs to a different request."""
+
+
+def stripe_id(prefix: str) -> str:
+    """Return a fresh identifier in the manner of Stripe."""
+    return f"{prefix}_{new_id().replace('-', '')}"
+
+
+async def claim_key(
+    transaction: Transaction, key: str, fingerprint: str, now: datetime
+) -> Answer | None:
+    """Take the key for this request, or return the answer its first use was given.
+
+    A second request with the key waits here until the first has committed.
+
+    Raises:
+        KeyReused: its first use was a different request.
+    """
+    taken = await transaction.execute(
+        """INSERT INTO sandbox.stripe_replies (idempotency_key, fingerprint, created_at)
+           VALUES (%s, %s, %s) ON CONFLICT DO NOTHING""",
+        (key, fingerprint, now),
+    )
+    if taken:
+        return None
+    row = await transaction.fetch_one(
+        """SELECT fingerprint, status, body FROM sandbox.stripe_replies
+           WHERE idempotency_key = %s""",
+        (key,),
+    )
+    assert row is not None, "answers are kept for ever"
+    if row["fingerprint"] != fingerprint:
+        raise KeyReused(key)
+    return Answer(row["status"], row["body"])
+
+
+async def keep_answer(transaction: Transaction, key: str, given: Answer) -> None:
+    """Remember the answer for repeats of the same request."""
+    await transaction.execute(
+        "UPDATE sandbox.stripe_replies SET status = %s, body = %s WHERE idempotency_key = %s",
+        (given.status, given.body, key),
+    )
+
+
+async def load(transaction: Transaction, object_id: str) -> Json | None:
+    """Return an object, locked until the transaction ends."""
+    row = await transaction.fetch_one(
+        "SELECT object FROM sandbox.stripe_objects WHERE id = %s FOR UPDATE", (object_id,)
+    )
+    return row["object"] if row else None
+
+
+async def save(transaction: Transaction, found: Json, now: datetime) -> None:
+    """Store an object, new or changed."""
+    await transaction.execute(
+        """INSERT INTO sandbox.stripe_objects (id, object, created_at) VALUES (%s, %s::jsonb, %s)
+           ON CONFLICT (id) DO UPDATE SET object = excluded.object""",
+        (found["id"], _text(found), now),
+    )
+
+
+async def commit_change(
+    transaction: Transaction, change: Change, key: str | None, now: datetime
+) -> None:
+    """Store a changed intent with its events, due at once."""
+    await save(transaction, change.intent, now)
+    for event_type in change.events:
+        event = {
+            "id": stripe_id("evt"),
+            "object": "event",
+            "api_version": API_VERSION,
+            "created": int(now.timestamp()),
+            "data": {"object": change.intent},
+            "livemode": False,
+            "pending_webhooks": 1,
+            "request": {"id": stripe_id("req"), "idempotency_key": key},
+            "type": event_type,
+        }
+        await transaction.execute(
+            """INSERT INTO sandbox.stripe_events (id, type, body, created_at, next_attempt_at)
+               VALUES (%s, %s, %s, %s, %s)""",
+            (event["id"], event_type, _text(event), now, now),
+        )
+
+
+def _text(value: Any) -> str:
+    return msgspec.json.encode(value).decode()

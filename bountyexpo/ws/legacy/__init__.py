@@ -1,0 +1,1 @@
+"""The two socket paths of the old system."""

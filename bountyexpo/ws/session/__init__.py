@@ -1,0 +1,1 @@
+"""The client behind a socket: who it is, what it hears, what it may miss and still get."""

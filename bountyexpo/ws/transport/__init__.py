@@ -1,0 +1,1 @@
+"""WebSocket connections: handshake, frames, queues, and the pollers that drive them."""

@@ -1,0 +1,235 @@
+"""The opening handshake of a WebSocket, and the answers to those that may not pass.
+
+``websockets``' sans-IO server judges the request (RFC 6455 §4.2); this module adds what the
+service asks for: the subprotocol, the origin, the place where a credential may stand. A refusal is
+a plain HTTP answer with a problem body, so that a client learns the reason before any upgrade.
+"""
+
+from __future__ import annotations
+
+import re
+from binascii import b2a_base64
+from dataclasses import dataclass
+from hashlib import sha1
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl
+
+import msgspec
+from websockets.exceptions import InvalidOrigin, InvalidUpgrade, NegotiationError
+from websockets.http11 import Request
+from websockets.server import ServerProtocol
+from websockets.typing import Origin, Subprotocol
+
+from bountyexpo.edge.request_head import HEAD_END
+from bountyexpo.errors import BountyExpoError, InvalidRequest, NotAllowed
+from bountyexpo.ws.v1 import serializer
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from bountyexpo.edge.request_head import RequestHead
+    from bountyexpo.ws.v1.serializer import Serializer
+
+# An item of the subprotocol list that carries a credential; it is never echoed.
+BEARER_ITEM = "bearer."
+
+# In the list of allowed origins: any.
+ANY_ORIGIN = "*"
+
+# Each refused handshake names the one version there is (RFC 6455 §4.4).
+VERSION_HEADER = ("Sec-WebSocket-Version", "13")
+
+
+@dataclass(slots=True)
+class UpgradeRequest:
+    """What a client said before it had a socket."""
+
+    path: str
+    query: dict[str, str]
+    headers: dict[str, str]  # names in lower case
+    peer: str
+    subprotocols: tuple[str, ...]  # without credentials
+    bearer: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Upgrade:
+    """A handshake that passed: the request, its serializer, and the answer to send."""
+
+    request: UpgradeRequest
+    serializer: Serializer
+    response: bytes
+
+
+def open_handshake(
+    head: RequestHead, data: bytes, peer: str, *, origins: Sequence[str] = ()
+) -> Upgrade:
+    """Judge a request for an upgrade; ``data`` begins with the raw head.
+
+    A client without an ``Origin`` is no browser and is allowed; a browser must come from one of
+    ``origins`` or from the very host it calls.
+
+    Raises:
+        InvalidRequest: The handshake is malformed, or offers only unknown subprotocols.
+        NotAllowed: The origin is not on the list.
+    """
+    if "host" not in head.headers or "," in head.headers["host"]:
+        # RFC 9112 §3.2; of a header that comes twice the values are joined with a comma.
+        raise InvalidRequest("There must be one Host header.")
+    offered = _subprotocols(head)
+    quick = quick_upgrade(head, data)
+    if quick is not None and (used := _chosen(offered)) is not None:
+        if offered:
+            quick += f"Sec-WebSocket-Protocol: {used.subprotocol}\r\n".encode()
+        return Upgrade(_upgrade_request(head, peer, offered), used, quick + b"\r\n")
+    chosen: list[Serializer] = []
+
+    def select(_protocol: ServerProtocol, _offered: Sequence[Subprotocol]) -> Subprotocol | None:
+        known = [
+            match for name in offered if (match := serializer.by_subprotocol(name)) is not None
+        ]
+        if offered and not known:
+            raise NegotiationError("no known subprotocol")
+        chosen.append(known[0] if known else serializer.JSON)
+        return Subprotocol(known[0].subprotocol) if known else None
+
+    protocol = ServerProtocol(
+        origins=_allowed(head, origins), extensions=None, select_subprotocol=select
+    )
+    protocol.receive_data(data[: data.index(HEAD_END) + len(HEAD_END)])
+    events = protocol.events_received()
+    if not events or not isinstance(events[0], Request):
+        raise InvalidRequest("The WebSocket handshake is malformed.")
+    response = protocol.accept(events[0])
+    if response.status_code != HTTPStatus.SWITCHING_PROTOCOLS:
+        raise _refusal_of(protocol.handshake_exc)
+    return Upgrade(_upgrade_request(head, peer, offered), chosen[0], response.serialize())
+
+
+def quick_upgrade(head: RequestHead, data: bytes) -> bytes | None:
+    """Return the begin of the answer to a perfectly ordinary handshake without an origin.
+
+    The library takes five times as long, which counts when everybody comes back at once. This
+    only ever says yes; whatever it does not accept is for the library to judge.
+    """
+    headers = head.headers
+    is_plain = (
+        headers.get("upgrade", "").lower() == "websocket"
+        and "upgrade" in headers.get("connection", "").lower().replace(" ", "").split(",")
+        and headers.get("sec-websocket-version") == "13"
+        and _UNUSUAL.isdisjoint(headers)
+        and _PLAIN_HEAD.match(data) is not None
+    )
+    key = headers.get("sec-websocket-key", "")
+    if not is_plain or _KEY.fullmatch(key) is None:
+        return None
+    digest = sha1(key.encode() + _KEY_GUID, usedforsecurity=False).digest()
+    accept = b2a_base64(digest, newline=False)
+    return (
+        b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        b"Sec-WebSocket-Accept: " + accept + b"\r\n"
+    )
+
+
+def refusal(error: BountyExpoError, *headers: tuple[str, str]) -> bytes:
+    """Return the HTTP answer to a request that may not pass; the connection closes after it."""
+    status = HTTPStatus(error.status)
+    lines = [*headers]
+    if error.retry_after_s is not None:
+        lines.append(("Retry-After", str(error.retry_after_s)))
+    payload = problem_body(error)
+    lines += [
+        ("Content-Type", "application/problem+json"),
+        ("Content-Length", str(len(payload))),
+        ("Cache-Control", "no-store"),
+        ("Connection", "close"),
+    ]
+    head = "".join(f"{name}: {value}\r\n" for name, value in lines)
+    return f"HTTP/1.1 {int(status)} {status.phrase}\r\n{head}\r\n".encode() + payload
+
+
+def problem_body(error: BountyExpoError) -> bytes:
+    """Return the body of a refusal."""
+    status = HTTPStatus(error.status)
+    body: dict[str, Any] = {
+        "type": "about:blank",
+        "title": status.phrase,
+        "status": int(status),
+        "statusCode": int(status),
+        "detail": error.message,
+        "error": error.message,
+        "message": error.message,
+        "code": error.error_code,
+        "success": False,
+        **error.fields,
+    }
+    if error.retry_after_s is not None:
+        body["retryAfter"] = error.retry_after_s
+    return msgspec.json.encode(body)
+
+
+# A head whose every line is beyond doubt; the key is 16 bytes in base64 (RFC 6455 §4.1).
+_PLAIN_HEAD = re.compile(
+    rb"GET [!-~]+ HTTP/1\.1\r\n(?:[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[\t -~]*\r\n)+\r\n"
+)
+_KEY = re.compile(r"[A-Za-z0-9+/]{21}[AQgw]==")
+_KEY_GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+
+# What an ordinary handshake does not carry: a browser's origin, a body, a wish for a reply before.
+_UNUSUAL = frozenset({"origin", "content-length", "transfer-encoding", "expect", "trailer"})
+
+
+def _chosen(offered: tuple[str, ...]) -> Serializer | None:
+    """Return the serializer of the first known subprotocol, of none offered the usual one."""
+    if not offered:
+        return serializer.JSON
+    return next((match for name in offered if (match := serializer.by_subprotocol(name))), None)
+
+
+def _subprotocols(head: RequestHead) -> tuple[str, ...]:
+    items = head.headers.get("sec-websocket-protocol", "").split(",")
+    names = (item.strip() for item in items)
+    return tuple(name for name in names if name and not name.startswith(BEARER_ITEM))
+
+
+def _allowed(head: RequestHead, origins: Sequence[str]) -> list[Origin | None] | None:
+    if ANY_ORIGIN in origins:
+        return None
+    host = head.headers.get("host", "")
+    own = (f"http://{host}", f"https://{host}")
+    return [None, *(Origin(origin) for origin in (*own, *origins))]
+
+
+def _refusal_of(error: Exception | None) -> BountyExpoError:
+    if isinstance(error, InvalidOrigin):
+        return NotAllowed("This origin may not open a socket.", code="ORIGIN_NOT_ALLOWED")
+    if isinstance(error, NegotiationError):
+        known = ", ".join(each.subprotocol for each in serializer.SERIALIZERS)
+        return InvalidRequest(f"None of the offered subprotocols is known; use one of {known}.")
+    if isinstance(error, InvalidUpgrade):
+        return InvalidRequest("The request does not ask for a WebSocket properly.")
+    return InvalidRequest("The WebSocket handshake is malformed.")
+
+
+def _upgrade_request(head: RequestHead, peer: str, offered: tuple[str, ...]) -> UpgradeRequest:
+    _, _, query = head.target.partition("?")
+    return UpgradeRequest(
+        path=head.path,
+        query=dict(parse_qsl(query, keep_blank_values=True)) if query else {},
+        headers=head.headers,
+        peer=peer,
+        subprotocols=offered,
+        bearer=_bearer(head),
+    )
+
+
+def _bearer(head: RequestHead) -> str | None:
+    scheme, _, token = head.headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "bearer" and token.strip():
+        return token.strip()
+    for item in head.headers.get("sec-websocket-protocol", "").split(","):
+        name = item.strip()
+        if name.startswith(BEARER_ITEM) and len(name) > len(BEARER_ITEM):
+            return name.removeprefix(BEARER_ITEM)
+    return None

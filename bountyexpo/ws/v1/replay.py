@@ -1,0 +1,181 @@
+"""Stream recovery: replay what a client missed, stream by stream, within bounds (realtime §4.4).
+
+The session is registered with the hub, and holds live events, before anything is read here. So
+every event is either committed before the read, and replayed, or published to the session, and
+held behind the replay; ``floors`` says up to which number a stream was replayed, and a held event
+at or below it is a duplicate. A stream that cannot be replayed whole is listed as ``limited``: its
+live events go on after the head that was read, and the client fetches the rest from the cursor.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from bountyexpo.errors import BountyExpoError
+from bountyexpo.observability import metrics
+from bountyexpo.ws.v1 import protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from bountyexpo.realtime.listener import Reader, SignOn, StreamEvent
+    from bountyexpo.ws.session.delivery import Receiver
+    from bountyexpo.ws.session.session import Session
+    from bountyexpo.ws.v1.protocol import Position
+
+    Heads = Mapping[str, tuple[int, Any]]
+
+CONVERSATION: Final = "conv:"
+
+
+# What a stream is at before its first event.
+NOT_BEGUN: Final = (0, None)
+
+
+def outside_conversations(streams: Iterable[str]) -> list[str]:
+    """Return the streams whose heads a sign-on has to name; conversations come by themselves."""
+    return [each for each in streams if not each.startswith(CONVERSATION)]
+
+
+def known_heads(found: SignOn | None, heads: Heads, streams: Iterable[str]) -> Heads:
+    """Return what a sign-on told: heads of ``streams``, and of the user's own conversations."""
+    known = {name: heads.get(name, NOT_BEGUN) for name in outside_conversations(streams)}
+    for conversation_id, seq, epoch in found.conversations if found else ():
+        known[f"{CONVERSATION}{conversation_id}"] = (seq, epoch)
+    return known
+
+
+async def all_heads(reader: Reader, streams: Iterable[str], known: Heads) -> Heads:
+    """Return ``known`` with the heads of those ``streams`` that are not in it."""
+    unknown = [stream for stream in streams if stream not in known]
+    return {**known, **await reader.heads(unknown)} if unknown else known
+
+
+class Recovery:
+    """One replay for one session; ``floors`` and ``limited`` hold also when it is cut short."""
+
+    def __init__(self, receiver: Receiver, reader: Reader) -> None:
+        limits = receiver.gateway.limits
+        self.floors: dict[str, int] = {}
+        self.limited: list[dict[str, Any]] = []
+        self._receiver = receiver
+        self._reader = reader
+        self._stream_events_max = limits.replay_stream_events_max
+        self._events_left = limits.replay_events_max
+        self._bytes_left = limits.replay_bytes_max
+
+    async def run(self, positions: Mapping[str, Position], known: Heads | None = None) -> None:
+        """Replay every listed stream that the user may read.
+
+        ``known`` is what ``known_heads`` made of a sign-on since the session listens.
+
+        Raises:
+            DatabaseUnavailable: what was sent until then is in ``floors``.
+            SocketGone: nobody listens any more.
+        """
+        if known is None:
+            asked = outside_conversations(positions)
+            found, heads = await self._reader.sign_on(self._receiver.user_id, asked)
+            known = known_heads(found, heads, positions)
+        readable = [stream for stream in positions if await self._may_read(stream, known)]
+        told = await all_heads(self._reader, readable, known)
+        for stream, position in positions.items():
+            if stream in readable:
+                await self._recover(stream, position, told.get(stream, NOT_BEGUN))
+            else:
+                self.limited.append({"stream": stream, "code": "FORBIDDEN"})
+                metrics.WS_REPLAYS.labels("refused").inc()
+        await tell_receipts(self._receiver, self._reader, readable)
+
+    async def _may_read(self, stream: str, known: Heads) -> bool:
+        kind, _, entity_id = stream.partition(":")
+        if kind == "user":
+            return entity_id == self._receiver.user_id
+        # Whoever is signed in may look at any bounty; its private events are redacted.
+        if kind == "bounty" or (kind == "conv" and stream in known):
+            return True
+        return kind == "conv" and await self._reader.may_read(self._receiver.user_id, stream)
+
+    async def _recover(self, stream: str, position: Position, head: tuple[int, Any]) -> None:
+        head_seq, epoch = head
+        is_stale = position.epoch is not None and str(position.epoch) != str(epoch)
+        if position.seq > head_seq or (is_stale and head_seq):
+            self._limit(stream, 0, head, code="STALE_EPOCH")
+            return
+        self.floors[stream] = position.seq
+        if position.seq < head_seq:
+            await self._replay(stream, position.seq, head_seq)
+        if self.floors[stream] < head_seq:
+            self._limit(stream, self.floors[stream], head)
+        else:
+            metrics.WS_REPLAYS.labels("whole").inc()
+
+    async def _replay(self, stream: str, after: int, head_seq: int) -> None:
+        limit = min(head_seq - after, self._stream_events_max, self._events_left)
+        if limit < 1 or self._bytes_left < 1:
+            return
+        frames: list[bytes] = []
+        for event in await self._reader.read_after(stream, after, limit):
+            # A hole means that old events were pruned: replaying the rest would hide it.
+            if event.seq != after + len(frames) + 1:
+                break
+            frame = self._receiver.serializer.frame(self._message(event))
+            self._bytes_left -= len(frame)
+            if self._bytes_left < 0:
+                break
+            frames.append(frame)
+        await self._receiver.send_events(frames, is_replay=True)
+        self._events_left -= len(frames)
+        self.floors[stream] = after + len(frames)
+
+    def _message(self, event: StreamEvent) -> dict[str, Any]:
+        if event.private and self._receiver.user_id not in event.users:
+            return protocol.redacted_event(event, is_replay=True)
+        return protocol.event(event, is_replay=True)
+
+    def _limit(
+        self, stream: str, last: int, head: tuple[int, Any], *, code: str | None = None
+    ) -> None:
+        head_seq, epoch = head
+        entry: dict[str, Any] = {
+            "stream": stream,
+            "fromSeq": last + 1,
+            "headSeq": head_seq,
+            "epoch": epoch,
+            "cursor": str(last),
+        }
+        if code is not None:
+            entry["code"] = code
+        self.limited.append(entry)
+        self.floors[stream] = head_seq
+        metrics.WS_REPLAYS.labels("limited").inc()
+
+
+async def tell_receipts(receiver: Receiver, reader: Reader, streams: Iterable[str]) -> None:
+    """Send the present markers of each conversation among ``streams``: state, not events."""
+    ids = [each.removeprefix(CONVERSATION) for each in streams if each.startswith(CONVERSATION)]
+    if not ids:
+        return
+    found = await reader.receipts(receiver.user_id, ids)
+    for conversation_id, markers in found.items():
+        frame = protocol.receipts(receiver.gateway.now(), conversation_id, markers)
+        await receiver.send_patiently(receiver.serializer.frame(frame))
+
+
+async def recover(
+    session: Session,
+    positions: Mapping[str, Position],
+    re: str | None,
+    known: Heads | None = None,
+) -> None:
+    """Replay what a session missed; live events were held before and go on behind it."""
+    recovery = Recovery(session, session.gateway.reader)
+    try:
+        await recovery.run(positions, known)
+        await session.send_patiently(
+            session.serializer.frame(protocol.synced(session.gateway.now(), recovery.limited, re))
+        )
+    except BountyExpoError as error:
+        # What was replayed until now counts; the client may sync again.
+        session.refuse(error, re)
+    await session.release(recovery.floors)

@@ -1,0 +1,65 @@
+"""Which topics a socket may follow (contract realtime §4.5).
+
+``bounty:<id>`` and ``feed:open`` are followed through the hub's topic map. ``conv:<id>``,
+``wallet`` and the own ``user:<id>`` reach a user's sockets without it, by his id, so they are
+only checked: whoever is taken out of a conversation hears nothing more of it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from bountyexpo.realtime.hub import FEED_TOPIC
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from bountyexpo.ws.session.session import Session
+
+
+async def subscribe_all(
+    session: Session, wanted: Iterable[str]
+) -> tuple[list[str], list[dict[str, str]]]:
+    """Subscribe to what is allowed; returns the accepted topics and the refusals."""
+    accepted: list[str] = []
+    rejected: list[dict[str, str]] = []
+    for topic in dict.fromkeys(wanted):
+        code = await _subscribe(session, topic)
+        if code is None:
+            accepted.append(topic)
+        else:
+            rejected.append({"topic": topic, "code": code})
+    return accepted, rejected
+
+
+def named(wanted: Iterable[str]) -> list[str]:
+    """Return the streams among ``wanted`` whose heads are worth reading."""
+    return [topic for topic in dict.fromkeys(wanted) if topic.startswith("bounty:")]
+
+
+async def read_heads(session: Session, accepted: Iterable[str]) -> Mapping[str, tuple[int, Any]]:
+    """Read the last numbers of the accepted topics, and let the hub know them."""
+    own = f"user:{session.user_id}"
+    streams = [own if topic == "wallet" else topic for topic in accepted if topic != FEED_TOPIC]
+    if not streams:
+        return {}
+    gateway = session.gateway
+    heads = await gateway.reader.heads(streams)
+    gateway.hub.observe((s for s in streams if not s.startswith("conv:")), heads)
+    return heads
+
+
+async def _subscribe(session: Session, topic: str) -> str | None:
+    """Subscribe to one topic; returns the code of the refusal, if any."""
+    kind = topic.partition(":")[0]
+    if topic in ("wallet", f"user:{session.user_id}"):
+        return None
+    if kind == "conv":
+        may_read = await session.gateway.reader.may_read(session.user_id, topic)
+        return None if may_read else "NOT_PARTICIPANT"
+    if kind == "bounty":
+        if not await session.gateway.reader.may_read(session.user_id, topic):
+            return "NOT_FOUND"
+    elif topic != FEED_TOPIC:
+        return "UNKNOWN_TOPIC"
+    return None if session.add_topic(topic) else "TOO_MANY_SUBSCRIPTIONS"

@@ -1,1 +1,0 @@
-"""Conversations on a real database: actors, journal, streams."""

@@ -1,0 +1,129 @@
+"""A catalogue door with a few answers, and an application behind the next door."""
+
+from __future__ import annotations
+
+import json
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+import trio
+from bountyexpo.edge.acceptor import AcceptorSettings
+from bountyexpo.http.server.fast_path import FastPath, FastPathSettings
+from bountyexpo.http.server.hypercorn_fallback import HypercornFallback
+from bountyexpo.http.server.hypercorn_stream import HttpTimes
+from quart import request
+from quart_trio import QuartTrio
+
+from tests.integration.ws.conftest import serve
+
+# More than the small kernel buffers of a test hold.
+BIG = 400_000
+
+# How long the application waits for a whole body.
+BODY_TIMEOUT_S = 0.3
+
+NOW = datetime(2026, 5, 4, 3, 2, 1, tzinfo=UTC)
+
+
+@dataclass
+class Response:
+    status: int = 200
+    headers: dict = field(default_factory=lambda: {"content-type": "text/plain"})
+    body: bytes = b""
+
+
+class Answers:
+    """What is behind the catalogue door; ``log`` holds the paths in the order of their answers."""
+
+    def __init__(self):
+        self.log = []
+        self.entered, self.release = trio.Event(), trio.Event()
+
+    def find(self, method, path):
+        if method in {"GET", "HEAD"} and path.startswith("/say/"):
+            return self.say
+        routes = {
+            ("POST", "/echo"): self.echo,
+            ("GET", "/big"): self.big,
+            ("GET", "/slow"): self.slow,
+            ("GET", "/split"): self.split,
+            ("GET", "/empty"): self.empty,
+        }
+        return routes.get((method, path))
+
+    async def say(self, request):
+        self.log.append(request.path)
+        return Response(body=request.path.removeprefix("/say/").encode())
+
+    async def echo(self, request):
+        return Response(body=request.body)
+
+    async def big(self, _request):
+        return Response(body=b"x" * BIG)
+
+    async def slow(self, request):
+        self.entered.set()
+        await self.release.wait()
+        self.log.append(request.path)
+        return Response(body=b"slow")
+
+    async def split(self, _request):
+        return Response(headers={"x-name": "a\r\nx-injected: b"})
+
+    async def empty(self, _request):
+        return Response(status=204, headers={})
+
+
+def application():
+    """Answers everything with what it was asked, and ``"quart": true``."""
+    app = QuartTrio(__name__, static_folder=None)
+    app.config["MAX_CONTENT_LENGTH"] = 1024 * 1024
+    app.config["BODY_TIMEOUT"] = BODY_TIMEOUT_S
+
+    @app.route("/", defaults={"path": ""}, methods=["GET", "POST"])
+    @app.route("/<path:path>", methods=["GET", "POST"])
+    async def everything(path):
+        body = await request.get_data()
+        asked = f"{request.method} /{path}"
+        return json.dumps({"quart": True, "asked": asked, "bytes": len(body)})
+
+    return app
+
+
+class Site:
+    """The running server and what is behind its doors."""
+
+    def __init__(self, server, answers, door):
+        self.server = server
+        self.answers = answers
+        self.door = door
+        self.port = server.port
+
+    async def all_served(self):
+        with trio.fail_after(5):
+            await self.server.acceptor.wait_served()
+
+
+@asynccontextmanager
+async def direct_site(*, small_buffers=False, **settings):
+    """Run it; ``settings`` are those of the door."""
+    answers = Answers()
+    quart = HypercornFallback(application())
+    settings = FastPathSettings(**({"watch_s": 0.01} | settings))
+    door = FastPath(answers.find, quart, lambda: NOW, settings)
+    buffer = {"send_buffer_bytes": 4096} if small_buffers else {}
+    async with serve(
+        doors=(door, quart),
+        before=(quart.run, door.run),
+        settings=AcceptorSettings(host="127.0.0.1", port=0, **buffer),
+    ) as server:
+        yield Site(server, answers, door)
+
+
+@asynccontextmanager
+async def quart_site(**times):
+    """Run the application alone, as with ``HTTP_DIRECT=off``."""
+    quart = HypercornFallback(application(), HttpTimes(**times))
+    async with serve(doors=(quart,), before=(quart.run,)) as server:
+        yield Site(server, None, quart)

@@ -1,0 +1,106 @@
+"""Questions are gathered while a statement runs, and nobody who waits is left behind."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+import trio
+from bountyexpo.errors import DatabaseUnavailable
+from bountyexpo.operations.batcher import BATCH_MAX, Batcher
+
+
+class Database:
+    """Answers with the double of a number; a statement takes a second."""
+
+    def __init__(self):
+        self.statements = []
+        self.fails = False
+
+    async def answer_all(self, numbers):
+        self.statements.append(numbers)
+        await trio.sleep(1)
+        if self.fails:
+            raise DatabaseUnavailable
+        return [2 * number for number in numbers]
+
+
+@pytest.fixture
+def database():
+    return Database()
+
+
+async def test_one_alone_is_served_at_once(autojump_clock, database):
+    assert await Batcher(database.answer_all).ask(21) == 42
+    assert trio.current_time() == pytest.approx(1, abs=0.1)
+
+
+async def test_who_waits_is_served_together(autojump_clock, database):
+    gather, answers = Batcher(database.answer_all), {}
+
+    async def ask(number):
+        answers[number] = await gather.ask(number)
+
+    started = trio.current_time()
+    async with trio.open_nursery() as nursery:
+        for number in range(200):
+            nursery.start_soon(ask, number)
+
+    assert answers == {number: 2 * number for number in range(200)}
+    assert trio.current_time() - started < 3.5
+    assert max(map(len, database.statements)) <= BATCH_MAX
+    assert gather._leaders == 0
+    assert not gather._waiting
+
+
+async def test_heavy_questions_share_no_statement(autojump_clock, database):
+    gather = Batcher(database.answer_all, weigh=lambda number: number, weight_max=10)
+
+    async with trio.open_nursery() as nursery:
+        for number in (9, 9, *[4] * 3, 50, *[1] * 10):
+            nursery.start_soon(gather.ask, number)
+
+    asked = [number for statement in database.statements for number in statement]
+    assert sorted(asked) == [*[1] * 10, *[4] * 3, 9, 9, 50]
+    assert all(sum(each) <= 10 or len(each) == 1 for each in database.statements)
+    assert len(database.statements) < 10
+
+
+async def test_a_failure_reaches_everybody_who_waited(autojump_clock, database):
+    database.fails = True
+    gather, failures = Batcher(database.answer_all), []
+
+    async def ask(number):
+        try:
+            await gather.ask(number)
+        except DatabaseUnavailable:
+            failures.append(number)
+
+    async with trio.open_nursery() as nursery:
+        for number in range(20):
+            nursery.start_soon(ask, number)
+
+    assert len(failures) == 20
+    assert gather._leaders == 0
+
+
+@pytest.mark.parametrize("seed", range(20))
+async def test_whoever_gives_up_leaves_the_rest_served(autojump_clock, database, seed):
+    chance = random.Random(seed)
+    gather, served = Batcher(database.answer_all, weight_max=3), set()
+
+    async def ask(number, comes_s, stays_s):
+        await trio.sleep(comes_s)
+        with trio.move_on_after(stays_s):
+            await gather.ask(number)
+            served.add(number)
+
+    patient = set(range(0, 30, 3))
+    async with trio.open_nursery() as nursery:
+        for number in range(30):
+            stays_s = 1000 if number in patient else chance.uniform(0, 4)
+            nursery.start_soon(ask, number, chance.uniform(0, 6), stays_s)
+
+    assert patient <= served
+    assert gather._leaders == 0
+    assert not gather._waiting

@@ -1,0 +1,400 @@
+"""Stand-ins for what surrounds a session: a socket, a database, tokens, a clock."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from types import SimpleNamespace
+
+import msgspec
+import trio
+from bountyexpo.domain.access import Door, behind, rows
+from bountyexpo.domain.identity import Identity
+from bountyexpo.errors import NotAllowed, NotAuthenticated, TokenExpired
+from bountyexpo.operations.call import Call, RawReply
+from bountyexpo.operations.catalogue import READ, WRITE, Catalogue
+from bountyexpo.operations.rate_limits import RateLimiter
+from bountyexpo.realtime.hub import Hub
+from bountyexpo.ws.gateway import SessionGateway
+from bountyexpo.ws.v1 import serializer
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+EPOCH = "e1"
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True):
+    stream: str
+    seq: int
+    type: str = "message.new"
+    payload: dict = {}
+    users: tuple[str, ...] = ()
+    private: bool = False
+    epoch: str = EPOCH
+    created_at: datetime = START
+
+
+class Clock:
+    """The wall clock of the tests; it goes with trio's mock clock."""
+
+    def now(self):
+        return START + timedelta(seconds=trio.current_time())
+
+    def monotonic(self):
+        return trio.current_time()
+
+
+class Connection:
+    """A socket that keeps what it was sent; ``room`` is how many frames still fit."""
+
+    def __init__(self, used_codec=serializer.JSON):
+        self.serializer = used_codec
+        self.peer = "192.0.2.1"
+        self.raw = []
+        self.closed_with = None
+        self.room = None
+        self.handler = None
+        self.next_look = 0.0
+        self.changed = trio.Event()
+
+    @property
+    def is_open(self):
+        return self.closed_with is None
+
+    @property
+    def is_over_half(self):
+        return self.room == 0
+
+    def send(self, frame, *, ephemeral=False):
+        if not self.is_open or self.room == 0:
+            return False
+        if self.room is not None:
+            self.room -= 1
+        self.raw.append(frame)
+        self._change()
+        return True
+
+    def close(self, code, reason=""):
+        if self.is_open:
+            self.closed_with = code
+            self._change()
+            if self.handler is not None:
+                self.handler.on_closed(code)
+
+    def drain(self, room=None):
+        self.room = room
+        self.handler.on_drained()
+
+    @property
+    def frames(self):
+        return [self.serializer.decode(payload_of(frame)) for frame in self.raw]
+
+    def types(self):
+        return [frame["type"] for frame in self.frames]
+
+    def seqs(self, stream):
+        return [frame["seq"] for frame in self.frames if frame.get("stream") == stream]
+
+    def say(self, **frame):
+        payload = self.serializer.encode(frame)
+        self.handler.on_message(payload, is_text=self.serializer.is_text)
+
+    async def until(self, condition):
+        with trio.fail_after(1000):
+            while not condition():
+                await self.changed.wait()
+
+    async def reply_to(self, frame_id):
+        def found():
+            return [frame for frame in self.frames if frame.get("re") == frame_id]
+
+        await self.until(found)
+        return found()[-1]
+
+    async def closed(self):
+        await self.until(lambda: not self.is_open)
+        return self.closed_with
+
+    def _change(self):
+        self.changed.set()
+        self.changed = trio.Event()
+
+
+def payload_of(frame):
+    length = frame[1] & 127
+    return frame[{126: 4, 127: 10}.get(length, 2) :]
+
+
+class Database:
+    """The streams as they are committed, and the ``Reader`` of them."""
+
+    def __init__(self):
+        self.log = defaultdict(list)
+        self.members = defaultdict(set)
+        self.markers = defaultdict(dict)
+        self.status = {}
+        self.seen = {}
+        self.counts = {}
+        self.epochs = {}
+        self.hidden = set()
+        self.fails_with = None
+        self.reads = []
+        self.pause = trio.lowlevel.checkpoint
+
+    def commit(self, stream, **fields):
+        event = Event(stream=stream, seq=len(self.log[stream]) + 1, **fields)
+        self.log[stream].append(event)
+        return event
+
+    async def _read(self, name):
+        self.reads.append(name)
+        await self.pause()
+        if self.fails_with is not None:
+            raise self.fails_with
+
+    async def heads(self, streams):
+        await self._read("heads")
+        result = {
+            stream: (len(self.log[stream]), self.epochs.get(stream, EPOCH))
+            for stream in streams
+            if self.log.get(stream)
+        }
+        await self.pause()
+        return result
+
+    async def read_after(self, stream, seq, limit):
+        await self._read("read_after")
+        result = [event for event in self.log[stream] if event.seq > seq][:limit]
+        await self.pause()
+        return result
+
+    async def may_read(self, user_id, stream):
+        await self._read("may_read")
+        kind, _, name = stream.partition(":")
+        return stream not in self.hidden if kind == "bounty" else user_id in self.members[name]
+
+    async def sign_on(self, user_id, names):
+        await self._read("sign_on")
+        mine = sorted(name for name, users in self.members.items() if user_id in users)
+        known = {
+            stream: (len(self.log[stream]), self.epochs.get(stream, EPOCH))
+            for stream in [*names, *(f"conv:{each}" for each in mine)]
+            if self.log.get(stream)
+        }
+        await self.pause()
+        found = SimpleNamespace(
+            status=self.status.get(user_id, "active"),
+            conversations=[(each, *known.get(f"conv:{each}", (0, EPOCH))) for each in mine],
+            unread=3,
+        )
+        return found, {name: known[name] for name in known if name[:5] != "conv:"}
+
+    async def receipts(self, user_id, conversation_ids):
+        await self._read("receipts")
+        return {
+            name: [
+                SimpleNamespace(user_id=each, delivered_seq=delivered, read_seq=read)
+                for each, (delivered, read) in sorted(self.markers[name].items())
+            ]
+            for name in conversation_ids
+            if user_id in self.members[name] and self.markers[name]
+        }
+
+    async def acquainted(self, user_id, others):
+        await self._read("acquainted")
+        return {
+            other for users in self.members.values() if user_id in users for other in users
+        } & set(others)
+
+    async def last_seen(self, users):
+        await self._read("last_seen")
+        return {user: self.seen[user] for user in users if user in self.seen}
+
+    async def save_last_seen(self, moments):
+        await self._read("save_last_seen")
+        self.seen.update(moments)
+
+    async def unread(self, users):
+        await self._read("unread")
+        return {user: dict(self.counts.get(user, {})) for user in users}
+
+    async def partners(self, user_id, limit):
+        await self._read("partners")
+        shared = defaultdict(list)
+        for name, users in sorted(self.members.items()):
+            for other in users - {user_id} if user_id in users else ():
+                shared[other].append(name)
+        return dict(list(shared.items())[:limit])
+
+
+class Verifier:
+    """Believes ``<user>`` and ``<user>@<seconds to live>``."""
+
+    async def verify(self, token):
+        await trio.lowlevel.checkpoint()
+        user_id, _, left = token.partition("@")
+        if user_id == "bad":
+            raise NotAuthenticated("No such key.", code="INVALID_TOKEN")
+        if user_id == "expired":
+            raise TokenExpired
+        expires_at = int(START.timestamp() + trio.current_time() + int(left or 3600))
+        return Identity(user_id=user_id, expires_at=expires_at)
+
+
+OPERATIONS = rows(
+    *(
+        behind(Door.USER, name, "It is the caller's own.")
+        for name in (
+            "message.send",
+            "conversation.typing",
+            "clock.now",
+            "fault.raise",
+            "blob.get",
+            "large.get",
+        )
+    )
+)
+
+
+class World:
+    """A gateway with everything around it; ``async with`` runs it."""
+
+    def __init__(self, *, limits=None, timings=None):
+        self.database = Database()
+        self.catalogue = Catalogue(OPERATIONS)
+        self.pause = trio.lowlevel.checkpoint
+        self.hub = Hub(self.database.read_after)
+        ids = count(1)
+        self.gateway = SessionGateway(
+            SimpleNamespace(
+                verifier=Verifier(),
+                clock=Clock(),
+                rate_limiter=RateLimiter(trio.current_time, enabled=False),
+            ),
+            self.database,
+            self.hub,
+            new_id=lambda: f"s{next(ids)}",
+            limits=limits,
+            timings=timings,
+            catalogue=self.catalogue,
+        )
+        self.gateway.presence.last_seen.save = self.database.save_last_seen
+
+    async def __aenter__(self):
+        self._manager = trio.open_nursery()
+        self.nursery = await self._manager.__aenter__()
+        await self.nursery.start(self.hub.run)
+        await self.nursery.start(self._live)
+        return self
+
+    async def _live(self, *, task_status):
+        self._end = trio.Event()
+        with trio.CancelScope() as self._life:
+            await self.gateway.run(task_status=task_status)
+        self._end.set()
+
+    async def crash_gateway(self):
+        """End the gateway's tasks, and start it again as its supervisor does."""
+        self._life.cancel()
+        await self._end.wait()
+        await self.nursery.start(self._live)
+
+    async def __aexit__(self, *failure):
+        self.nursery.cancel_scope.cancel()
+        return await self._manager.__aexit__(*failure)
+
+    def upgrade(self, *, bearer=None, query=None, path="/v1/socket", subprotocols=()):
+        return SimpleNamespace(
+            path=path,
+            subprotocols=subprotocols,
+            bearer=bearer,
+            headers={},
+            query=query or {},
+            peer="192.0.2.1",
+        )
+
+    def connect(self, *, used_codec=serializer.JSON, upgrade=None, **asked):
+        connection = Connection(used_codec)
+        wanted = upgrade or self.upgrade(**asked)
+        connection.handler = self.gateway.handler_factory(connection, wanted)
+        return connection
+
+    async def open(self, user_id, *, used_codec=serializer.JSON, **hello):
+        connection = self.connect(used_codec=used_codec)
+        connection.say(type="hello", v=1, token=user_id, **hello)
+        await connection.until(lambda: "welcome" in connection.types())
+        session = connection.handler
+        await connection.until(lambda: session._held is None) if hello.get("streams") else None
+        return connection
+
+    def publish(self, stream, **fields):
+        event = self.database.commit(stream, **fields)
+        self.hub.publish([event])
+        return event
+
+    async def tick(self, connection, seconds):
+        """Let time go by as the transport tells it: once a second."""
+        for _ in range(seconds):
+            await trio.sleep(1)
+            if connection.is_open:
+                connection.handler.on_tick(trio.current_time())
+
+
+class Send(msgspec.Struct, rename="camel"):
+    conversation_id: str
+    client_msg_id: str
+    text: str = ""
+
+
+class Typing(msgspec.Struct, rename="camel"):
+    conversation_id: str
+    is_typing: bool = False
+
+
+class Sent(msgspec.Struct, rename="camel"):
+    message_id: str
+    seq: int
+
+
+def declare_operations(world):
+    operation = world.catalogue.operation
+    world.calls = []
+
+    @operation("message.send", rate=WRITE, frame="message.send")
+    async def send(call: Call, request: Send) -> Sent:
+        """Send a message."""
+        world.calls.append(call)
+        await trio.sleep(0.1)
+        payload = {"senderId": call.user_id, "clientMsgId": request.client_msg_id}
+        users = tuple(world.database.members[request.conversation_id])
+        event = world.publish(f"conv:{request.conversation_id}", payload=payload, users=users)
+        return Sent(message_id=f"m{event.seq}", seq=event.seq)
+
+    @operation("conversation.typing", rate=READ, frame="typing")
+    async def report_typing(call: Call, request: Typing) -> dict:
+        """Say that one types."""
+        await world.pause()
+        if request.conversation_id == "foreign":
+            raise NotAllowed
+        return {}
+
+    @operation("clock.now", rate=READ)
+    async def now(call: Call) -> dict:
+        """Tell the time."""
+        world.calls.append(call)
+        return {"now": START, "user": call.user_id}
+
+    @operation("fault.raise", rate=READ)
+    async def fault(call: Call) -> None:
+        """Fail as the test wishes."""
+        raise world.failure
+
+    @operation("blob.get", rate=READ)
+    async def blob(call: Call) -> RawReply:
+        """Reply with something that is not a map."""
+        return RawReply()
+
+    @operation("large.get", rate=READ)
+    async def large(call: Call) -> str:
+        """Reply with too much."""
+        return "x" * 300_000
