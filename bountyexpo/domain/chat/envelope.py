@@ -9,11 +9,9 @@ from typing import Annotated
 
 import msgspec
 
-KEY_BYTES = 32
-NONCE_BYTES = 24
+from bountyexpo.domain.users.e2e_keys import PublicKey
 
-# A public key.
-Key = Annotated[bytes, msgspec.Meta(min_length=KEY_BYTES, max_length=KEY_BYTES)]
+NONCE_BYTES = 24
 
 
 class Envelope(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
@@ -21,8 +19,8 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_d
 
     ciphertext: Annotated[bytes, msgspec.Meta(min_length=1)]
     nonce: Annotated[bytes, msgspec.Meta(min_length=NONCE_BYTES, max_length=NONCE_BYTES)]
-    sender_public_key: Key
-    recipient_public_key: Key | None = None
+    sender_public_key: PublicKey
+    recipient_public_key: PublicKey | None = None
     version: Annotated[str, msgspec.Meta(pattern=r"^2\.", max_length=16)]
 
 

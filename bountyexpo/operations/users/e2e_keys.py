@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from bountyexpo.actors.users.user import SetPublicKey
-from bountyexpo.domain.chat.envelope import Key
+from bountyexpo.domain.users.e2e_keys import PublicKey
 from bountyexpo.operations.catalogue import READ, WRITE, operation
 from bountyexpo.operations.dependencies import parts
 from bountyexpo.operations.require import parse_id, require
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 class NewKey(msgspec.Struct, kw_only=True):
     """A public key of 32 bytes, in base64."""
 
-    publicKey: Key
+    publicKey: PublicKey
 
 
 class KeyRef(msgspec.Struct, kw_only=True):
@@ -35,7 +35,7 @@ class KeyRef(msgspec.Struct, kw_only=True):
 
 
 class KeyView(msgspec.Struct, kw_only=True):
-    """A user's public key; version 0 is none, and then messages to him are not encrypted."""
+    """A user's public key; version 0 is none, and then messages to them are not encrypted."""
 
     userId: str
     publicKey: str | None

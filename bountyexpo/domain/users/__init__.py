@@ -1,0 +1,1 @@
+"""The rules of accounts and of what belongs to a person."""
