@@ -3,7 +3,7 @@
     root (rest_for_one)
     ├─ persistence (one_for_all)   [postgres] · pool · journal
     ├─ [sandbox]                   stand-ins of the auth server and of Stripe
-    ├─ actors (one_for_one)        user · conversation · bounty · payment
+    ├─ actors (one_for_one)        user · contacts · conversation · bounty · payment
     ├─ jobs (one_for_one)          outbox · webhooks · books · prune
     └─ edge (rest_for_one)         hub · sessions · poller · http · direct · acceptor
 
@@ -40,7 +40,7 @@ from bountyexpo.jobs import branch as job_branch
 from bountyexpo.operations import areas
 from bountyexpo.operations.dependencies import Parts
 from bountyexpo.operations.rate_limits import RateLimiter
-from bountyexpo.operations.stream_reader import StreamReader
+from bountyexpo.operations.session_reader import SessionReader
 from bountyexpo.operations.users.accounts import AccountVerifier
 from bountyexpo.operations.users.tickets import TicketStore
 from bountyexpo.persistence.chat.journal import Journal
@@ -62,8 +62,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from bountyexpo.operations.call import ClockLike, Verifier
-    from bountyexpo.operations.chat.sockets import Sockets
     from bountyexpo.operations.dependencies import AuthProvider
+    from bountyexpo.operations.sockets import Sockets
     from bountyexpo.settings import Settings
     from bountyexpo.supervisors import Node
     from bountyexpo.ws.transport.handshake import UpgradeRequest
@@ -125,7 +125,7 @@ class App:
         )
         self._journal = Journal(self.db)
         self.policy = _policy(settings)
-        reader = StreamReader(self.db)
+        reader = SessionReader(self.db)
         self.hub = Hub(reader.read_after)
         self._ports = ActorDependencies(
             db=self.db,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import msgspec
 
@@ -11,38 +11,17 @@ from bountyexpo.errors import InvalidRequest, NotAuthenticated
 from bountyexpo.operations.catalogue import READ, WRITE, operation
 from bountyexpo.operations.dependencies import parts
 from bountyexpo.operations.users.tickets import TICKET_TTL_S
-from bountyexpo.persistence.users import sign_on
+from bountyexpo.persistence.chat.acquaintances import acquainted
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from bountyexpo.operations.call import Call
+    from bountyexpo.operations.sockets import Sockets
 
 # People of one question; as many as a socket may follow.
 PRESENCE_IDS_MAX = 200
 
 # A comma list of that many ids.
 PRESENCE_TEXT_MAX = PRESENCE_IDS_MAX * 37
-
-
-class Sockets(Protocol):
-    """The live sessions of this process, as operations see them; on ``services.sockets``."""
-
-    async def presence_of(self, user_ids: Sequence[str]) -> list[dict[str, Any]]:
-        """Tell how these users are seen."""
-
-    def separate(self, one: str, other: str) -> None:
-        """Let two people no longer see each other come and go."""
-
-    def disconnect_user(
-        self,
-        user_id: str,
-        code: int = 4410,
-        reason: str = "revoked",
-        *,
-        session_id: str | None = None,
-    ) -> int:
-        """Close the sockets of a user, or those of one sign-in."""
 
 
 class TicketView(msgspec.Struct, kw_only=True):
@@ -102,7 +81,7 @@ async def list_presence(call: Call, request: PresenceQuestion) -> PresenceList:
     asked = list(dict.fromkeys(item.strip() for item in request.ids.split(",") if item.strip()))
     if len(asked) > PRESENCE_IDS_MAX:
         raise InvalidRequest(f"At most {PRESENCE_IDS_MAX} ids can be asked for at once.")
-    known = await sign_on.acquainted(parts(call).db, call.user_id, asked)
+    known = await acquainted(parts(call).db, call.user_id, asked)
     sockets: Sockets = call.services.sockets
     visible = [each for each in asked if each in known or each == call.user_id]
     views = await sockets.presence_of(visible)

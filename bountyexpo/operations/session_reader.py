@@ -8,19 +8,19 @@ from typing import TYPE_CHECKING
 from bountyexpo.domain.ids import is_id
 from bountyexpo.operations.batcher import Batcher
 from bountyexpo.persistence import streams
-from bountyexpo.persistence.chat import conversation_lists, conversations
+from bountyexpo.persistence.chat import acquaintances, conversation_lists, conversations, sign_on
 from bountyexpo.persistence.market import bounties
 from bountyexpo.persistence.streams import After
-from bountyexpo.persistence.users import last_seen, sign_on
+from bountyexpo.persistence.users import last_seen
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
     from datetime import datetime
 
     from bountyexpo.persistence.chat.conversation_lists import Marker
+    from bountyexpo.persistence.chat.sign_on import Head, SignOn
     from bountyexpo.persistence.pool import Pool
     from bountyexpo.persistence.streams import StreamEvent
-    from bountyexpo.persistence.users.sign_on import Head, SignOn
 
 
 # The client learns of one less at sign-on, and that there are more; the rest is in the REST list.
@@ -30,7 +30,7 @@ CONVERSATIONS_MAX = 501
 EVENTS_MAX = 2_000
 
 
-class StreamReader:
+class SessionReader:
     """Reads committed streams on behalf of the sessions of this node.
 
     After a restart everybody comes back at once, so what each of them reads is gathered.
@@ -58,7 +58,7 @@ class StreamReader:
 
     async def acquainted(self, user_id: str, others: Collection[str]) -> set[str]:
         """Return who of ``others`` the user shares a conversation or a running bounty with."""
-        return await sign_on.acquainted(self._db, user_id, others)
+        return await acquaintances.acquainted(self._db, user_id, others)
 
     async def last_seen(self, users: Collection[str]) -> dict[str, datetime]:
         """Return when these users were last seen, of those who ever were."""
@@ -70,7 +70,7 @@ class StreamReader:
 
     async def partners(self, user_id: str, limit: int) -> dict[str, list[str]]:
         """Return with whom the user shares conversations, and which."""
-        return await sign_on.partners(self._db, user_id, limit)
+        return await acquaintances.partners(self._db, user_id, limit)
 
     async def receipts(
         self, user_id: str, conversation_ids: Sequence[str]
