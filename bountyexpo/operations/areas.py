@@ -6,6 +6,7 @@ from importlib import import_module
 
 AREAS = (
     "users.auth",
+    "money.own_profile",
     "market.bounties",
     "market.requests",
     "market.completions",

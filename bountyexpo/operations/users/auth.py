@@ -7,23 +7,20 @@ made by one request, in an order that a repetition of the request completes.
 from __future__ import annotations
 
 from contextlib import suppress
-from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
 from bountyexpo.actors.users.user import Register
-from bountyexpo.domain import amounts, limits
+from bountyexpo.domain import limits
 from bountyexpo.errors import BountyExpoError, Conflict, NotAuthenticated
 from bountyexpo.operations.catalogue import AUTH, READ, operation
 from bountyexpo.operations.dependencies import AuthSession, AuthUser, parts
-from bountyexpo.operations.require import require
-from bountyexpo.persistence.money import ledger
 from bountyexpo.persistence.users import users
 
 if TYPE_CHECKING:
     from bountyexpo.operations.call import Call
-    from bountyexpo.operations.chat.sockets import Sockets
+    from bountyexpo.operations.sockets import Sockets
     from bountyexpo.persistence.users.users import User
 
 WRONG_CREDENTIALS = "Invalid email or password"
@@ -97,26 +94,6 @@ class DoneView(msgspec.Struct, kw_only=True):
 
     success: bool
     message: str
-
-
-class OwnProfileView(msgspec.Struct, kw_only=True):
-    """The caller's own profile; ``balance`` in dollars."""
-
-    id: str
-    username: str
-    email: str | None
-    display_name: str | None
-    avatar: str | None
-    avatar_url: str | None
-    about: str | None
-    bio: str | None
-    location: str | None
-    balance: float
-    email_confirmed: bool
-    onboarding_completed: bool
-    created_at: datetime
-    updated_at: datetime
-    user: dict[str, Any]
 
 
 @operation(
@@ -194,6 +171,11 @@ async def sign_out(call: Call, request: SignOutRequest) -> DoneView:
     return DoneView(success=True, message="Signed out.")
 
 
+def summary(user: User) -> dict[str, Any]:
+    """Return the few facts of an account that every old reply about it holds."""
+    return {"id": user.id, "email": user.email, "username": user.username}
+
+
 def _close_sockets(call: Call, scope: str) -> None:
     """End the sockets of what was signed out; other devices keep theirs unless all are meant."""
     identity = call.identity
@@ -203,31 +185,6 @@ def _close_sockets(call: Call, scope: str) -> None:
     session_id = identity.session_id if scope == "local" else None
     if scope != "local" or session_id is not None:
         sockets.disconnect_user(identity.user_id, reason="signed out", session_id=session_id)
-
-
-@operation("auth.me", http="GET /auth/me", rate=READ)
-async def me(call: Call) -> OwnProfileView:
-    """Read the caller's own profile."""
-    db = parts(call).db
-    user = require(await users.get(db, call.user_id), "account")
-    wallet = await ledger.wallet(db, user.id)
-    return OwnProfileView(
-        id=user.id,
-        username=user.username,
-        email=user.email,
-        display_name=user.display_name,
-        avatar=user.avatar_url,
-        avatar_url=user.avatar_url,
-        about=user.about,
-        bio=user.about,
-        location=user.location_text,
-        balance=amounts.dollars(wallet.available_cents + wallet.held_cents),
-        email_confirmed=user.email_verified_at is not None,
-        onboarding_completed=user.onboarding_completed,
-        created_at=user.created_at,
-        updated_at=user.updated_at,
-        user=_summary(user),
-    )
 
 
 async def _identity(call: Call, email: str, password: str, username: str | None) -> AuthUser:
@@ -266,7 +223,7 @@ async def _account(
 def _signed_in(session: AuthSession, user: User) -> SignedInView:
     return SignedInView(
         success=True,
-        user=_summary(user),
+        user=summary(user),
         session=SessionView(
             access_token=session.access_token,
             refresh_token=session.refresh_token,
@@ -279,7 +236,3 @@ def _signed_in(session: AuthSession, user: User) -> SignedInView:
         refreshToken=session.refresh_token,
         expiresAt=session.expires_at,
     )
-
-
-def _summary(user: User) -> dict[str, Any]:
-    return {"id": user.id, "email": user.email, "username": user.username}
