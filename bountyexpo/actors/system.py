@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from bountyexpo.actors.chat.contacts import ContactsActor
 from bountyexpo.actors.chat.conversation import ConversationActor
 from bountyexpo.actors.market.bounty import BountyActor
 from bountyexpo.actors.money.payment import PaymentActor
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from bountyexpo.runtime import Context, Ref
     from bountyexpo.runtime.clock import Clock
 
-KINDS = (UserActor, ConversationActor, BountyActor, PaymentActor)
+KINDS = (UserActor, ContactsActor, ConversationActor, BountyActor, PaymentActor)
 
 
 class Actors:
@@ -27,6 +28,10 @@ class Actors:
     def user(self, user_id: str) -> Ref:
         """Name the owner of an account."""
         return self.pools[UserActor.kind].ref(user_id)
+
+    def contacts(self, user_id: str) -> Ref:
+        """Name the owner of a user's contacts."""
+        return self.pools[ContactsActor.kind].ref(user_id)
 
     def conversation(self, conversation_id: str) -> Ref:
         """Name the owner of a conversation."""
@@ -42,13 +47,13 @@ class Actors:
 
 
 def _pool(
-    kind: type[UserActor | ConversationActor | BountyActor | PaymentActor],
+    kind: type[UserActor | ContactsActor | ConversationActor | BountyActor | PaymentActor],
     ports: ActorDependencies,
     clock: Clock,
 ) -> ActorPool:
     def make(
         actor_id: str, context: Context
-    ) -> UserActor | ConversationActor | BountyActor | PaymentActor:
+    ) -> UserActor | ContactsActor | ConversationActor | BountyActor | PaymentActor:
         return kind(actor_id, context, ports)
 
     return ActorPool(kind.kind, make, clock=clock)

@@ -15,7 +15,7 @@ AREAS = (
     "chat.message_lists",
     "chat.message_changes",
     "chat.receipts",
-    "users.blocks",
+    "chat.blocks",
     "users.e2e_keys",
     "money.payments",
     "money.wallet",

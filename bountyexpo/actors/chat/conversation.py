@@ -27,7 +27,6 @@ from bountyexpo.actors.chat.receipts import Receipts
 from bountyexpo.actors.chat.typing_notices import TypingNotices
 from bountyexpo.domain.chat import conversation as rules
 from bountyexpo.domain.ids import new_id
-from bountyexpo.domain.market.bounty import RUNNING
 from bountyexpo.errors import (
     BountyExpoError,
     Conflict,
@@ -36,9 +35,13 @@ from bountyexpo.errors import (
     NotFound,
     StaleVersion,
 )
-from bountyexpo.persistence.chat import conversations, message_changes, participants
+from bountyexpo.persistence.chat import (
+    bounty_threads,
+    conversations,
+    message_changes,
+    participants,
+)
 from bountyexpo.persistence.chat.journal import CommittedMessage, NewMessage
-from bountyexpo.persistence.market import bounties
 from bountyexpo.runtime import DEFERRED, Actor, Context, Deferred, Reply
 
 if TYPE_CHECKING:
@@ -219,10 +222,9 @@ class ConversationActor(Actor):
         conversation = self._present
         if conversation.kind == "group":
             return
-        if conversation.bounty_id is not None:
-            bounty = await bounties.get(self._ports.db, conversation.bounty_id)
-            if bounty is not None and bounty.status in RUNNING:
-                return
+        bounty_id = conversation.bounty_id
+        if bounty_id is not None and await bounty_threads.is_running(self._ports.db, bounty_id):
+            return
         rules.check_not_blocked(sender_id, conversation.participants, self._blocks)
 
     async def _check_reply(self, message_id: str) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import msgspec
 
+from bountyexpo.actors.chat.contacts import OpenConversation, OpenGroup
 from bountyexpo.actors.chat.conversation_messages import (
     AddParticipants,
     Hide,
@@ -16,7 +17,6 @@ from bountyexpo.actors.chat.conversation_messages import (
     Rename,
     SetRole,
 )
-from bountyexpo.actors.users.user import OpenConversation, OpenGroup
 from bountyexpo.domain.chat.conversation import PARTICIPANTS_MAX, check_size
 from bountyexpo.errors import InvalidRequest
 from bountyexpo.operations.catalogue import READ, WRITE, Limit, RateClass, operation
@@ -30,15 +30,14 @@ from bountyexpo.operations.chat.conversation_views import (
 from bountyexpo.operations.cursor import decode_cursor, encode_cursor
 from bountyexpo.operations.dependencies import parts
 from bountyexpo.operations.require import parse_id
-from bountyexpo.persistence.chat import conversation_lists, conversations
-from bountyexpo.persistence.market import bounties
+from bountyexpo.persistence.chat import bounty_threads, conversation_lists, conversations
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from bountyexpo.operations.call import Call
 
-# How often the caller may turn to people whom he has never met (realtime §4.8): one thread, one
+# How often the caller may turn to people whom they have never met (realtime §4.8): one thread, one
 # group or one addition to a group at a time. Who asks about a bounty was invited to do so.
 STRANGERS = RateClass("strangers", per_user=Limit(20, 3600))
 
@@ -184,17 +183,17 @@ async def open_conversation(call: Call, request: NewConversation) -> OpenedView:
             "Name at least one other user.",
             issues=[{"path": "participantIds", "message": "must name another user"}],
         )
-    user = parts(call).actors.user(call.user_id)
+    contacts = parts(call).actors.contacts(call.user_id)
     if request.isGroup or len(others) > 1:
         check_size(len(others) + 1)
         group = _group(call, request, others)
         await _check_strangers(call, others)
-        opened = await user.ask(group)
+        opened = await contacts.ask(group)
     else:
         bounty_id = parse_id(request.bountyId, "bounty") if request.bountyId else None
         if bounty_id is None or not await _is_invited(call, others[0], bounty_id):
             await _check_strangers(call, others)
-        opened = await user.ask(OpenConversation(other_id=others[0], bounty_id=bounty_id))
+        opened = await contacts.ask(OpenConversation(other_id=others[0], bounty_id=bounty_id))
     if not opened.created:
         call.reply_status = 200
     view = await seen_by(call, opened.conversation.id)
@@ -335,8 +334,7 @@ async def _remove(call: Call, named: str, user_id: str) -> Done:
 
 async def _is_invited(call: Call, other_id: str, bounty_id: str) -> bool:
     """Tell whether the other has posted the bounty, so that anybody may ask about it."""
-    bounty = await bounties.get(parts(call).db, bounty_id)
-    return bounty is not None and bounty.poster_id == other_id
+    return await bounty_threads.poster_of(parts(call).db, bounty_id) == other_id
 
 
 async def _check_strangers(call: Call, others: Sequence[str]) -> None:

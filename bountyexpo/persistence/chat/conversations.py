@@ -81,6 +81,16 @@ RENAME = """
     where id = %(id)s
 """
 
+# It makes every owner of a shared conversation read the blocks anew before it writes.
+BUMP_SHARED = """
+    update conversations c set version = version + 1
+    where id in (
+        select mine.conversation_id from conversation_participants mine
+        join conversation_participants theirs using (conversation_id)
+        where mine.user_id = %s and theirs.user_id = %s)
+    returning id
+"""
+
 IS_MEMBER = """
     select 1 from conversation_participants
     where conversation_id = %s and user_id = %s and left_at is null
@@ -197,6 +207,11 @@ async def rename(
 ) -> None:
     """Change name and picture; None leaves one as it is, an empty picture takes it away."""
     await db.execute(RENAME, {"id": conversation_id, "name": name, "avatar_url": avatar_url})
+
+
+async def bump_shared(db: Queries, user_id: str, other_id: str) -> list[str]:
+    """Give the conversations of two people a new version; returns their ids."""
+    return [row["id"] for row in await db.fetch(BUMP_SHARED, (user_id, other_id))]
 
 
 async def is_member(db: Queries, conversation_id: str, user_id: str) -> bool:

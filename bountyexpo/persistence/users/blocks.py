@@ -18,16 +18,6 @@ ADD = """
 
 REMOVE = "delete from user_blocks where blocker_id = %s and blocked_id = %s"
 
-# A new version makes every owner of a shared conversation read the blocks anew before it writes.
-BUMP_SHARED = """
-    update conversations c set version = version + 1
-    where id in (
-        select mine.conversation_id from conversation_participants mine
-        join conversation_participants theirs using (conversation_id)
-        where mine.user_id = %s and theirs.user_id = %s)
-    returning id
-"""
-
 OF_USER = """
     select b.blocked_id, u.username, p.display_name, p.avatar_url, b.created_at
     from user_blocks b join users u on u.id = b.blocked_id
@@ -63,18 +53,13 @@ async def remove(db: Queries, blocker_id: str, blocked_id: str) -> bool:
     return bool(await db.execute(REMOVE, (blocker_id, blocked_id)))
 
 
-async def bump_shared(db: Queries, user_id: str, other_id: str) -> list[str]:
-    """Give the conversations of two people a new version; returns their ids."""
-    return [row["id"] for row in await db.fetch(BUMP_SHARED, (user_id, other_id))]
-
-
 async def of_user(db: Queries, user_id: str) -> list[Block]:
     """Return whom the user has blocked, the newest first."""
     return [Block(**row) for row in await db.fetch(OF_USER, (user_id,))]
 
 
 async def between(db: Queries, user_id: str, others: Sequence[str]) -> frozenset[str]:
-    """Return those of ``others`` who have blocked the user or were blocked by him."""
+    """Return those of ``others`` who have blocked the user or were blocked by them."""
     if not others:
         return frozenset()
     rows = await db.fetch(BETWEEN, {"user": user_id, "others": list(others)})

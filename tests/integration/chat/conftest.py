@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import trio
+from bountyexpo.actors.chat.contacts import OpenConversation, OpenGroup, SetBlock
 from bountyexpo.actors.chat.conversation_messages import (
     AddParticipants,
     Receive,
@@ -16,7 +17,6 @@ from bountyexpo.actors.chat.conversation_messages import (
 )
 from bountyexpo.actors.dependencies import ActorDependencies
 from bountyexpo.actors.system import Actors
-from bountyexpo.actors.users.user import OpenConversation, OpenGroup, SetBlock
 from bountyexpo.domain.ids import new_id
 from bountyexpo.domain.policy import Policy
 from bountyexpo.persistence import streams
@@ -91,11 +91,11 @@ class Town:
         return self.actors.conversation(conversation_id)
 
     async def dm(self, one: str, two: str) -> str:
-        opened = await self.actors.user(one).ask(OpenConversation(other_id=two))
+        opened = await self.actors.contacts(one).ask(OpenConversation(other_id=two))
         return opened.conversation.id
 
     async def group(self, owner: str, *others: str, **fields: Any) -> str:
-        opened = await self.actors.user(owner).ask(OpenGroup(others=others, **fields))
+        opened = await self.actors.contacts(owner).ask(OpenGroup(others=others, **fields))
         return opened.conversation.id
 
     async def send(self, sender: str, conversation_id: str, text: str = "hi", **fields: Any) -> Any:
@@ -127,7 +127,7 @@ class Town:
 
     async def block(self, user_id: str, other_id: str, *, is_blocked: bool = True) -> None:
         message = SetBlock(other_id=other_id, is_blocked=is_blocked)
-        changed = await self.actors.user(user_id).ask(message)
+        changed = await self.actors.contacts(user_id).ask(message)
         for conversation_id in changed.conversation_ids:
             await self.conversation(conversation_id).ask(Reload())
 

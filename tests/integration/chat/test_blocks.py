@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from bountyexpo.actors.chat.contacts import OpenConversation, SetBlock
 from bountyexpo.actors.chat.conversation_messages import EditMessage, React
-from bountyexpo.actors.users.user import OpenConversation, SetBlock
 from bountyexpo.domain.ids import new_id
 from bountyexpo.errors import InvalidRequest, NotAllowed, NotFound
 
@@ -43,7 +43,7 @@ async def test_a_block_of_another_node_is_seen_by_the_next_send(town, pair):
     await town.send(ben, thread)
 
     # The owner is not told, as if it lived elsewhere: the version of the conversation tells it.
-    await town.actors.user(anna).ask(SetBlock(other_id=ben, is_blocked=True))
+    await town.actors.contacts(anna).ask(SetBlock(other_id=ben, is_blocked=True))
 
     await blocked(town.send(ben, thread))
 
@@ -53,8 +53,8 @@ async def test_no_conversation_can_be_opened_across_a_block(town, pair):
     cleo = await town.person()
     await town.block(ben, anna)
 
-    await blocked(town.actors.user(anna).ask(OpenConversation(other_id=ben)))
-    await blocked(town.actors.user(ben).ask(OpenConversation(other_id=anna)))
+    await blocked(town.actors.contacts(anna).ask(OpenConversation(other_id=ben)))
+    await blocked(town.actors.contacts(ben).ask(OpenConversation(other_id=anna)))
     await blocked(town.group(anna, ben, cleo))
     group = await town.group(anna, cleo)
     await blocked(town.add(anna, group, ben))
@@ -108,7 +108,9 @@ async def test_the_thread_of_a_bounty_is_open_while_it_runs(town, pair, status, 
            values (%s, %s, %s, 'A title', 'A description', 0, 0, 1, true, %s)""",
         (bounty_id, anna, ben, status),
     )
-    opened = await town.actors.user(ben).ask(OpenConversation(other_id=anna, bounty_id=bounty_id))
+    opened = await town.actors.contacts(ben).ask(
+        OpenConversation(other_id=anna, bounty_id=bounty_id)
+    )
     thread = opened.conversation.id
 
     await town.block(anna, ben)
@@ -131,9 +133,9 @@ async def test_a_bounty_thread_needs_its_poster(town, pair):
     )
 
     with pytest.raises(NotAllowed):
-        await town.actors.user(ben).ask(OpenConversation(other_id=anna, bounty_id=bounty_id))
+        await town.actors.contacts(ben).ask(OpenConversation(other_id=anna, bounty_id=bounty_id))
     with pytest.raises(NotFound):
-        await town.actors.user(ben).ask(OpenConversation(other_id=poster, bounty_id=new_id()))
+        await town.actors.contacts(ben).ask(OpenConversation(other_id=poster, bounty_id=new_id()))
 
 
 async def test_a_block_is_of_somebody_else_who_exists_and_only_once(town, pair):
@@ -144,7 +146,7 @@ async def test_a_block_is_of_somebody_else_who_exists_and_only_once(town, pair):
     with pytest.raises(NotFound):
         await town.block(anna, new_id())
     first, second = [
-        await town.actors.user(anna).ask(SetBlock(other_id=ben, is_blocked=True)) for _ in "ab"
+        await town.actors.contacts(anna).ask(SetBlock(other_id=ben, is_blocked=True)) for _ in "ab"
     ]
 
     assert (first.is_new, second.is_new) == (True, False)

@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 
 import pytest
 import trio
+from bountyexpo.actors.chat.contacts import OpenGroup
 from bountyexpo.actors.chat.conversation_messages import Hide, Mute, Rename, SetRole
-from bountyexpo.actors.users.user import OpenGroup
 from bountyexpo.domain.ids import new_id
 from bountyexpo.errors import BountyExpoError, InvalidRequest, NotAllowed, NotFound
 from bountyexpo.persistence.chat import conversations
@@ -156,7 +156,7 @@ async def test_the_same_key_makes_one_group(town):
     anna, ben, cleo = await town.people(3)
     message = OpenGroup(others=(ben, cleo), idempotency_key="k1", request_hash="h")
 
-    first, second = [await town.actors.user(anna).ask(message) for _ in range(2)]
+    first, second = [await town.actors.contacts(anna).ask(message) for _ in range(2)]
 
     assert (first.created, second.created) == (True, False)
     assert first.conversation.id == second.conversation.id

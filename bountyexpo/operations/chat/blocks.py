@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from bountyexpo.actors.chat.contacts import SetBlock
 from bountyexpo.actors.chat.conversation_messages import Reload
-from bountyexpo.actors.users.user import SetBlock
 from bountyexpo.errors import InvalidRequest, Unavailable
 from bountyexpo.operations.catalogue import READ, WRITE, operation
 from bountyexpo.operations.dependencies import parts
@@ -22,7 +22,7 @@ from bountyexpo.persistence.users import blocks
 
 if TYPE_CHECKING:
     from bountyexpo.operations.call import Call
-    from bountyexpo.operations.chat.sockets import Sockets
+    from bountyexpo.operations.sockets import Sockets
     from bountyexpo.persistence.users.blocks import Block
 
 SPELLINGS = {"user_id": "userId", "blockedId": "userId", "blocked_id": "userId"}
@@ -81,7 +81,7 @@ async def list_blocks(call: Call) -> BlockList:
     aliased_fields=SPELLINGS,
 )
 async def add_block(call: Call, request: BlockRef) -> BlockReply:
-    """Block somebody; 200 when he was blocked before."""
+    """Block somebody; 200 when they were blocked before."""
     return await _set(call, request, is_blocked=True)
 
 
@@ -104,7 +104,7 @@ async def _set(call: Call, request: BlockRef, *, is_blocked: bool) -> BlockReply
         )
     other_id = parse_id(request.userId, "user")
     actors = parts(call).actors
-    changed = await actors.user(call.user_id).ask(
+    changed = await actors.contacts(call.user_id).ask(
         SetBlock(other_id=other_id, is_blocked=is_blocked)
     )
     if not changed.is_new:
