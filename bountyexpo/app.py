@@ -152,7 +152,7 @@ class App:
         self.gateway.typists.stop = self._stop_typing
         self.gateway.presence.last_seen.save = partial(last_seen.save, self.db)
         self.services.sockets = self.gateway
-        self._poller = create_poller()
+        self._poller = create_poller(self.gateway.limits.transport)
         self._quart = HypercornFallback(create_app(self.services))
         self._direct = FastPath(Router(self.services).find, self._quart, self.clock.now)
         self.acceptor = self._acceptor()

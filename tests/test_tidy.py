@@ -62,7 +62,6 @@ UNFINISHED = re.compile(r"\b(T[O]DO|FIX[M]E|XX[X])\b")
 
 # (check, file): why it stands. One that is no longer needed is refused by a test below.
 EXCEPTIONS: dict[tuple[str, str], str] = {
-    ("file_length", "bountyexpo/ws/transport/connection.py"): "its writer is about to leave",
     ("imports", "bountyexpo/edge/acceptor.py"): "refusals are still written by the handshake",
     ("imports", "bountyexpo/http/server/fast_connection.py"): "as above",
     ("imports", "bountyexpo/http/server/hypercorn_fallback.py"): "as above",

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from bountyexpo.ws.transport.limits import Limits
 
 
 @dataclass(frozen=True, slots=True)
 class SessionLimits:
-    """What one session may ask of us; ``enabled=False`` lifts the frame rate, for load tests."""
+    """What one session may ask of us; ``enabled=False`` lifts the frame rate, for load tests.
 
+    ``transport`` bounds the socket below it: the poller is made with the same object.
+    """
+
+    transport: Limits = field(default_factory=Limits)
     enabled: bool = True
     frames_per_s: float = 20.0
     frames_burst: int = 60
@@ -21,7 +27,6 @@ class SessionLimits:
     subscriptions_max: int = 200
     conversations_listed_max: int = 500
     heads_listed_max: int = 200
-    frame_bytes_max: int = 64 * 1024
     reply_bytes_max: int = 256 * 1024
     replay_stream_events_max: int = 200
     replay_events_max: int = 2_000
@@ -33,12 +38,10 @@ class SessionLimits:
 
 @dataclass(frozen=True, slots=True)
 class Timings:
-    """How long each step may take; the heartbeat itself is the transport's."""
+    """How long each step may take; the heartbeat and its limit are the transport's."""
 
     hello_s: float = 10.0
     greeting_s: float = 15.0
-    heartbeat_s: float = 25.0
-    idle_timeout_s: float = 60.0
     # How long before its end a token is asked for anew, and how long after it is still served.
     expiry_notice_s: float = 60.0
     expiry_grace_s: float = 30.0

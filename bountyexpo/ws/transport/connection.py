@@ -45,9 +45,6 @@ _log = logs.get_logger("ws.connection")
 # The server's ping carries nothing; any answer proves that the path is open in both directions.
 PING_FRAME = encode_frame(PING, b"")
 
-# A peer is pinged after this share of the interval without a word of theirs.
-PING_SHARE = 5 / 6
-
 # Frames of one connection handled before others have their turn; a read may hold thousands.
 FRAMES_PER_TURN = 32
 
@@ -217,7 +214,7 @@ class Connection:
         if self._queue is not None and self._queue.is_stuck(now, limits):
             self._shed_slow_consumer()
             return
-        if is_ping_due and silent_s >= limits.ping_interval_s * PING_SHARE:
+        if is_ping_due and silent_s >= limits.heartbeat_s:
             self.send(PING_FRAME, ephemeral=True)
         if self.handler is not None:
             look_at = min(self.handler.on_tick(now), self.last_inbound_at + limits.idle_timeout_s)

@@ -8,10 +8,16 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from bountyexpo.ws.transport.connection import Connection
 
+# A peer is pinged after this share of the interval without a word of theirs.
+PING_SHARE = 5 / 6
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Bounds and times of every connection of one poller (contract realtime §4.1, §4.3, §4.7)."""
+    """Bounds and times of every connection of one poller (contract realtime §4.1, §4.3, §4.7).
+
+    The session layer tells clients of these very values, so what is told is what is enforced.
+    """
 
     message_bytes_max: int = 64 * 1024
     queue_frames_max: int = 256
@@ -23,6 +29,11 @@ class Limits:
     queue_full_s: float = 10.0
     no_progress_s: float = 20.0
     tick_interval_s: float = 2.0
+
+    @property
+    def heartbeat_s(self) -> float:
+        """How often clients are asked to say something; whoever is silent for longer is pinged."""
+        return self.ping_interval_s * PING_SHARE
 
 
 class ConnectionHandler(Protocol):

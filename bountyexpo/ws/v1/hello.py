@@ -235,7 +235,7 @@ def _welcome_frame(
     session: Session, found: SignOn, heads: Mapping[str, tuple[int, Any]]
 ) -> dict[str, Any]:
     gateway = session.gateway
-    limits, timings = gateway.limits, gateway.timings
+    limits, transport = gateway.limits, gateway.limits.transport
     now = gateway.now()
     ids = [conversation_id for conversation_id, _, _ in found.conversations]
     return {
@@ -244,10 +244,10 @@ def _welcome_frame(
         "sid": session.sid,
         "userId": session.user_id,
         "serverTime": now,
-        "heartbeatMs": round(timings.heartbeat_s * 1000),
-        "idleTimeoutMs": round(timings.idle_timeout_s * 1000),
+        "heartbeatMs": round(transport.heartbeat_s * 1000),
+        "idleTimeoutMs": round(transport.idle_timeout_s * 1000),
         "resumeTtlMs": round(RING_AGE_S * 1000) if session.is_numbered else 0,
-        "maxFrameBytes": limits.frame_bytes_max,
+        "maxFrameBytes": transport.message_bytes_max,
         "limits": {
             "framesPerSecond": limits.frames_per_s,
             "framesBurst": limits.frames_burst,

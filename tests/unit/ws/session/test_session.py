@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 import trio
 from bountyexpo.errors import DatabaseUnavailable
+from bountyexpo.ws.session.limits import SessionLimits
+from bountyexpo.ws.transport.limits import Limits
 
 from tests.unit.ws.session.session_fakes import World, declare_operations
 
@@ -53,6 +55,17 @@ async def test_hello_is_answered_with_welcome(autojump_clock, world):
             "timestamp": "2026-01-01T00:00:00Z",
         }
     ]
+
+
+async def test_what_is_told_is_what_the_transport_enforces(autojump_clock):
+    transport = Limits(message_bytes_max=1000, ping_interval_s=6.0, idle_timeout_s=12.0)
+    async with World(limits=SessionLimits(transport=transport)) as world:
+        anna = await world.open("anna")
+
+    told = anna.frames[0]
+    assert told["maxFrameBytes"] == 1000
+    assert told["heartbeatMs"] == 5000
+    assert told["idleTimeoutMs"] == 12_000
 
 
 async def test_the_token_of_the_upgrade_wins(autojump_clock, world):
