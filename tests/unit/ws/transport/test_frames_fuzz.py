@@ -167,12 +167,15 @@ def exception(data):
     while at + 2 <= len(data):
         opcode, is_final, form = data[at] & 15, data[at] >> 7, data[at + 1] & 127
         extra = {126: 2, 127: 8}.get(form, 0)
-        if len(data) < at + 2 + extra:
-            return None
-        length = int.from_bytes(data[at + 2 : at + 2 + extra], "big") if extra else form
+        is_cut = len(data) < at + 2 + extra
+        # Of a length that is cut the rest will be zeros.
+        told = data[at + 2 : at + 2 + extra].ljust(extra, bytes(1))
+        length = int.from_bytes(told, "big") if extra else form
         is_good = not data[at] & 0x70 and data[at + 1] >> 7 and is_in_order(opcode, inside)
         if opcode >= CLOSE:
             is_good = is_good and is_final and form < 126
+        if is_cut:
+            return (at, 1002) if not is_good and length > LIMIT else None
         if length >> 63 or (extra and length < {2: 126, 8: 65536}[extra]):
             return at, 1002  # out of range, or not the shortest form (§5.2)
         if not is_good:
@@ -212,6 +215,7 @@ def judge(chunks):
 @given(cut_traffic())
 @example([masked(TEXT, b"\xf5", b"abcd"), masked(CLOSE, b"", b"abcd"), masked(0, b"", b"abcd")])
 @example([masked(PING, b"", b"abcd"), masked(TEXT, b"\xe2\x82\xac", b"abcd")[:-1]])
+@example([b"\x00\xff\x01"])
 def test_any_bytes_cut_anywhere_are_judged_as_by_the_library(chunks):
     data = b"".join(chunks)
     seen, code = judge(chunks)
