@@ -8,6 +8,7 @@ import pytest
 import trio
 from bountyexpo.errors import DatabaseUnavailable
 from bountyexpo.operations.batcher import BATCH_MAX, Batcher
+from trio.testing import wait_all_tasks_blocked
 
 
 class Database:
@@ -36,10 +37,10 @@ async def test_one_alone_is_served_at_once(autojump_clock, database):
 
 
 async def test_who_waits_is_served_together(autojump_clock, database):
-    gather, answers = Batcher(database.answer_all), {}
+    batcher, answers = Batcher(database.answer_all), {}
 
     async def ask(number):
-        answers[number] = await gather.ask(number)
+        answers[number] = await batcher.ask(number)
 
     started = trio.current_time()
     async with trio.open_nursery() as nursery:
@@ -49,30 +50,47 @@ async def test_who_waits_is_served_together(autojump_clock, database):
     assert answers == {number: 2 * number for number in range(200)}
     assert trio.current_time() - started < 3.5
     assert max(map(len, database.statements)) <= BATCH_MAX
-    assert gather._leaders == 0
-    assert not gather._waiting
+    assert batcher._leaders == 0
+    assert not batcher._waiting
 
 
 async def test_heavy_questions_share_no_statement(autojump_clock, database):
-    gather = Batcher(database.answer_all, weigh=lambda number: number, weight_max=10)
+    batcher = Batcher(database.answer_all, weigh=lambda number: number, weight_max=10)
 
     async with trio.open_nursery() as nursery:
         for number in (9, 9, *[4] * 3, 50, *[1] * 10):
-            nursery.start_soon(gather.ask, number)
+            nursery.start_soon(batcher.ask, number)
+            # Who comes first is asked first; trio runs tasks in an order of its own.
+            await wait_all_tasks_blocked()
+
+    asked = sorted(database.statements, key=sum)
+    assert asked == [[4], [4, 4], [9], [9], [1] * 10, [50]]
+
+
+@pytest.mark.parametrize("seed", range(20))
+async def test_questions_of_any_order_share_no_heavy_statement(autojump_clock, database, seed):
+    batcher = Batcher(database.answer_all, weigh=lambda number: number, weight_max=10)
+    numbers = [9, 9, *[4] * 3, 50, *[1] * 10]
+    random.Random(seed).shuffle(numbers)
+
+    async with trio.open_nursery() as nursery:
+        for number in numbers:
+            nursery.start_soon(batcher.ask, number)
+            await wait_all_tasks_blocked()
 
     asked = [number for statement in database.statements for number in statement]
-    assert sorted(asked) == [*[1] * 10, *[4] * 3, 9, 9, 50]
+    assert sorted(asked) == sorted(numbers)
     assert all(sum(each) <= 10 or len(each) == 1 for each in database.statements)
-    assert len(database.statements) < 10
+    assert len(database.statements) < 12
 
 
 async def test_a_failure_reaches_everybody_who_waited(autojump_clock, database):
     database.fails = True
-    gather, failures = Batcher(database.answer_all), []
+    batcher, failures = Batcher(database.answer_all), []
 
     async def ask(number):
         try:
-            await gather.ask(number)
+            await batcher.ask(number)
         except DatabaseUnavailable:
             failures.append(number)
 
@@ -81,18 +99,18 @@ async def test_a_failure_reaches_everybody_who_waited(autojump_clock, database):
             nursery.start_soon(ask, number)
 
     assert len(failures) == 20
-    assert gather._leaders == 0
+    assert batcher._leaders == 0
 
 
 @pytest.mark.parametrize("seed", range(20))
 async def test_whoever_gives_up_leaves_the_rest_served(autojump_clock, database, seed):
     chance = random.Random(seed)
-    gather, served = Batcher(database.answer_all, weight_max=3), set()
+    batcher, served = Batcher(database.answer_all, weight_max=3), set()
 
     async def ask(number, comes_s, stays_s):
         await trio.sleep(comes_s)
         with trio.move_on_after(stays_s):
-            await gather.ask(number)
+            await batcher.ask(number)
             served.add(number)
 
     patient = set(range(0, 30, 3))
@@ -102,5 +120,5 @@ async def test_whoever_gives_up_leaves_the_rest_served(autojump_clock, database,
             nursery.start_soon(ask, number, chance.uniform(0, 6), stays_s)
 
     assert patient <= served
-    assert gather._leaders == 0
-    assert not gather._waiting
+    assert batcher._leaders == 0
+    assert not batcher._waiting
