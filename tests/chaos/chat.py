@@ -1,8 +1,10 @@
 """People who talk without a pause while a test breaks the server under them.
 
-Each sends his next message when the last one was acknowledged, and sends it again until it is. What
-must be so at the end, whatever happened: every acknowledged message is stored under the number of
-its ack, and both sides have heard every number once and in order.
+Each sends the next message when the last one was acknowledged, and sends it again until it is. Who
+is far ahead of what the other has heard waits for them: more than a replay brings is refetched over
+REST, which is tested elsewhere. What must be so at the end, whatever happened: every acknowledged
+message is stored under the number of its ack, and both sides have heard every number once and in
+order.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ import psycopg
 import trio
 from bountyexpo.domain.ids import new_id
 from bountyexpo.load.client.client import SocketClient
+from bountyexpo.ws.session.limits import SessionLimits
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -25,6 +28,10 @@ if TYPE_CHECKING:
 PAIRS = 4
 # Long enough for the return of a database.
 PATIENCE_S = 30.0
+# Long enough for the start of a process; the test's own limit ends it before that.
+RESTART_S = 120.0
+# Messages that one may be ahead of the other, so that both together stay below a replay.
+AHEAD_MAX = SessionLimits().replay_stream_events_max // 4
 STORED = """
     select seq, client_message_id from app.messages where conversation_id = %s order by seq
 """
@@ -36,32 +43,45 @@ class Speaker:
     def __init__(self, client: SocketClient) -> None:
         self.client = client
         self.conversation_id = ""
-        # Cancelled when he leaves for good.
+        # Cancelled when they leave for good.
         self.presence = trio.CancelScope()
         # What was acknowledged: the client's id of each number.
         self.acked: dict[int, str] = {}
 
     @property
+    def stream(self) -> str:
+        """The stream of the conversation."""
+        return f"conv:{self.conversation_id}"
+
+    @property
     def heard(self) -> list[Frame]:
         """The messages of the conversation as they came, one's own by their acks."""
-        stream = f"conv:{self.conversation_id}"
         return [
             event
             for event in self.client.log.events
             if event["type"] == "message.new"
-            and event.get("stream", f"conv:{event['conversationId']}") == stream
+            and event.get("stream", f"conv:{event['conversationId']}") == self.stream
         ]
 
     async def stay(self) -> None:
-        """Keep a socket until he leaves."""
+        """Keep a socket until they leave."""
         with self.presence:
             await self.client.run()
 
     async def say(self) -> None:
         """Send one message and keep at it until it is acknowledged."""
         name = new_id()
-        ack = await self.client.send_message(self.conversation_id, name, "Still there?")
+        ack = await self.client.send_message(
+            self.conversation_id, name, "Still there?", deadline_s=RESTART_S
+        )
         self.acked[ack["seq"]] = name
+
+    async def hear(self, seq: int) -> None:
+        """Come to this number of the conversation."""
+        log = self.client.log
+        await self.client.wait_until(
+            lambda: log.place(self.stream)["seq"] >= seq, "the messages", deadline_s=RESTART_S
+        )
 
 
 class Chat:
@@ -104,8 +124,9 @@ class Chat:
     async def talk(self) -> None:
         """Talk until it is over."""
         async with trio.open_nursery() as nursery:
-            for speaker in self.speakers:
-                nursery.start_soon(self._talk, speaker)
+            for first, second in self.pairs:
+                nursery.start_soon(self._talk, first, second)
+                nursery.start_soon(self._talk, second, first)
 
     async def goes_on(self, messages: int = 3) -> None:
         """Wait until everybody has had this many more messages acknowledged."""
@@ -115,14 +136,15 @@ class Chat:
                 await self._progress.wait()
 
     def finish(self) -> None:
-        """Let everybody come to the end of his sentence."""
+        """Let everybody come to the end of their sentence."""
         self._is_over = True
 
-    async def _talk(self, speaker: Speaker) -> None:
+    async def _talk(self, speaker: Speaker, other: Speaker) -> None:
         while not self._is_over:
             await speaker.say()
             self._progress.set()
             self._progress = trio.Event()
+            await other.hear(list(speaker.acked)[-AHEAD_MAX:][0])
 
     async def check(self) -> None:
         """Check what is promised."""

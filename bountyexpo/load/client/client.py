@@ -101,7 +101,7 @@ class SocketClient:
 
     async def wait_open(self, *, deadline_s: float = DEADLINE_S) -> None:
         """Wait for the welcome."""
-        await self._wait(lambda: self.is_open, deadline_s, "the server's welcome")
+        await self.wait_until(lambda: self.is_open, "the server's welcome", deadline_s=deadline_s)
 
     async def request(self, kind: str, *, deadline_s: float = DEADLINE_S, **fields: Any) -> Frame:
         """Send a frame and return its reply.
@@ -115,7 +115,9 @@ class SocketClient:
         frame = {"type": kind, "id": name, **fields}
         with trio.move_on_after(deadline_s):
             while True:
-                await self._wait(lambda: self.is_open, deadline_s, "the server's welcome")
+                await self.wait_until(
+                    lambda: self.is_open, "the server's welcome", deadline_s=deadline_s
+                )
                 reply = await self._ask(name, frame)
                 if reply is None:
                     continue
@@ -126,10 +128,21 @@ class SocketClient:
                 await trio.sleep(float(reply.get("retryAfterMs", 100)) / 1000)
         raise SocketFailed(f"no reply to {kind} within {deadline_s:g} s")
 
-    async def send_message(self, conversation_id: str, client_msg_id: str, text: str) -> Frame:
+    async def send_message(
+        self,
+        conversation_id: str,
+        client_msg_id: str,
+        text: str,
+        *,
+        deadline_s: float = DEADLINE_S,
+    ) -> Frame:
         """Send a chat message; the reply says that it is durable, and its ``seq``."""
         ack = await self.request(
-            "message.send", conversationId=conversation_id, clientMsgId=client_msg_id, text=text
+            "message.send",
+            deadline_s=deadline_s,
+            conversationId=conversation_id,
+            clientMsgId=client_msg_id,
+            text=text,
         )
         frame = {**ack, "type": "message.new", "senderId": self.welcome["userId"], "text": text}
         self.log.hear_own(f"conv:{conversation_id}", ack["seq"], frame)
@@ -166,8 +179,24 @@ class SocketClient:
             ][:1]
             return bool(found)
 
-        await self._wait(is_heard, deadline_s, f"the event {kind or ''}".rstrip())
+        await self.wait_until(is_heard, f"the event {kind or ''}".rstrip(), deadline_s=deadline_s)
         return found[0]
+
+    async def wait_until(
+        self, is_there: Callable[[], bool], what: str, *, deadline_s: float = DEADLINE_S
+    ) -> None:
+        """Wait for something that this client brings about.
+
+        Raises:
+            SocketFailed: When it was not there within the deadline.
+        """
+        with trio.move_on_after(deadline_s):
+            while not is_there():
+                if self._failure is not None:
+                    raise self._failure
+                await self._changed.wait()
+            return
+        raise SocketFailed(f"waited {deadline_s:g} s for {what}, in vain")
 
     async def _connect(self) -> None:
         subprotocol = Subprotocol(f"bounty.v1.{self.codec}")
@@ -294,15 +323,6 @@ class SocketClient:
         except (SocketFailed, msgspec.MsgspecError) as error:
             self._fail(f"the server sent what is no frame: {error}")
             return {}
-
-    async def _wait(self, is_there: Callable[[], bool], deadline_s: float, what: str) -> None:
-        with trio.move_on_after(deadline_s):
-            while not is_there():
-                if self._failure is not None:
-                    raise self._failure
-                await self._changed.wait()
-            return
-        raise SocketFailed(f"waited {deadline_s:g} s for {what}, in vain")
 
     def _wake(self) -> None:
         self._changed.set()
