@@ -27,7 +27,7 @@ ASKERS = 100
 ASKS_EACH = 500
 
 
-class Count(Message[int], frozen=True, kw_only=True):
+class Count(Message[Any, int], frozen=True, kw_only=True):
     """Count one."""
 
 

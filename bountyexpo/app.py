@@ -136,7 +136,7 @@ class App:
             ephemeral=self._publish_ephemeral,
             unread=self._tell_unread,
         )
-        self.actors = Actors(self._ports, self.clock)
+        self.actors = Actors.over(self._ports, self.clock)
         self.events = ProviderEvents(self._ports, self.actors, self.clock)
         self.services = self._services()
         self.gateway = SessionGateway(
@@ -248,7 +248,7 @@ class App:
         branches = [
             self._persistence(),
             *self._sandbox(),
-            self._branch("actors", [pool.as_child() for pool in self.actors.pools.values()]),
+            self._branch("actors", [pool.as_child() for pool in self.actors.pools]),
             job_branch.branch(self.db, self.actors, self.events),
             self._edge(),
         ]

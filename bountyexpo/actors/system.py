@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from bountyexpo.actors.chat.contacts import ContactsActor
 from bountyexpo.actors.chat.conversation import ConversationActor
@@ -12,48 +13,71 @@ from bountyexpo.actors.users.user import UserActor
 from bountyexpo.supervisors import ActorPool
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from bountyexpo.actors.chat.contacts import ContactsKind
+    from bountyexpo.actors.chat.conversation_messages import ConversationKind
     from bountyexpo.actors.dependencies import ActorDependencies
-    from bountyexpo.runtime import Context, Ref
+    from bountyexpo.actors.market.bounty_messages import BountyKind
+    from bountyexpo.actors.money.payment_messages import PaymentKind
+    from bountyexpo.actors.users.user import UserKind
+    from bountyexpo.runtime import Actor, Context, Ref
     from bountyexpo.runtime.clock import Clock
 
-KINDS = (UserActor, ContactsActor, ConversationActor, BountyActor, PaymentActor)
+K = TypeVar("K")
 
 
+@dataclass(frozen=True, slots=True)
 class Actors:
     """The pools of one node; the first message to a name activates its actor."""
 
-    def __init__(self, ports: ActorDependencies, clock: Clock) -> None:
-        self.pools = {kind.kind: _pool(kind, ports, clock) for kind in KINDS}
+    users: ActorPool[UserKind]
+    contact_lists: ActorPool[ContactsKind]
+    conversations: ActorPool[ConversationKind]
+    bounties: ActorPool[BountyKind]
+    payments: ActorPool[PaymentKind]
 
-    def user(self, user_id: str) -> Ref:
+    @classmethod
+    def over(cls, ports: ActorDependencies, clock: Clock) -> Actors:
+        """Build the pools over the outside that their actors work with."""
+        return cls(
+            users=_pool(UserActor.kind, UserActor, ports, clock),
+            contact_lists=_pool(ContactsActor.kind, ContactsActor, ports, clock),
+            conversations=_pool(ConversationActor.kind, ConversationActor, ports, clock),
+            bounties=_pool(BountyActor.kind, BountyActor, ports, clock),
+            payments=_pool(PaymentActor.kind, PaymentActor, ports, clock),
+        )
+
+    @property
+    def pools(self) -> tuple[ActorPool[Any], ...]:
+        """All pools, in the order in which they are started."""
+        return self.users, self.contact_lists, self.conversations, self.bounties, self.payments
+
+    def user(self, user_id: str) -> Ref[UserKind]:
         """Name the owner of an account."""
-        return self.pools[UserActor.kind].ref(user_id)
+        return self.users.ref(user_id)
 
-    def contacts(self, user_id: str) -> Ref:
+    def contacts(self, user_id: str) -> Ref[ContactsKind]:
         """Name the owner of a user's contacts."""
-        return self.pools[ContactsActor.kind].ref(user_id)
+        return self.contact_lists.ref(user_id)
 
-    def conversation(self, conversation_id: str) -> Ref:
+    def conversation(self, conversation_id: str) -> Ref[ConversationKind]:
         """Name the owner of a conversation."""
-        return self.pools[ConversationActor.kind].ref(conversation_id)
+        return self.conversations.ref(conversation_id)
 
-    def bounty(self, bounty_id: str) -> Ref:
+    def bounty(self, bounty_id: str) -> Ref[BountyKind]:
         """Name the owner of a bounty."""
-        return self.pools[BountyActor.kind].ref(bounty_id)
+        return self.bounties.ref(bounty_id)
 
-    def payment(self, payment_id: str) -> Ref:
+    def payment(self, payment_id: str) -> Ref[PaymentKind]:
         """Name the owner of a payment."""
-        return self.pools[PaymentActor.kind].ref(payment_id)
+        return self.payments.ref(payment_id)
 
 
 def _pool(
-    kind: type[UserActor | ContactsActor | ConversationActor | BountyActor | PaymentActor],
+    kind: str,
+    make: Callable[[str, Context[K], ActorDependencies], Actor[K]],
     ports: ActorDependencies,
     clock: Clock,
-) -> ActorPool:
-    def make(
-        actor_id: str, context: Context
-    ) -> UserActor | ContactsActor | ConversationActor | BountyActor | PaymentActor:
-        return kind(actor_id, context, ports)
-
-    return ActorPool(kind.kind, make, clock=clock)
+) -> ActorPool[K]:
+    return ActorPool(kind, lambda name, context: make(name, context, ports), clock=clock)

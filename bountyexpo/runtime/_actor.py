@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from bountyexpo.runtime._ask import Reply
     from bountyexpo.runtime._message import Message, Outcome
 
+K = TypeVar("K")
 T = TypeVar("T")
 
 
@@ -22,14 +23,14 @@ class Timer(Protocol):
         ...
 
 
-class Context(Protocol):
+class Context(Protocol[K]):
     """What a pool gives to each of its actors."""
 
     def now(self) -> datetime:
         """Return the present moment in UTC."""
         ...
 
-    def tell_self_after(self, seconds: float, message: Message[Any]) -> Timer:
+    def tell_self_after(self, seconds: float, message: Message[K, Any]) -> Timer:
         """Tell this actor ``message`` in ``seconds``, even if it is idle or reloaded by then.
 
         A timer lives in memory only. What must survive a restart is a ``due_at`` column.
@@ -43,13 +44,13 @@ class Context(Protocol):
     def spawn(
         self,
         job: Callable[[], Awaitable[T]],
-        to_message: Callable[[Outcome[T]], Message[Any]],
+        to_message: Callable[[Outcome[T]], Message[K, Any]],
     ) -> None:
         """Do slow outside work beside the mailbox; its outcome comes back as a message."""
         ...
 
 
-class Actor:
+class Actor(Generic[K]):
     """One owner of one entity; handles one message at a time.
 
     A handler that raises a ``BountyExpoError`` refuses: the error goes to the asker and the actor
@@ -61,7 +62,7 @@ class Actor:
 
     kind: ClassVar[str]
 
-    def __init__(self, actor_id: str, context: Context) -> None:
+    def __init__(self, actor_id: str, context: Context[K]) -> None:
         self.id = actor_id
         self.context = context
 

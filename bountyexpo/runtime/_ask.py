@@ -36,7 +36,7 @@ class Ask:
 
     __slots__ = ("_task", "_wheel", "due", "is_deferred", "message", "owner")
 
-    def __init__(self, message: Message[Any], owner: Owner, wheel: TimerWheel) -> None:
+    def __init__(self, message: Message[Any, Any], owner: Owner, wheel: TimerWheel) -> None:
         self.message = message
         self.owner = owner
         self.is_deferred = False

@@ -16,7 +16,7 @@ from bountyexpo.runtime._ask import Ask
 if TYPE_CHECKING:
     from bountyexpo.runtime._message import Message
 
-    Item: TypeAlias = Message[Any] | Ask
+    Item: TypeAlias = Message[Any, Any] | Ask
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,15 +8,17 @@ from typing import Final, Generic, TypeVar
 
 import msgspec
 
+K = TypeVar("K")
 R = TypeVar("R")
 T = TypeVar("T")
 
 
-class Message(msgspec.Struct, Generic[R], frozen=True, kw_only=True):
-    """Something said to an actor; the type parameter names the reply to it.
+class Message(msgspec.Struct, Generic[K, R], frozen=True, kw_only=True):
+    """Something said to an actor: ``Message[Kind, Reply]``.
 
-    A subclass states ``tag="kind.verb"`` once; the tag is what travels between nodes and never
-    follows from the class name.
+    ``Kind`` is the marker class of the actors it may be sent to, so that a wrong destination is a
+    type error; ``Reply`` is what they answer. A subclass states ``tag="kind.verb"`` once; the tag
+    is what travels between nodes and never follows from the class name.
     """
 
 

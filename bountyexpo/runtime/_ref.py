@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
 
     from bountyexpo.runtime._message import Message
 
+K = TypeVar("K")
 R = TypeVar("R")
 
 # How long an asker waits when it does not say: longer than any handler should take.
 ASK_TIMEOUT_S = 5.0
 
 
-class Destination(Protocol):
+class Destination(Protocol[K]):
     """Where the actors of one kind are reached: a pool here, or one on another node."""
 
     @property
@@ -23,23 +24,23 @@ class Destination(Protocol):
         """The kind of actor that lives there."""
         ...
 
-    def tell(self, actor_id: str, message: Message[Any]) -> None:
+    def tell(self, actor_id: str, message: Message[K, Any]) -> None:
         """Queue ``message`` for the actor."""
         ...
 
     def ask(
-        self, actor_id: str, message: Message[R], timeout_s: float = ASK_TIMEOUT_S
+        self, actor_id: str, message: Message[K, R], timeout_s: float = ASK_TIMEOUT_S
     ) -> Coroutine[Any, Any, R]:
         """Queue ``message`` and wait for the reply."""
         ...
 
 
-class Ref:
+class Ref(Generic[K]):
     """The name of one actor. Cheap to make, never stale: the first message activates it."""
 
     __slots__ = ("_destination", "id")
 
-    def __init__(self, destination: Destination, actor_id: str) -> None:
+    def __init__(self, destination: Destination[K], actor_id: str) -> None:
         self._destination = destination
         self.id = actor_id
 
@@ -57,7 +58,7 @@ class Ref:
     def __hash__(self) -> int:
         return hash((self.kind, self.id))
 
-    def tell(self, message: Message[Any]) -> None:
+    def tell(self, message: Message[K, Any]) -> None:
         """Queue ``message`` and go on.
 
         Raises:
@@ -67,7 +68,9 @@ class Ref:
         self._destination.tell(self.id, message)
 
     # Not ``async`` itself: one frame less to resume at every answer.
-    def ask(self, message: Message[R], timeout_s: float = ASK_TIMEOUT_S) -> Coroutine[Any, Any, R]:
+    def ask(
+        self, message: Message[K, R], timeout_s: float = ASK_TIMEOUT_S
+    ) -> Coroutine[Any, Any, R]:
         """Queue ``message`` and wait for the reply, at most ``timeout_s``.
 
         Raises:

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import copy
 import enum
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import trio
 from structlog.contextvars import bind_contextvars
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from bountyexpo.runtime import Message, Outcome, Timer
     from bountyexpo.supervisors._pool import ActorPool
 
+K = TypeVar("K")
 T = TypeVar("T")
 
 # After so many messages in a row a drain task lets other tasks run.
@@ -55,7 +56,7 @@ class CellState(enum.Enum):
 IDLE, BUSY, WAITING, PARKED = CellState
 
 
-class Cell:
+class Cell(Generic[K]):
     """One actor of a pool; its mailbox outlives the actor's crashes."""
 
     __slots__ = (
@@ -72,17 +73,17 @@ class Cell:
         "state",
     )
 
-    def __init__(self, actor_id: str, pool: ActorPool) -> None:
+    def __init__(self, actor_id: str, pool: ActorPool[K]) -> None:
         self.id = actor_id
         self.state = IDLE
         self.mailbox = Mailbox(pool.mailbox_max)
         self.due = 0
         self.last_error: Exception | None = None
         self._pool = pool
-        self._actor: Actor | None = None
+        self._actor: Actor[K] | None = None
         self._crashes: tuple[float, ...] = ()
         self._last_used = 0.0
-        self._present: Message[Any] | Ask | None = None
+        self._present: Message[K, Any] | Ask | None = None
         # Whether the first message in the queue has met a stale version before.
         self._is_retry = False
 
@@ -100,7 +101,7 @@ class Cell:
         """Return the present moment in UTC."""
         return self._pool.clock.now()
 
-    def tell_self_after(self, seconds: float, message: Message[Any]) -> Timer:
+    def tell_self_after(self, seconds: float, message: Message[K, Any]) -> Timer:
         """Tell this actor ``message`` in ``seconds``."""
         return self._pool.start_timer(self.id, seconds, message)
 
@@ -115,7 +116,7 @@ class Cell:
     def spawn(
         self,
         job: Callable[[], Awaitable[T]],
-        to_message: Callable[[Outcome[T]], Message[Any]],
+        to_message: Callable[[Outcome[T]], Message[K, Any]],
     ) -> None:
         """Run ``job`` beside the mailbox."""
         self._pool.start_job(self.id, job, to_message)
@@ -186,7 +187,7 @@ class Cell:
             last_error=describe(self.last_error),
         )
 
-    async def _load(self) -> Actor | None:
+    async def _load(self) -> Actor[K] | None:
         try:
             actor = self._pool.factory(self.id, self)
             await actor.load()
@@ -199,7 +200,7 @@ class Cell:
             return actor
         return None
 
-    async def _handle_queued(self, actor: Actor) -> None:
+    async def _handle_queued(self, actor: Actor[K]) -> None:
         """Handle messages until none is queued or one of them fails."""
         queue = self.mailbox.open()
         handle = actor.handle
@@ -237,7 +238,7 @@ class Cell:
             self._present = None
             self._pool.handled += handled
 
-    def _refuse(self, item: Message[Any] | Ask, error: BountyExpoError) -> None:
+    def _refuse(self, item: Message[K, Any] | Ask, error: BountyExpoError) -> None:
         if isinstance(error, Unavailable):
             self._actor = None
         if isinstance(item, Ask):

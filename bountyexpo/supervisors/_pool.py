@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextvars
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 
 import trio
 
@@ -26,13 +26,14 @@ from bountyexpo.supervisors._restart_window import CrashPolicy
 if TYPE_CHECKING:
     from bountyexpo.runtime import Clock, Message
 
+K = TypeVar("K")
 R = TypeVar("R")
 T = TypeVar("T")
 
 # Looked up once: reading a member of an enum costs as much as queueing a message.
 IDLE = CellState.IDLE
 
-Factory: TypeAlias = Callable[[str, Context], Actor]
+Factory: TypeAlias = Callable[[str, Context[K]], Actor[K]]
 
 # How many troubled actors the picture of the tree shows; more would hide the rest of it.
 TROUBLED_SHOWN_MAX = 20
@@ -56,12 +57,12 @@ class PoolStatistics:
     crashes: int
 
 
-class PoolTimer:
+class PoolTimer(Generic[K]):
     """A message that an actor will tell itself."""
 
     __slots__ = ("_actor_id", "_message", "_pool", "due")
 
-    def __init__(self, pool: ActorPool, actor_id: str, message: Message[Any]) -> None:
+    def __init__(self, pool: ActorPool[K], actor_id: str, message: Message[K, Any]) -> None:
         self._pool = pool
         self._actor_id = actor_id
         self._message = message
@@ -79,7 +80,7 @@ class PoolTimer:
         self._pool.wheel.discard(self)
 
 
-class ActorPool:
+class ActorPool(Generic[K]):
     """All actors of one kind on this node.
 
     Mailboxes hold ``mailbox_max`` messages; who finds one full gets ``MailboxFull``. An actor
@@ -90,7 +91,7 @@ class ActorPool:
     def __init__(
         self,
         kind: str,
-        factory: Factory,
+        factory: Factory[K],
         *,
         clock: Clock,
         mailbox_max: int = 1024,
@@ -111,9 +112,9 @@ class ActorPool:
         ACTOR_MAILBOX_DEPTH.labels(kind).set_function(self._depth)
 
     def _reset(self) -> None:
-        self._cells: dict[str, Cell] = {}
+        self._cells: dict[str, Cell[K]] = {}
         # Cells with mail: at work, or waiting for their time.
-        self._active: dict[Cell, None] = {}
+        self._active: dict[Cell[K], None] = {}
         self._jobs = 0
         # Askers whose answer was put off.
         self._owed = 0
@@ -129,11 +130,11 @@ class ActorPool:
 
     # For everybody.
 
-    def ref(self, actor_id: str) -> Ref:
+    def ref(self, actor_id: str) -> Ref[K]:
         """Return the name of one actor; it need not be active."""
         return Ref(self, actor_id)
 
-    def tell(self, actor_id: str, message: Message[Any]) -> None:
+    def tell(self, actor_id: str, message: Message[K, Any]) -> None:
         """Queue ``message`` for the actor and go on."""
         cell = self._cells.get(actor_id)
         if cell is None or not self._is_accepting:
@@ -142,7 +143,9 @@ class ActorPool:
         if cell.state is IDLE:
             cell.work()
 
-    async def ask(self, actor_id: str, message: Message[R], timeout_s: float = ASK_TIMEOUT_S) -> R:
+    async def ask(
+        self, actor_id: str, message: Message[K, R], timeout_s: float = ASK_TIMEOUT_S
+    ) -> R:
         """Queue ``message`` for the actor and wait for its reply."""
         cell = self._cells.get(actor_id)
         if cell is None or not self._is_accepting:
@@ -227,7 +230,7 @@ class ActorPool:
         """Tell whether no new work may be put off."""
         return self._stop_requested.is_set()
 
-    def start(self, cell: Cell, body: Callable[[], Awaitable[None]]) -> None:
+    def start(self, cell: Cell[K], body: Callable[[], Awaitable[None]]) -> None:
         """Put a cell to work.
 
         Raises:
@@ -242,14 +245,14 @@ class ActorPool:
         except RuntimeError:  # the last task has ended, and nobody has noticed yet
             raise Unavailable from None
 
-    def finished(self, cell: Cell) -> None:
+    def finished(self, cell: Cell[K]) -> None:
         """A cell's task ends; it stays active if it waits for something."""
         if cell.state is CellState.IDLE:
             del self._active[cell]
         if self.is_stopping:
             self._check_quiet()
 
-    def forget(self, cell: Cell) -> None:
+    def forget(self, cell: Cell[K]) -> None:
         """Remove an idle cell; its id may come back at any time."""
         del self._cells[cell.id]
 
@@ -268,13 +271,13 @@ class ActorPool:
         self.crashes += 1
         ACTOR_RESTARTS.labels(self.kind).inc()
 
-    def refuse_askers(self, owner: Cell | None) -> None:
+    def refuse_askers(self, owner: Cell[K] | None) -> None:
         """Tell everybody who waits for ``owner`` (None: for anybody here) not to wait."""
         for entry in self.wheel:
             if isinstance(entry, Ask) and (owner is None or entry.owner is owner):
                 entry.fail(Unavailable())
 
-    def tell_own(self, actor_id: str, message: Message[Any]) -> None:
+    def tell_own(self, actor_id: str, message: Message[K, Any]) -> None:
         """Bring an actor what it set going itself: never refused while the pool runs."""
         cell = self._cells.get(actor_id)
         if cell is None:
@@ -283,7 +286,7 @@ class ActorPool:
         if cell.state is IDLE:
             cell.work()
 
-    def start_timer(self, actor_id: str, seconds: float, message: Message[Any]) -> PoolTimer:
+    def start_timer(self, actor_id: str, seconds: float, message: Message[K, Any]) -> PoolTimer[K]:
         """Tell the actor ``message`` in ``seconds``."""
         timer = PoolTimer(self, actor_id, message)
         self.wheel.add(timer, seconds)
@@ -293,7 +296,7 @@ class ActorPool:
         self,
         actor_id: str,
         job: Callable[[], Awaitable[T]],
-        to_message: Callable[[Outcome[T]], Message[Any]],
+        to_message: Callable[[Outcome[T]], Message[K, Any]],
     ) -> None:
         """Run ``job`` as a task of the pool and bring its outcome to the actor."""
         assert self._nursery is not None, "jobs run only while their pool runs"
@@ -304,7 +307,7 @@ class ActorPool:
         self,
         actor_id: str,
         job: Callable[[], Awaitable[T]],
-        to_message: Callable[[Outcome[T]], Message[Any]],
+        to_message: Callable[[Outcome[T]], Message[K, Any]],
     ) -> None:
         try:
             outcome = Outcome(value=await job())
@@ -318,7 +321,7 @@ class ActorPool:
         if self.is_stopping:
             self._check_quiet()
 
-    def _admit(self, actor_id: str) -> Cell:
+    def _admit(self, actor_id: str) -> Cell[K]:
         if not self._is_accepting:
             raise Unavailable
         cell = self._cells[actor_id] = Cell(actor_id, self)

@@ -112,7 +112,7 @@ class Hand:
 
     def __init__(self, app: App) -> None:
         self._children = dict(weaken(app.root))
-        self._kinds = {kind: WeakKind(pool) for kind, pool in app.actors.pools.items()}
+        self._kinds = {pool.kind: WeakKind(pool) for pool in app.actors.pools}
 
     async def obey(self, stream: trio.SocketStream) -> None:
         """Serve one client."""

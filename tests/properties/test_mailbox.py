@@ -16,7 +16,7 @@ from trio.testing import MockClock
 DEPTH_MAX = 4
 
 
-class Number(Message[int], frozen=True, kw_only=True):
+class Number(Message[Any, int], frozen=True, kw_only=True):
     """A numbered message."""
 
     value: int

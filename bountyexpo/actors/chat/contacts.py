@@ -27,6 +27,10 @@ if TYPE_CHECKING:
 OPEN_SCOPE = "conversation.open"
 
 
+class ContactsKind:
+    """Marks what may be said to the owner of a user's contacts."""
+
+
 class Opened(msgspec.Struct, frozen=True, kw_only=True):
     """A conversation, and whether it is new."""
 
@@ -35,7 +39,7 @@ class Opened(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class OpenConversation(
-    Message[Opened], frozen=True, kw_only=True, tag="contacts.open_conversation"
+    Message[ContactsKind, Opened], frozen=True, kw_only=True, tag="contacts.open_conversation"
 ):
     """Find or open the conversation with one other user, direct or about a bounty."""
 
@@ -43,7 +47,9 @@ class OpenConversation(
     bounty_id: str | None = None
 
 
-class OpenGroup(Message[Opened], frozen=True, kw_only=True, tag="contacts.open_group"):
+class OpenGroup(
+    Message[ContactsKind, Opened], frozen=True, kw_only=True, tag="contacts.open_group"
+):
     """Make a group; the same idempotency key gives the same group."""
 
     others: tuple[str, ...]
@@ -60,7 +66,7 @@ class Blocked(msgspec.Struct, frozen=True, kw_only=True):
     conversation_ids: list[str]
 
 
-class SetBlock(Message[Blocked], frozen=True, kw_only=True, tag="contacts.set_block"):
+class SetBlock(Message[ContactsKind, Blocked], frozen=True, kw_only=True, tag="contacts.set_block"):
     """Block another user, or take it back."""
 
     other_id: str
@@ -70,7 +76,7 @@ class SetBlock(Message[Blocked], frozen=True, kw_only=True, tag="contacts.set_bl
 ContactsMessage: TypeAlias = OpenConversation | OpenGroup | SetBlock
 
 
-class ContactsActor(Actor):
+class ContactsActor(Actor[ContactsKind]):
     """The contacts of one user.
 
     Owns:      the conversations that this user opens, and their blocks.
@@ -82,7 +88,9 @@ class ContactsActor(Actor):
 
     kind = "contacts"
 
-    def __init__(self, actor_id: str, context: Context, ports: ActorDependencies) -> None:
+    def __init__(
+        self, actor_id: str, context: Context[ContactsKind], ports: ActorDependencies
+    ) -> None:
         super().__init__(actor_id, context)
         self._ports = ports
 
@@ -95,7 +103,8 @@ class ContactsActor(Actor):
                 return await self._open_group(message)
             case SetBlock():
                 return await self._set_block(message)
-        assert_never(message)
+            case _:
+                assert_never(message)
 
     async def _open(self, other_id: str, bounty_id: str | None) -> Opened:
         if other_id == self.id:

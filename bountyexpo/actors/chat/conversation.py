@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, assert_never
 
 import trio
 
@@ -11,6 +11,7 @@ from bountyexpo.actors.chat import conversation_changes as changes
 from bountyexpo.actors.chat import conversation_members as members
 from bountyexpo.actors.chat.conversation_messages import (
     Changed,
+    ConversationKind,
     ConversationMessage,
     DeleteMessage,
     EndTyping,
@@ -56,7 +57,7 @@ Answer = Deferred | Changed | Marked | None
 SENDS_MAX = 3
 
 
-class ConversationActor(Actor):
+class ConversationActor(Actor[ConversationKind]):
     """One conversation.
 
     Owns:      the participants, the blocks between them, markers that wait, who types.
@@ -69,7 +70,9 @@ class ConversationActor(Actor):
 
     kind = "conversation"
 
-    def __init__(self, actor_id: str, context: Context, ports: ActorDependencies) -> None:
+    def __init__(
+        self, actor_id: str, context: Context[ConversationKind], ports: ActorDependencies
+    ) -> None:
         super().__init__(actor_id, context)
         self._ports = ports
         self._conversation: Conversation | None = None
@@ -122,6 +125,8 @@ class ConversationActor(Actor):
                 await self._flush()
             case Reload():
                 await self.load()
+            case _:
+                assert_never(message)
 
     async def _change(
         self, message: changes.MessageChange | members.MemberChange | DeleteMessage

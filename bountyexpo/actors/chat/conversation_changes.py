@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, assert_never
 
 from bountyexpo.actors.chat.conversation_messages import Changed, EditMessage, PinMessage, React
 from bountyexpo.domain.chat import conversation as rules
@@ -33,6 +33,8 @@ async def change(
             return await pin(ports, conversation, message)
         case React():
             return await react(ports, conversation, message)
+        case _:
+            assert_never(message)
 
 
 async def edit(

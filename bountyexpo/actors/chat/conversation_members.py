@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, assert_never
 
 from bountyexpo.actors.chat.conversation_changes import committed
 from bountyexpo.actors.chat.conversation_messages import (
@@ -48,6 +48,8 @@ async def change(
             await hide(ports, conversation, message.user_id)
         case Mute():
             await mute(ports, conversation, message)
+        case _:
+            assert_never(message)
     return None
 
 

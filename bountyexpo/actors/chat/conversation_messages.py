@@ -11,6 +11,10 @@ from bountyexpo.persistence.chat.journal import CommittedMessage
 from bountyexpo.runtime import Message, Reply
 
 
+class ConversationKind:
+    """Marks what may be said to the owner of a conversation."""
+
+
 class Changed(msgspec.Struct, frozen=True, kw_only=True):
     """Where the change stands in the stream; one that changed nothing gives the head."""
 
@@ -27,7 +31,10 @@ class Marked(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SendMessage(
-    Message[CommittedMessage], frozen=True, kw_only=True, tag="conversation.send_message"
+    Message[ConversationKind, CommittedMessage],
+    frozen=True,
+    kw_only=True,
+    tag="conversation.send_message",
 ):
     """Put a message into the conversation; the reply means that it is durable."""
 
@@ -40,7 +47,7 @@ class SendMessage(
     is_encrypted: bool = False
 
 
-class Resend(Message[None], frozen=True, kw_only=True, tag="conversation.resend"):
+class Resend(Message[ConversationKind, None], frozen=True, kw_only=True, tag="conversation.resend"):
     """Try a message again that met an old set of participants; the conversation tells itself.
 
     ``version`` names the set that it met, ``tries`` counts how often it was sent.
@@ -52,7 +59,9 @@ class Resend(Message[None], frozen=True, kw_only=True, tag="conversation.resend"
     tries: int
 
 
-class EditMessage(Message[Changed], frozen=True, kw_only=True, tag="conversation.edit_message"):
+class EditMessage(
+    Message[ConversationKind, Changed], frozen=True, kw_only=True, tag="conversation.edit_message"
+):
     """Replace the text of one's own message while the edit window lasts."""
 
     user_id: str
@@ -60,7 +69,9 @@ class EditMessage(Message[Changed], frozen=True, kw_only=True, tag="conversation
     text: str
 
 
-class DeleteMessage(Message[Changed], frozen=True, kw_only=True, tag="conversation.delete_message"):
+class DeleteMessage(
+    Message[ConversationKind, Changed], frozen=True, kw_only=True, tag="conversation.delete_message"
+):
     """Leave a tombstone; for the author and for moderators."""
 
     user_id: str
@@ -68,7 +79,9 @@ class DeleteMessage(Message[Changed], frozen=True, kw_only=True, tag="conversati
     is_admin: bool = False
 
 
-class PinMessage(Message[Changed], frozen=True, kw_only=True, tag="conversation.pin_message"):
+class PinMessage(
+    Message[ConversationKind, Changed], frozen=True, kw_only=True, tag="conversation.pin_message"
+):
     """Make a message the one pin of the conversation, or take the pin off it."""
 
     user_id: str
@@ -76,7 +89,9 @@ class PinMessage(Message[Changed], frozen=True, kw_only=True, tag="conversation.
     is_pinned: bool
 
 
-class React(Message[Changed], frozen=True, kw_only=True, tag="conversation.react"):
+class React(
+    Message[ConversationKind, Changed], frozen=True, kw_only=True, tag="conversation.react"
+):
     """Add one's reaction to a message, or take it back."""
 
     user_id: str
@@ -85,7 +100,9 @@ class React(Message[Changed], frozen=True, kw_only=True, tag="conversation.react
     is_added: bool
 
 
-class Receive(Message[Marked], frozen=True, kw_only=True, tag="conversation.receive"):
+class Receive(
+    Message[ConversationKind, Marked], frozen=True, kw_only=True, tag="conversation.receive"
+):
     """Move one's own marker forward: to a seq, or to the highest of some messages."""
 
     user_id: str
@@ -96,24 +113,30 @@ class Receive(Message[Marked], frozen=True, kw_only=True, tag="conversation.rece
     is_durable: bool = False
 
 
-class FlushReceipts(Message[None], frozen=True, kw_only=True, tag="conversation.flush_receipts"):
+class FlushReceipts(
+    Message[ConversationKind, None], frozen=True, kw_only=True, tag="conversation.flush_receipts"
+):
     """Store the markers that wait; the conversation tells itself."""
 
 
-class Type(Message[None], frozen=True, kw_only=True, tag="conversation.type"):
+class Type(Message[ConversationKind, None], frozen=True, kw_only=True, tag="conversation.type"):
     """Say that one is typing, or no longer."""
 
     user_id: str
     is_typing: bool
 
 
-class EndTyping(Message[None], frozen=True, kw_only=True, tag="conversation.end_typing"):
+class EndTyping(
+    Message[ConversationKind, None], frozen=True, kw_only=True, tag="conversation.end_typing"
+):
     """Somebody may have stopped typing without a word; the conversation tells itself."""
 
     user_id: str
 
 
-class Rename(Message[Changed], frozen=True, kw_only=True, tag="conversation.rename"):
+class Rename(
+    Message[ConversationKind, Changed], frozen=True, kw_only=True, tag="conversation.rename"
+):
     """Change name or picture of a group; an empty picture takes it away."""
 
     user_id: str
@@ -122,7 +145,10 @@ class Rename(Message[Changed], frozen=True, kw_only=True, tag="conversation.rena
 
 
 class AddParticipants(
-    Message[Changed], frozen=True, kw_only=True, tag="conversation.add_participants"
+    Message[ConversationKind, Changed],
+    frozen=True,
+    kw_only=True,
+    tag="conversation.add_participants",
 ):
     """Let people join a group."""
 
@@ -131,7 +157,10 @@ class AddParticipants(
 
 
 class RemoveParticipant(
-    Message[Changed], frozen=True, kw_only=True, tag="conversation.remove_participant"
+    Message[ConversationKind, Changed],
+    frozen=True,
+    kw_only=True,
+    tag="conversation.remove_participant",
 ):
     """Take somebody out of a group, oneself included."""
 
@@ -139,7 +168,9 @@ class RemoveParticipant(
     removed_id: str
 
 
-class SetRole(Message[Changed], frozen=True, kw_only=True, tag="conversation.set_role"):
+class SetRole(
+    Message[ConversationKind, Changed], frozen=True, kw_only=True, tag="conversation.set_role"
+):
     """Make a member an admin of a group or take that back; a new owner replaces the old one."""
 
     user_id: str
@@ -147,20 +178,20 @@ class SetRole(Message[Changed], frozen=True, kw_only=True, tag="conversation.set
     role: str
 
 
-class Hide(Message[None], frozen=True, kw_only=True, tag="conversation.hide"):
+class Hide(Message[ConversationKind, None], frozen=True, kw_only=True, tag="conversation.hide"):
     """Take the conversation out of one's own list until the next message."""
 
     user_id: str
 
 
-class Mute(Message[None], frozen=True, kw_only=True, tag="conversation.mute"):
+class Mute(Message[ConversationKind, None], frozen=True, kw_only=True, tag="conversation.mute"):
     """Keep its notices away until then; None ends it."""
 
     user_id: str
     until: datetime | None
 
 
-class Reload(Message[None], frozen=True, kw_only=True, tag="conversation.reload"):
+class Reload(Message[ConversationKind, None], frozen=True, kw_only=True, tag="conversation.reload"):
     """Somebody else changed who may do what here: read it anew."""
 
 

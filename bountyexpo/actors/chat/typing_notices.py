@@ -12,6 +12,7 @@ from bountyexpo.domain.chat import conversation as rules
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from bountyexpo.actors.chat.conversation_messages import ConversationKind
     from bountyexpo.runtime import Context, Timer
 
 
@@ -33,7 +34,9 @@ class TypingNotices:
 
     __slots__ = ("_context", "_tell", "_typists")
 
-    def __init__(self, context: Context, tell: Callable[[str, bool], None]) -> None:
+    def __init__(
+        self, context: Context[ConversationKind], tell: Callable[[str, bool], None]
+    ) -> None:
         self._context = context
         self._tell = tell
         self._typists: dict[str, _Typist] = {}

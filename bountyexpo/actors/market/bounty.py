@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, assert_never
 
 from bountyexpo.actors.market import bounty_conversation, bounty_escrow, bounty_events
 from bountyexpo.actors.market.bounty_escrow import Escrow
@@ -11,6 +11,7 @@ from bountyexpo.actors.market.bounty_messages import (
     AcceptApplication,
     Accepted,
     ApproveCompletion,
+    BountyKind,
     BountyMessage,
     CreateBounty,
     Created,
@@ -46,7 +47,7 @@ if TYPE_CHECKING:
 CREATE_SCOPE = "bounty.create"
 
 
-class BountyActor(Actor):
+class BountyActor(Actor[BountyKind]):
     """One bounty with its applications, its submissions and its escrow.
 
     Owns:      the bounty's status and version, its applications and its newest submission.
@@ -58,7 +59,9 @@ class BountyActor(Actor):
 
     kind = "bounty"
 
-    def __init__(self, actor_id: str, context: Context, ports: ActorDependencies) -> None:
+    def __init__(
+        self, actor_id: str, context: Context[BountyKind], ports: ActorDependencies
+    ) -> None:
         super().__init__(actor_id, context)
         self._ports = ports
         self._bounty: Bounty | None = None
@@ -91,6 +94,8 @@ class BountyActor(Actor):
             case TellExpiry():
                 await self._expire()
                 return None
+            case _:
+                assert_never(message)
 
     def __repr__(self) -> str:
         status = self._bounty.status.value if self._bounty else "absent"

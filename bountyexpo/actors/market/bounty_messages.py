@@ -13,6 +13,10 @@ from bountyexpo.persistence.market.submissions import Delivery, Submission
 from bountyexpo.runtime import Message
 
 
+class BountyKind:
+    """Marks what may be said to the owner of a bounty."""
+
+
 class Created(msgspec.Struct, frozen=True, kw_only=True):
     """A bounty, and whether an earlier request had made it already."""
 
@@ -35,7 +39,7 @@ class Recorded(msgspec.Struct, frozen=True, kw_only=True):
     created: bool
 
 
-class CreateBounty(Message[Created], frozen=True, kw_only=True, tag="bounty.create"):
+class CreateBounty(Message[BountyKind, Created], frozen=True, kw_only=True, tag="bounty.create"):
     """Post a bounty and lock its price."""
 
     poster_id: str
@@ -44,7 +48,9 @@ class CreateBounty(Message[Created], frozen=True, kw_only=True, tag="bounty.crea
     request_hash: str = ""
 
 
-class SubmitApplication(Message[Application], frozen=True, kw_only=True, tag="bounty.apply"):
+class SubmitApplication(
+    Message[BountyKind, Application], frozen=True, kw_only=True, tag="bounty.apply"
+):
     """Apply as a hunter."""
 
     hunter_id: str
@@ -52,21 +58,27 @@ class SubmitApplication(Message[Application], frozen=True, kw_only=True, tag="bo
     proposed_completion_at: datetime | None = None
 
 
-class AcceptApplication(Message[Accepted], frozen=True, kw_only=True, tag="bounty.accept"):
+class AcceptApplication(
+    Message[BountyKind, Accepted], frozen=True, kw_only=True, tag="bounty.accept"
+):
     """Give the work to one applicant."""
 
     caller_id: str
     request_id: str
 
 
-class SubmitCompletion(Message[Recorded], frozen=True, kw_only=True, tag="bounty.submit"):
+class SubmitCompletion(
+    Message[BountyKind, Recorded], frozen=True, kw_only=True, tag="bounty.submit"
+):
     """Hand in the work."""
 
     caller_id: str
     work: Delivery
 
 
-class ApproveCompletion(Message[Submission], frozen=True, kw_only=True, tag="bounty.approve"):
+class ApproveCompletion(
+    Message[BountyKind, Submission], frozen=True, kw_only=True, tag="bounty.approve"
+):
     """Approve the work and pay the hunter."""
 
     caller_id: str
@@ -75,7 +87,7 @@ class ApproveCompletion(Message[Submission], frozen=True, kw_only=True, tag="bou
     comment: str | None = None
 
 
-class TellExpiry(Message[None], frozen=True, kw_only=True, tag="bounty.tell_expiry"):
+class TellExpiry(Message[BountyKind, None], frozen=True, kw_only=True, tag="bounty.tell_expiry"):
     """Tell the poster, once, that the end date has passed."""
 
 

@@ -8,7 +8,7 @@ happen once (contract money §3.4, §4).
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, assert_never
 
 from bountyexpo.actors.money import payment_events
 from bountyexpo.actors.money.payment_facts import Told, facts_of, give_up_at, seconds, told_by
@@ -18,6 +18,7 @@ from bountyexpo.actors.money.payment_messages import (
     CreateIntent,
     GiveUpPayment,
     IntentAnswer,
+    PaymentKind,
     PaymentMessage,
     ProviderAnswered,
     ResumePayment,
@@ -57,7 +58,7 @@ RESUME = "payment.resume"
 log = get_logger(__name__)
 
 
-class PaymentActor(Actor):
+class PaymentActor(Actor[PaymentKind]):
     """One payment.
 
     Owns:      the payment's status, and who waits for the provider's present answer.
@@ -69,7 +70,9 @@ class PaymentActor(Actor):
 
     kind = "payment"
 
-    def __init__(self, actor_id: str, context: Context, ports: ActorDependencies) -> None:
+    def __init__(
+        self, actor_id: str, context: Context[PaymentKind], ports: ActorDependencies
+    ) -> None:
         super().__init__(actor_id, context)
         self._ports = ports
         self._payment: Payment | None = None
@@ -94,6 +97,8 @@ class PaymentActor(Actor):
             case ProviderAnswered():
                 await self._answered(message)
                 return None
+            case _:
+                assert_never(message)
 
     def __repr__(self) -> str:
         return f"<PaymentActor {self.id} {self._payment.status if self._payment else 'absent'}>"

@@ -10,6 +10,10 @@ from bountyexpo.integrations.stripe import Intent
 from bountyexpo.runtime import Message, Reply
 
 
+class PaymentKind:
+    """Marks what may be said to the owner of a payment."""
+
+
 class IntentAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """The provider's intent, and the payment's own status after it was applied."""
 
@@ -17,7 +21,9 @@ class IntentAnswer(msgspec.Struct, frozen=True, kw_only=True):
     status: str
 
 
-class CreateIntent(Message[IntentAnswer], frozen=True, kw_only=True, tag="payment.create_intent"):
+class CreateIntent(
+    Message[PaymentKind, IntentAnswer], frozen=True, kw_only=True, tag="payment.create_intent"
+):
     """Begin a deposit."""
 
     user_id: str
@@ -28,29 +34,39 @@ class CreateIntent(Message[IntentAnswer], frozen=True, kw_only=True, tag="paymen
     request_hash: str
 
 
-class ConfirmIntent(Message[IntentAnswer], frozen=True, kw_only=True, tag="payment.confirm"):
+class ConfirmIntent(
+    Message[PaymentKind, IntentAnswer], frozen=True, kw_only=True, tag="payment.confirm"
+):
     """Try to take the money, or find out what has become of it."""
 
     user_id: str
     payment_method: str | None
 
 
-class ApplyProviderEvent(Message[IntentAnswer], frozen=True, kw_only=True, tag="payment.event"):
+class ApplyProviderEvent(
+    Message[PaymentKind, IntentAnswer], frozen=True, kw_only=True, tag="payment.event"
+):
     """What a stored webhook said; the inbox row is marked in the same transaction."""
 
     intent: Intent
     inbox_id: int
 
 
-class ResumePayment(Message[IntentAnswer | None], frozen=True, kw_only=True, tag="payment.resume"):
+class ResumePayment(
+    Message[PaymentKind, IntentAnswer | None], frozen=True, kw_only=True, tag="payment.resume"
+):
     """Finish a step that was cut off."""
 
 
-class GiveUpPayment(Message[IntentAnswer | None], frozen=True, kw_only=True, tag="payment.give_up"):
+class GiveUpPayment(
+    Message[PaymentKind, IntentAnswer | None], frozen=True, kw_only=True, tag="payment.give_up"
+):
     """Cancel an intent that nobody has paid in time."""
 
 
-class ProviderAnswered(Message[None], frozen=True, kw_only=True, tag="payment.answered"):
+class ProviderAnswered(
+    Message[PaymentKind, None], frozen=True, kw_only=True, tag="payment.answered"
+):
     """The outcome of a provider call, with the asker it belongs to; never leaves the process."""
 
     intent: Intent | None

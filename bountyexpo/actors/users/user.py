@@ -20,7 +20,11 @@ if TYPE_CHECKING:
 NAME_TRIES = 3
 
 
-class Register(Message[User], frozen=True, kw_only=True, tag="user.register"):
+class UserKind:
+    """Marks what may be said to the owner of an account."""
+
+
+class Register(Message[UserKind, User], frozen=True, kw_only=True, tag="user.register"):
     """Make the account if it is not there; without a name it gets a generated one."""
 
     email: str | None
@@ -29,7 +33,9 @@ class Register(Message[User], frozen=True, kw_only=True, tag="user.register"):
     age_attested_at: datetime | None = None
 
 
-class SetPublicKey(Message[PublicKey], frozen=True, kw_only=True, tag="user.set_public_key"):
+class SetPublicKey(
+    Message[UserKind, PublicKey], frozen=True, kw_only=True, tag="user.set_public_key"
+):
     """Publish the key under which messages to this user are encrypted."""
 
     key: str
@@ -38,7 +44,7 @@ class SetPublicKey(Message[PublicKey], frozen=True, kw_only=True, tag="user.set_
 UserMessage: TypeAlias = Register | SetPublicKey
 
 
-class UserActor(Actor):
+class UserActor(Actor[UserKind]):
     """One user's account.
 
     Owns:      the account row and the user's public key.
@@ -49,7 +55,7 @@ class UserActor(Actor):
 
     kind = "user"
 
-    def __init__(self, actor_id: str, context: Context, ports: ActorDependencies) -> None:
+    def __init__(self, actor_id: str, context: Context[UserKind], ports: ActorDependencies) -> None:
         super().__init__(actor_id, context)
         self._ports = ports
         self._user: User | None = None
@@ -65,7 +71,8 @@ class UserActor(Actor):
                 return self._user or await self._register(message)
             case SetPublicKey():
                 return await self._set_public_key(message.key)
-        assert_never(message)
+            case _:
+                assert_never(message)
 
     async def _register(self, message: Register) -> User:
         for names_left in reversed(range(NAME_TRIES)):

@@ -7,12 +7,11 @@ Each is acked with the number that its event has in the conversation's stream. W
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 
 from bountyexpo.actors.chat.conversation_messages import (
-    Changed,
     DeleteMessage,
     EditMessage,
     PinMessage,
@@ -26,8 +25,10 @@ from bountyexpo.operations.dependencies import parts
 from bountyexpo.operations.require import parse_id
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from bountyexpo.actors.chat.conversation_changes import MessageChange
     from bountyexpo.operations.call import Call
-    from bountyexpo.runtime import Message
 
 # As fast as messages themselves may be sent.
 CHANGE = RateClass("message_change", per_user=Limit(5, 1, burst=20))
@@ -181,11 +182,12 @@ async def _react(call: Call, request: Reaction, *, is_added: bool) -> ChangedVie
     )
 
 
-async def _change(call: Call, request: MessageRef, to_message: Any) -> ChangedView:
+async def _change(
+    call: Call, request: MessageRef, to_message: Callable[[str], MessageChange | DeleteMessage]
+) -> ChangedView:
     conversation_id = parse_id(request.conversationId, "conversation")
     message_id = parse_id(request.messageId, "message")
-    message: Message[Changed] = to_message(message_id)
-    changed = await parts(call).actors.conversation(conversation_id).ask(message)
+    changed = await parts(call).actors.conversation(conversation_id).ask(to_message(message_id))
     return ChangedView(
         conversationId=conversation_id,
         messageId=message_id,

@@ -51,17 +51,17 @@ class Town:
             ephemeral=lambda _stream, users, frame: self.frames.append((tuple(users), frame)),
             unread=self.recounted.extend,
         )
-        self.actors = Actors(ports, SystemClock())
+        self.actors = Actors.over(ports, SystemClock())
 
     async def run_pools(self, *, task_status: trio.TaskStatus[None]) -> None:
         async with trio.open_nursery() as nursery:
-            for pool in self.actors.pools.values():
+            for pool in self.actors.pools:
                 await nursery.start(pool.run)
             task_status.started()
         self.stopped.set()
 
     async def stop_pools(self) -> None:
-        for pool in self.actors.pools.values():
+        for pool in self.actors.pools:
             pool.stop()
         with trio.fail_after(5):
             await self.stopped.wait()

@@ -99,11 +99,11 @@ class Market:
             policy=Policy(),
             feed=lambda *_: None,
         )
-        self.actors = Actors(ports, SystemClock())
+        self.actors = Actors.over(ports, SystemClock())
 
     async def run_pools(self, *, task_status: trio.TaskStatus[None]) -> None:
         async with trio.open_nursery() as nursery:
-            for pool in self.actors.pools.values():
+            for pool in self.actors.pools:
                 await nursery.start(pool.run)
             task_status.started()
 

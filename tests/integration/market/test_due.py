@@ -73,14 +73,14 @@ async def test_a_bounty_that_cannot_be_told_does_not_hold_up_the_others(market, 
     poster = await market.person()
     first = await market.bounty(poster, cents=0, end_date=YESTERDAY - timedelta(days=1))
     second = await market.bounty(poster, cents=0, end_date=YESTERDAY)
-    find = market.actors.bounty
+    find = market.actors.bounties.ref
 
     def without_the_first(bounty_id):
         if bounty_id == first:
             raise Unavailable
         return find(bounty_id)
 
-    monkeypatch.setattr(market.actors, "bounty", without_the_first)
+    monkeypatch.setattr(market.actors.bounties, "ref", without_the_first)
     await tell_expired(market.actors, market.db)
 
     assert await market.events(first, "bounty.updated") == []

@@ -72,7 +72,7 @@ async def test_only_a_contradiction_is_given_up_at_once(market, events, monkeypa
         async def ask(self, _message):
             raise error
 
-    monkeypatch.setattr(market.actors, "payment", lambda _payment_id: Failing())
+    monkeypatch.setattr(market.actors.payments, "ref", lambda _payment_id: Failing())
     await events.process_due()
 
     assert await statuses(market) == {"evt_1": status}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import trio
 from bountyexpo.errors import AskTimeout, Conflict, InternalError
@@ -9,7 +11,7 @@ from bountyexpo.runtime import DEFERRED, Ask, Message, Reply, TimerWheel
 from trio.testing import wait_all_tasks_blocked
 
 
-class Question(Message[int], frozen=True, kw_only=True):
+class Question(Message[Any, int], frozen=True, kw_only=True):
     """A question."""
 
 

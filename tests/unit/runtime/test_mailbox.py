@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from bountyexpo.errors import MailboxFull
 from bountyexpo.runtime import Ask, Mailbox, Message, TimerWheel
 
 
-class Number(Message[None], frozen=True, kw_only=True):
+class Number(Message[Any, None], frozen=True, kw_only=True):
     """A numbered message."""
 
     value: int

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 import pytest
 from bountyexpo.runtime import Actor, Message, Outcome, Ref, Registry
@@ -21,7 +23,7 @@ class Place:
         return actor_id, timeout_s
 
 
-class Rename(Message[str], frozen=True, kw_only=True, tag="user.rename"):
+class Rename(Message[Any, str], frozen=True, kw_only=True, tag="user.rename"):
     """Take another name."""
 
     name: str

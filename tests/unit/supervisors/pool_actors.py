@@ -17,54 +17,54 @@ POLICY = CrashPolicy(
 )
 
 
-class Add(Message[int], frozen=True, kw_only=True):
+class Add(Message[Any, int], frozen=True, kw_only=True):
     """Add to the sum; the reply is the sum."""
 
     number: int = 1
 
 
-class Refuse(Message[None], frozen=True, kw_only=True):
+class Refuse(Message[Any, None], frozen=True, kw_only=True):
     """Be refused."""
 
 
-class Crash(Message[None], frozen=True, kw_only=True):
+class Crash(Message[Any, None], frozen=True, kw_only=True):
     """Crash."""
 
 
-class Raise(Message[None], frozen=True, kw_only=True):
+class Raise(Message[Any, None], frozen=True, kw_only=True):
     """Raise this error each time."""
 
     error: Any
 
 
-class Block(Message[str], frozen=True, kw_only=True):
+class Block(Message[Any, str], frozen=True, kw_only=True):
     """Hold the mailbox until the event is set."""
 
     until: Any
 
 
-class Later(Message[str], frozen=True, kw_only=True):
+class Later(Message[Any, str], frozen=True, kw_only=True):
     """Be answered later; the actor keeps the reply in ``replies``."""
 
 
-class Forget(Message[None], frozen=True, kw_only=True):
+class Forget(Message[Any, None], frozen=True, kw_only=True):
     """Put the reply off but do not take it."""
 
 
-class Fetch(Message[str], frozen=True, kw_only=True):
+class Fetch(Message[Any, str], frozen=True, kw_only=True):
     """Start a slow job and answer when it is done."""
 
     job: Any
 
 
-class Fetched(Message[None], frozen=True, kw_only=True):
+class Fetched(Message[Any, None], frozen=True, kw_only=True):
     """The outcome of the job."""
 
     outcome: Any
     reply: Any
 
 
-class Remind(Message[Any], frozen=True, kw_only=True):
+class Remind(Message[Any, Any], frozen=True, kw_only=True):
     """Tell yourself to add one in so many seconds; the reply is the timer."""
 
     after_s: float

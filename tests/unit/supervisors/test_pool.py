@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import trio
 from bountyexpo.errors import AskTimeout, Conflict, InternalError, MailboxFull, Unavailable
@@ -251,7 +253,7 @@ async def test_actor_reads_the_clock_of_its_pool() -> None:
 
 
 async def test_message_of_an_unknown_type_is_a_fault() -> None:
-    class Strange(Message[None], frozen=True, kw_only=True):
+    class Strange(Message[Any, None], frozen=True, kw_only=True):
         pass
 
     async with World().running() as pool:
