@@ -47,13 +47,20 @@ from bountyexpo.persistence.chat.journal import Journal
 from bountyexpo.persistence.migrate import migrate
 from bountyexpo.persistence.pool import Pool
 from bountyexpo.persistence.users import last_seen
-from bountyexpo.realtime.hub import Hub
+from bountyexpo.realtime.hub import FEED_TOPIC, Hub
+from bountyexpo.realtime.last_seen import LastSeen
+from bountyexpo.realtime.live_users import LiveUsers
+from bountyexpo.realtime.presence import Presence
+from bountyexpo.realtime.typing_tracker import TypingTracker
+from bountyexpo.realtime.unread_counts import UnreadCounts
 from bountyexpo.runtime.clock import SystemClock
 from bountyexpo.sandbox.emulators import providers
 from bountyexpo.sandbox.postgres import EmbeddedPostgres
 from bountyexpo.sandbox.server import SandboxServer
 from bountyexpo.supervisors import ChildSpec, Strategy, Supervisor
+from bountyexpo.ws.admission import Admission
 from bountyexpo.ws.gateway import SessionGateway
+from bountyexpo.ws.session.context import SessionContext
 from bountyexpo.ws.session.limits import SessionLimits
 from bountyexpo.ws.socket_handler import SocketHandler
 from bountyexpo.ws.transport.epoll_poller import create_poller
@@ -71,9 +78,6 @@ if TYPE_CHECKING:
 # With rates lifted, for load tests, nobody reaches the limits that are counted in the database.
 UNLIMITED = 1_000_000
 
-# The public, unnumbered stream of new and changed bounties (contract realtime §4.4).
-FEED_STREAM = "feed:open"
-
 # The auth server's answers are waited for at most this long at the transport.
 AUTH_TIMEOUT_S = 8.0
 
@@ -81,7 +85,7 @@ AUTH_TIMEOUT_S = 8.0
 class Services:
     """What the edge sees of the service; the shape is ``operations.call.Services``."""
 
-    def __init__(self, app: App, auth: AuthProvider, tokens: Verifier) -> None:
+    def __init__(self, app: App, auth: AuthProvider, tokens: Verifier, sockets: Sockets) -> None:
         settings = app.settings
         self.clock: ClockLike = app.clock
         self.tokens = tokens
@@ -94,7 +98,7 @@ class Services:
             allowed=settings.rate_limit_allow,
         )
         self.tickets = TicketStore(app.clock.monotonic)
-        self.sockets: Sockets | None = None
+        self.sockets = sockets
         self.settings: Any = settings
         self.parts = Parts(actors=app.actors, db=app.db, auth=auth, policy=app.policy)
         self.readiness = app.readiness
@@ -127,6 +131,7 @@ class App:
         self.policy = _policy(settings)
         reader = SessionReader(self.db)
         self.hub = Hub(reader.read_after)
+        unread = UnreadCounts(self.hub, reader.unread, self.clock.now)
         self._ports = ActorDependencies(
             db=self.db,
             journal=self._journal,
@@ -134,25 +139,15 @@ class App:
             policy=self.policy,
             feed=self._publish_feed,
             ephemeral=self._publish_ephemeral,
-            unread=self._tell_unread,
+            unread=unread.change,
         )
         self.actors = Actors.over(self._ports, self.clock)
         self.events = ProviderEvents(self._ports, self.actors, self.clock)
-        self.services = self._services()
-        self.gateway = SessionGateway(
-            self.services,
-            reader,
-            self.hub,
-            new_id=new_id,
-            limits=_session_limits(settings),
-        )
-        self.gateway.tokens = self.services.tokens
-        self.gateway.make_account = self.services.accounts.make_account
-        self.gateway.redeem = self.services.tickets.redeem
-        self.gateway.typists.stop = self._stop_typing
-        self.gateway.presence.last_seen.save = partial(last_seen.save, self.db)
-        self.services.sockets = self.gateway
-        self._poller = create_poller(self.gateway.limits.transport)
+        seen = LastSeen(reader.last_seen, partial(last_seen.save, self.db))
+        presence = Presence(self.hub, self.clock.now, seen)
+        self.services = self._services(LiveUsers(self.hub, presence))
+        self.gateway = self._gateway(reader, presence, unread)
+        self._poller = create_poller(self.gateway.context.limits.transport)
         self._quart = HypercornFallback(create_app(self.services))
         self._direct = FastPath(Router(self.services).find, self._quart, self.clock.now)
         self.acceptor = self._acceptor()
@@ -188,7 +183,7 @@ class App:
             livemode=found.is_live,
         )
 
-    def _services(self) -> Services:
+    def _services(self, sockets: Sockets) -> Services:
         found = self._providers
         auth = SupabaseAuth(
             found.supabase_url,
@@ -203,14 +198,36 @@ class App:
             clock=self.clock,
             http=self._http,
         )
-        return Services(self, auth, tokens)
+        return Services(self, auth, tokens, sockets)
+
+    def _gateway(
+        self, reader: SessionReader, presence: Presence, unread: UnreadCounts
+    ) -> SessionGateway:
+        services = self.services
+        return SessionGateway(
+            SessionContext(
+                services=services,
+                now=self.clock.now,
+                hub=self.hub,
+                reader=reader,
+                new_id=new_id,
+                admission=Admission(services.rate_limiter),
+                presence=presence,
+                typing=TypingTracker(self.hub, self._stop_typing),
+                unread=unread,
+                tokens=services.tokens,
+                make_account=services.accounts.make_account,
+                redeem=services.tickets.redeem,
+                limits=_session_limits(self.settings),
+            )
+        )
 
     def _acceptor(self) -> Acceptor:
         settings = self.settings
         sockets = SocketHandler(
             self._poller,
             self.gateway.handler_factory,
-            check_address=self.gateway.admission.check_address,
+            check_address=self.gateway.context.admission.check_address,
             admit=self._admit,
             origins=settings.allowed_origins,
             address_of=lambda peer, headers: client_address(
@@ -224,14 +241,11 @@ class App:
         )
 
     def _publish_feed(self, bounty_id: str, fields: dict[str, Any]) -> None:
-        frame = {"type": "bounty.updated", "stream": FEED_STREAM, **fields}
+        frame = {"type": "bounty.updated", "stream": FEED_TOPIC, **fields}
         self.hub.publish_feed(bounty_id, frame | {"timestamp": self.clock.now()})
 
     def _publish_ephemeral(self, stream: str, users: Sequence[str], frame: dict[str, Any]) -> None:
         self.hub.publish_ephemeral(stream, users, frame | {"timestamp": self.clock.now()})
-
-    def _tell_unread(self, users: Sequence[str]) -> None:
-        self.gateway.unread.change(users)
 
     def _stop_typing(self, user_id: str, conversation_id: str) -> None:
         # Left alone it ends by itself.

@@ -13,8 +13,7 @@ from bountyexpo.ws.v1 import protocol
 if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping, Sequence
 
-    from bountyexpo.realtime.listener import Listener, StreamEvent
-    from bountyexpo.ws.v1.serializer import Serializer
+    from bountyexpo.realtime.listener import Encoding, Listener, StreamEvent
 
 log = get_logger(__name__)
 
@@ -54,7 +53,7 @@ class EventBroadcast:
             )
         listener.deliver(source.stream, source.seq, frame)
 
-    def _redacted_frame(self, serializer: Serializer) -> bytes:
+    def _redacted_frame(self, serializer: Encoding) -> bytes:
         if self._redacted is None:
             self._redacted = {}
         return self._redacted.get(serializer.name) or self._redacted.setdefault(
@@ -83,7 +82,7 @@ class Notice:
         for frame, key in frames:
             listener.deliver_ephemeral(self.stream, frame, key)
 
-    def _told(self, serializer: Serializer) -> Sequence[dict[str, Any]]:  # noqa: ARG002 - for all
+    def _told(self, serializer: Encoding) -> Sequence[dict[str, Any]]:  # noqa: ARG002 - for all
         return self.messages
 
 
@@ -97,7 +96,7 @@ class Receipt(Notice):
         self.message_ids: list[str] = told.pop("messageIds")
         super().__init__(stream, [told])
 
-    def _told(self, serializer: Serializer) -> Sequence[dict[str, Any]]:
+    def _told(self, serializer: Encoding) -> Sequence[dict[str, Any]]:
         if not serializer.is_old:
             return self.messages
         told = dict(self.messages[0])

@@ -1,6 +1,6 @@
 """When people were last seen: remembered at once, and stored for many of them together.
 
-Whoever leaves may be back in a moment, so a moment is stored only when his absence has lasted; a
+Whoever leaves may be back in a moment, so a moment is stored only when the absence has lasted; a
 wave of reconnects writes nothing. What waits when the process ends in good order is stored then.
 What a crash takes with it is one departure that nobody has noticed yet.
 """
@@ -41,9 +41,9 @@ class LastSeen:
     Bounded by ``KNOWN_MAX``, both what is known and what waits: the oldest go.
     """
 
-    def __init__(self, read: Read) -> None:
-        self.save: Save = _keep_nothing
+    def __init__(self, read: Read, save: Save) -> None:
         self._read = read
+        self._save = save
         self._known: dict[str, datetime] = {}
         self._waiting: dict[str, datetime] = {}
         self._arrival = trio.Event()
@@ -70,7 +70,7 @@ class LastSeen:
         self._put(self._known, user_id, to_minute(now))
 
     def settle(self, user_id: str) -> None:
-        """Store the moment that was noted: he is not here any more."""
+        """Store the moment that was noted: they are not here any more."""
         moment = self._known.get(user_id)
         if moment is not None:
             self._put(self._waiting, user_id, moment)
@@ -92,7 +92,7 @@ class LastSeen:
             ids = list(self._waiting)[:BATCH_MAX]
             batch = {user_id: self._waiting[user_id] for user_id in ids}
             try:
-                await self.save(batch)
+                await self._save(batch)
             except BountyExpoError as error:
                 log.warning("last moments not stored", count=len(batch), reason=error.message)
                 return
@@ -118,7 +118,3 @@ class LastSeen:
 def to_minute(moment: datetime) -> datetime:
     """Return the moment as far as others may know it."""
     return moment - timedelta(seconds=moment.second, microseconds=moment.microsecond)
-
-
-async def _keep_nothing(_moments: Mapping[str, datetime]) -> None:
-    """Stand in where there is no storage."""

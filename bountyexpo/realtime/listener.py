@@ -1,7 +1,7 @@
-"""What the session layer needs from parts that it may not import, named as protocols.
+"""Who listens to events, and what can be read of them, named as protocols.
 
-Persistence gives stream events and implements the ``Reader``; the hub speaks to sessions as
-``Listener`` only, so that either can be tested without the other.
+Whoever holds a socket implements ``Listener``; nothing here knows what a socket is. Persistence
+gives stream events and implements the ``Reader``. So each side can be tested without the other.
 """
 
 from __future__ import annotations
@@ -11,8 +11,6 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Hashable, Mapping, Sequence
     from datetime import datetime
-
-    from bountyexpo.ws.v1.serializer import Serializer
 
     NewId = Callable[[], str]
     ReadAfter = Callable[[str, int, int], Awaitable[Sequence["StreamEvent"]]]
@@ -79,11 +77,26 @@ class Marker(Protocol):
 
     @property
     def delivered_seq(self) -> int:
-        """The last message that reached him."""
+        """The last message that reached them."""
 
     @property
     def read_seq(self) -> int:
-        """The last message that he has read."""
+        """The last message that they have read."""
+
+
+class Encoding(Protocol):
+    """How frames are written for one kind of client; listeners of one name share the bytes."""
+
+    @property
+    def name(self) -> str:
+        """What tells it from the others."""
+
+    @property
+    def is_old(self) -> bool:
+        """True for clients that speak the words that were before the protocol."""
+
+    def frame(self, value: Any) -> bytes:
+        """Return the bytes of one frame, ready to be sent."""
 
 
 class Listener(Protocol):
@@ -91,18 +104,18 @@ class Listener(Protocol):
 
     @property
     def is_connected(self) -> bool:
-        """False while a session waits for its client to come back."""
+        """False while it waits for its client to come back."""
 
     @property
     def user_id(self) -> str:
-        """Whose session it is."""
+        """Whose it is."""
 
     @property
     def session_id(self) -> str | None:
         """The sign-in at the auth server that it came from."""
 
     @property
-    def serializer(self) -> Serializer:
+    def serializer(self) -> Encoding:
         """How its frames are written."""
 
     def deliver(self, stream: str, seq: int, frame: bytes) -> None:
@@ -111,11 +124,14 @@ class Listener(Protocol):
     def deliver_ephemeral(self, stream: str, frame: bytes, key: Hashable = None) -> None:
         """Take a frame that may be lost; of those with the same key only the last counts."""
 
+    def send_now(self, message: dict[str, Any]) -> bool:
+        """Take a message that is for this listener alone; False when there was no room."""
+
     def miss(self, stream: str) -> None:
         """Learn that events of ``stream`` were lost on the way."""
 
     def disconnect(self, code: int, reason: str) -> None:
-        """Close the socket."""
+        """Part with the client."""
 
 
 class Reader(Protocol):

@@ -1,9 +1,9 @@
-"""Who is there: the state that others see of a user, over all of his devices.
+"""Who is there: the state that others see of a user, over all of their devices.
 
 Who is here is not stored, so nobody is online after a crash who did not come back. What a user is
-seen as follows from the sockets of the hub; only what cannot be derived is kept: who watches whom,
-and who left a moment ago and counts as present for ``GRACE_S``. When somebody was last seen is
-stored (``last_seen``).
+seen as follows from the listeners of the hub; only what cannot be derived is kept: which of them
+are anything but online, who watches whom, and who left a moment ago and counts as present for
+``GRACE_S``. When somebody was last seen is stored (``last_seen``).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from bountyexpo.realtime.hub import Hub
-    from bountyexpo.ws.session.session import Session
+    from bountyexpo.realtime.listener import Listener
 
 ONLINE: Final = "online"
 AWAY: Final = "away"
@@ -30,15 +30,15 @@ OFFLINE: Final = "offline"
 # What a device may say of itself.
 STATES: Final = (ONLINE, AWAY, INVISIBLE)
 
-# A user whose last socket closed is still shown for this long: phones change their network.
+# A user whose last device left is still shown for this long: phones change their network.
 GRACE_S: Final = 30.0
 
-# Users that one session may watch (contract realtime §4.5).
+# Users that one listener may watch (contract realtime §4.5).
 WATCHED_MAX: Final = 200
 
 
 class TooManyWatched(InvalidRequest):
-    """More people than one socket may follow."""
+    """More people than one listener may follow."""
 
     code = "TOO_MANY_SUBSCRIPTIONS"
 
@@ -46,57 +46,61 @@ class TooManyWatched(InvalidRequest):
 class Presence:
     """The presence book of one process.
 
-    Bounded: watchers by ``WATCHED_MAX`` per session, users in their grace by the sockets that
-    closed within it.
+    Bounded: watchers by ``WATCHED_MAX`` per listener, users in their grace by those who left
+    within it; a state is kept until ``forget``.
     """
 
     def __init__(self, hub: Hub, now: Callable[[], datetime], last_seen: LastSeen) -> None:
         self.last_seen = last_seen
         self._hub = hub
         self._now = now
-        self._watchers: dict[str, set[Session]] = {}
+        self._states: dict[Listener, str] = {}  # of those that are not online
+        self._watched: dict[Listener, set[str]] = {}
+        self._watchers: dict[str, set[Listener]] = {}
         self._announced: dict[str, str] = {}
         self._leaving: dict[str, tuple[float, str]] = {}  # in the order of their ends
         self._departure = trio.Event()
 
     # -- what a device does
 
-    def arrived(self, session: Session) -> None:
-        """Count a session that was welcomed."""
-        session.presence = session.presence or ONLINE
-        self._leaving.pop(session.user_id, None)
-        self._announce(session.user_id)
+    def arrived(self, device: Listener) -> None:
+        """Count a device that was welcomed, or that is back."""
+        self._leaving.pop(device.user_id, None)
+        self._announce(device.user_id)
 
-    def left(self, session: Session) -> None:
-        """Count a session no more; harmless for one that never arrived."""
-        user_id = session.user_id
-        if not session.presence or self._devices(user_id):
-            self._announce(user_id)
-            return
-        if session.presence != INVISIBLE:
+    def left(self, device: Listener) -> None:
+        """Count a device no more that had arrived; it is not connected any longer."""
+        user_id, state = device.user_id, self._state(device)
+        if not self._devices(user_id) and state != INVISIBLE:
             self.last_seen.note(user_id, self._now())
             self._leaving.pop(user_id, None)
-            self._leaving[user_id] = (trio.current_time() + GRACE_S, session.presence)
+            self._leaving[user_id] = (trio.current_time() + GRACE_S, state)
             self._departure.set()
         self._announce(user_id)
 
-    def set_state(self, session: Session, state: str) -> None:
+    def forget(self, device: Listener) -> None:
+        """Drop what is known of a device that does not come back."""
+        self.unwatch(device)
+        self._states.pop(device, None)
+
+    def set_state(self, device: Listener, state: str) -> None:
         """Take what a device says; invisible is said for all devices, and taken back for all."""
-        if state == INVISIBLE and self.state_of(session.user_id) != OFFLINE:
-            # Until now he was seen; an older moment would betray him.
-            self.last_seen.note(session.user_id, self._now())
-            self.last_seen.settle(session.user_id)
-        for device in self._devices(session.user_id):
-            if INVISIBLE in (state, device.presence):
-                device.presence = INVISIBLE if state == INVISIBLE else ONLINE
-        session.presence = state
-        self._announce(session.user_id)
+        user_id = device.user_id
+        if state == INVISIBLE and self.state_of(user_id) != OFFLINE:
+            # Until now they were seen; an older moment would betray them.
+            self.last_seen.note(user_id, self._now())
+            self.last_seen.settle(user_id)
+        for each in self._devices(user_id):
+            if INVISIBLE in (state, self._state(each)):
+                self._keep(each, INVISIBLE if state == INVISIBLE else ONLINE)
+        self._keep(device, state)
+        self._announce(user_id)
 
     # -- what others see
 
     def state_of(self, user_id: str) -> str:
         """Return what others see of a user."""
-        states = {device.presence for device in self._devices(user_id)}
+        states = {self._state(device) for device in self._devices(user_id)}
         if INVISIBLE in states:
             return OFFLINE
         if states:
@@ -118,44 +122,46 @@ class Presence:
         seen = self.last_seen.get(user_id) if state == OFFLINE else to_minute(self._now())
         return {"userId": user_id, "state": state, "lastSeenAt": seen, "isOnline": state != OFFLINE}
 
-    def watch(self, session: Session, user_ids: Iterable[str]) -> None:
-        """Tell a session of every change of these users, whom it may see.
+    def watch(self, listener: Listener, user_ids: Iterable[str]) -> None:
+        """Tell a listener of every change of these users, whom it may see.
 
         Raises:
             TooManyWatched: it follows too many; nothing was changed.
         """
-        watched = session.watched or set()
+        watched = self._watched.get(listener, set())
         wanted = watched.union(user_ids)
         if len(wanted) > WATCHED_MAX:
             raise TooManyWatched(f"At most {WATCHED_MAX} people can be followed at a time.")
         for user_id in wanted - watched:
-            self._watchers.setdefault(user_id, set()).add(session)
+            self._watchers.setdefault(user_id, set()).add(listener)
             self._announced[user_id] = self.state_of(user_id)
-        session.watched = wanted or None
+        if wanted:
+            self._watched[listener] = wanted
 
-    def unwatch(self, session: Session, user_ids: Iterable[str] | None = None) -> None:
+    def unwatch(self, listener: Listener, user_ids: Iterable[str] | None = None) -> None:
         """End ``watch``, for everybody when nobody is named."""
-        watched = session.watched or set()
-        for user_id in watched if user_ids is None else watched.intersection(user_ids):
+        watched = self._watched.pop(listener, set())
+        ended = watched if user_ids is None else watched.intersection(user_ids)
+        for user_id in ended:
             watchers = self._watchers[user_id]
-            watchers.discard(session)
+            watchers.discard(listener)
             if not watchers:
                 del self._watchers[user_id], self._announced[user_id]
-        session.watched = None if user_ids is None else watched.difference(user_ids) or None
+        if left := watched - ended:
+            self._watched[listener] = left
 
     def cover(self, viewer_id: str, user_id: str) -> None:
-        """Let a user look offline to somebody, who no longer hears of him."""
-        sessions: Any = self._hub.users.get(viewer_id, ())
-        for session in sessions:
-            if user_id in (session.watched or ()):
-                self.unwatch(session, [user_id])
+        """Let a user look offline to somebody, who no longer hears of them."""
+        for listener in self._hub.users.get(viewer_id, ()):
+            if user_id in self._watched.get(listener, ()):
+                self.unwatch(listener, [user_id])
                 frame = {"type": "presence.update", **offline(user_id), "senderId": user_id}
-                session.send_now(frame | {"timestamp": self._now()})
+                listener.send_now(frame | {"timestamp": self._now()})
 
-    def refresh(self, session: Session) -> None:
-        """Tell a session that was away how everybody is whom it follows."""
-        for user_id in sorted(session.watched or ()):
-            session.send_now(self._frame(user_id))
+    def refresh(self, listener: Listener) -> None:
+        """Tell a listener that was away how everybody is whom it follows."""
+        for user_id in sorted(self._watched.get(listener, ())):
+            listener.send_now(self._frame(user_id))
 
     async def run(self) -> None:
         """End the grace of those who did not come back, for ever."""
@@ -181,9 +187,17 @@ class Presence:
         del self._leaving[user_id]
         self.last_seen.settle(user_id)
 
-    def _devices(self, user_id: str) -> list[Session]:
-        sessions: Any = self._hub.users.get(user_id, ())
-        return [each for each in sessions if each.is_connected and each.presence]
+    def _state(self, device: Listener) -> str:
+        return self._states.get(device, ONLINE)
+
+    def _keep(self, device: Listener, state: str) -> None:
+        if state == ONLINE:
+            self._states.pop(device, None)
+        else:
+            self._states[device] = state
+
+    def _devices(self, user_id: str) -> list[Listener]:
+        return [each for each in self._hub.users.get(user_id, ()) if each.is_connected]
 
     def _announce(self, user_id: str) -> None:
         watchers = self._watchers.get(user_id)

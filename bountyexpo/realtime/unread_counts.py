@@ -1,8 +1,8 @@
-"""How much people have not read: told as state to their sockets, at most once a second.
+"""How much people have not read: told as state to their listeners, at most once a second.
 
 A marker that moved, a conversation that was hidden or left, change the count; so does each new
-message, but of that everybody hears anyway and can count for himself. Only who asks for it, by the
-capability ``unread``, is told then too, so that nobody else pays for it.
+message, but of that everybody hears anyway and can count for themselves. Only who asks for it is
+told then too, so that nobody else pays for it.
 
 Counts are read from the committed rows, for many people at a time, and never kept.
 """
@@ -21,8 +21,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from bountyexpo.realtime.hub import Hub
-    from bountyexpo.realtime.listener import StreamEvent
-    from bountyexpo.ws.session.session import Session
+    from bountyexpo.realtime.listener import Listener, StreamEvent
 
     Read = Callable[[Collection[str]], Awaitable[Mapping[str, Mapping[str, int]]]]
 
@@ -38,38 +37,38 @@ BATCH_MAX: Final = 500
 NAMED_MAX: Final = 100
 
 
-class Unread:
+class UnreadCounts:
     """Whose count has changed, and who wants to know of every change.
 
-    Bounded by the users who have a socket here.
+    Bounded by the users who are heard of here.
     """
 
     def __init__(self, hub: Hub, read: Read, now: Callable[[], datetime]) -> None:
         self._hub = hub
         self._read = read
         self._now = now
-        self._followers: dict[str, set[Session]] = {}
+        self._followers: dict[str, set[Listener]] = {}
         self._changed: dict[str, None] = {}
         self._arrival = trio.Event()
 
-    def follow(self, session: Session) -> None:
-        """Tell the user of this session also when new messages raise his count."""
-        self._followers.setdefault(session.user_id, set()).add(session)
+    def follow(self, listener: Listener) -> None:
+        """Tell the user of this listener also when new messages raise their count."""
+        self._followers.setdefault(listener.user_id, set()).add(listener)
         self._hub.on_message = self._raise
 
-    def left(self, session: Session) -> None:
-        """End ``follow``; harmless for a session that did not."""
-        followers = self._followers.get(session.user_id)
+    def left(self, listener: Listener) -> None:
+        """End ``follow``; harmless for one that did not."""
+        followers = self._followers.get(listener.user_id)
         if followers is None:
             return
-        followers.discard(session)
+        followers.discard(listener)
         if not followers:
-            del self._followers[session.user_id]
+            del self._followers[listener.user_id]
         if not self._followers:
             self._hub.on_message = None
 
     def change(self, users: Iterable[str]) -> None:
-        """Note that these users' counts have changed; who has no socket here is passed over."""
+        """Note that these users' counts have changed; who is not here is passed over."""
         for user_id in users:
             if user_id in self._hub.users:
                 self._changed[user_id] = None

@@ -2,34 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import trio
 
 from bountyexpo.errors import Unavailable
 from bountyexpo.observability import metrics
-from bountyexpo.operations.catalogue import CATALOGUE, Catalogue
 from bountyexpo.realtime.fan_out import CHUNK
-from bountyexpo.realtime.last_seen import LastSeen
-from bountyexpo.realtime.presence import Presence
-from bountyexpo.realtime.typing_tracker import TypingTracker
-from bountyexpo.realtime.unread_counts import Unread
-from bountyexpo.ws.admission import Admission
 from bountyexpo.ws.legacy.session import EVENTS_PATH, MESSAGES_PATH, EventsListener, MessagesSession
-from bountyexpo.ws.session.limits import SessionLimits, Timings
 from bountyexpo.ws.session.resumable import Parking
 from bountyexpo.ws.session.session import Session
 from bountyexpo.ws.transport.close_codes import ADVICE, CloseCode, may_resume
 from bountyexpo.ws.v1 import protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
-    from datetime import datetime
-
     from bountyexpo.domain.identity import Identity
-    from bountyexpo.operations.call import Services, Verifier
-    from bountyexpo.realtime.hub import Hub
-    from bountyexpo.realtime.listener import NewId, Reader
+    from bountyexpo.ws.session.context import SessionContext
     from bountyexpo.ws.transport.connection import Connection
     from bountyexpo.ws.transport.handshake import UpgradeRequest
     from bountyexpo.ws.transport.limits import ConnectionHandler
@@ -44,34 +32,9 @@ class SessionGateway:
     Bounded by ``limits.sockets_max``: beyond it an upgrade is refused with 503.
     """
 
-    def __init__(
-        self,
-        services: Services,
-        reader: Reader,
-        hub: Hub,
-        *,
-        new_id: NewId,
-        limits: SessionLimits | None = None,
-        timings: Timings | None = None,
-        catalogue: Catalogue = CATALOGUE,
-    ) -> None:
-        self.services = services
-        self.reader = reader
-        self.hub = hub
-        self.new_id = new_id
-        self.limits = limits or SessionLimits()
-        self.timings = timings or Timings()
-        self.catalogue = catalogue
-        # What the composition root adds: how tokens are checked without touching the account, how
-        # an account is made, how a ticket is redeemed.
-        self.tokens: Verifier = services.verifier
-        self.make_account: Callable[[Identity], Awaitable[None]] = _no_account
-        self.redeem: Callable[[str], Identity | None] = lambda _ticket: None
-        self.admission = Admission(services.rate_limiter)
+    def __init__(self, context: SessionContext) -> None:
+        self.context = context
         self.parking = Parking()
-        self.presence = Presence(hub, services.clock.now, LastSeen(reader.last_seen))
-        self.typists = TypingTracker(hub)
-        self.unread = Unread(hub, reader.unread, services.clock.now)
         self.sessions: set[Session] = set()
         self.listeners: set[EventsListener] = set()
         self.drained = trio.Event()
@@ -88,20 +51,21 @@ class SessionGateway:
         """
         if self._is_draining or self._nursery is None:
             raise Unavailable
-        if len(self.sessions) + len(self.listeners) >= self.limits.sockets_max:
+        if len(self.sessions) + len(self.listeners) >= self.context.limits.sockets_max:
             raise Unavailable(code="OVERLOADED", retry_after_s=5)
-        self.admission.check_upgrade(upgrade.peer, is_anonymous=_is_for(upgrade, EVENTS_PATH))
+        is_anonymous = _is_for(upgrade, EVENTS_PATH)
+        self.context.admission.check_upgrade(upgrade.peer, is_anonymous=is_anonymous)
 
     def handler_factory(self, connection: Connection, upgrade: UpgradeRequest) -> ConnectionHandler:
         """Make the handler of a new socket: who names a protocol gets that, on any path."""
         if _is_for(upgrade, EVENTS_PATH):
             listener = EventsListener(connection, self)
-            self.admission.opened(connection.peer, is_anonymous=True)
+            self.context.admission.opened(connection.peer, is_anonymous=True)
             self.listeners.add(listener)
             return listener
         kind = MessagesSession if _is_for(upgrade, MESSAGES_PATH) else Session
         session = kind(connection, self, upgrade)
-        self.admission.opened(connection.peer)
+        self.context.admission.opened(connection.peer)
         self.sessions.add(session)
         return session
 
@@ -110,16 +74,16 @@ class SessionGateway:
         metrics.WS_PARKED.set_function(lambda: self.parking.parked)
         async with trio.open_nursery() as keepers, trio.open_nursery() as nursery:
             keepers.start_soon(self.parking.run)
-            keepers.start_soon(self.presence.run)
-            keepers.start_soon(self.presence.last_seen.run)
-            keepers.start_soon(self.unread.run)
+            keepers.start_soon(self.context.presence.run)
+            keepers.start_soon(self.context.presence.last_seen.run)
+            keepers.start_soon(self.context.unread.run)
             self._nursery = nursery
             try:
                 task_status.started()
                 await trio.sleep_forever()
             finally:
                 self._nursery = None
-                await self.presence.finish()
+                await self.context.presence.finish()
 
     def start_draining(self, grace_s: float, reason: str = "deploy") -> None:
         """Ask every client to come back elsewhere; close with 1012 after ``grace_s``.
@@ -144,30 +108,8 @@ class SessionGateway:
             "sessions": open_sessions,
             "parked": self.parking.parked,
             "resume_bytes": self.parking.size,
-            **self.hub.statistics(),
+            **self.context.hub.statistics(),
         }
-
-    # -- for operations
-
-    async def presence_of(self, user_ids: Sequence[str]) -> list[dict[str, Any]]:
-        """Tell how these users are seen."""
-        return await self.presence.views(user_ids)
-
-    def separate(self, one: str, other: str) -> None:
-        """Let two people no longer see each other come and go."""
-        for viewer, seen in ((one, other), (other, one)):
-            self.presence.cover(viewer, seen)
-
-    def disconnect_user(
-        self,
-        user_id: str,
-        code: int = CloseCode.REVOKED,
-        reason: str = "revoked",
-        *,
-        session_id: str | None = None,
-    ) -> int:
-        """Close the sockets of a user, or those of one sign-in; returns how many."""
-        return self.hub.disconnect_user(user_id, code, reason, session_id=session_id)
 
     # -- for sessions
 
@@ -184,17 +126,19 @@ class SessionGateway:
         if upgrade.bearer is not None:
             return upgrade.bearer
         ticket = upgrade.query.get("ticket")
-        return None if ticket is None else self.redeem(ticket) or ""
+        return None if ticket is None else self.context.redeem(ticket) or ""
 
     def forget_listener(self, listener: EventsListener, code: int) -> None:
         """Drop an anonymous socket that left."""
         self.listeners.discard(listener)
-        self.admission.closed(listener.connection.peer, is_anonymous=True)
+        self.context.admission.closed(listener.connection.peer, is_anonymous=True)
         _count_close(code)
 
     def close_surplus(self, session: Session) -> None:
         """Close the oldest sockets of a user who has too many with this one."""
-        for oldest in self.hub.surplus(session.user_id, self.limits.sockets_per_user):
+        for oldest in self.context.hub.surplus(
+            session.user_id, self.context.limits.sockets_per_user
+        ):
             if oldest is not session:
                 oldest.disconnect(CloseCode.REPLACED, "replaced")
 
@@ -207,10 +151,11 @@ class SessionGateway:
         if session not in self.sessions:
             return
         self.sessions.discard(session)
-        self.admission.closed(session.connection.peer)
-        self.presence.left(session)
-        self.typists.left(session)
-        self.unread.left(session)
+        self.context.admission.closed(session.connection.peer)
+        if session.is_welcomed:
+            self.context.presence.left(session)
+        self.context.typing.left(session)
+        self.context.unread.left(session)
         _count_close(code)
         self._departure.set()
 
@@ -229,11 +174,7 @@ class SessionGateway:
         """Drop a session that left."""
         self.detach(session, code)
         self.parking.discard(session)
-        self.presence.unwatch(session)
-
-    def now(self) -> datetime:
-        """The present moment."""
-        return self.services.clock.now()
+        self.context.presence.forget(session)
 
     # -- private parts
 
@@ -243,7 +184,7 @@ class SessionGateway:
         grace_ms = round(grace_s * 1000)
         for index, session in enumerate(sessions):
             after_ms = round(grace_ms * SPREAD * index / len(sessions))
-            session.send_now(protocol.reconnect(self.now(), after_ms, grace_ms, reason))
+            session.send_now(protocol.reconnect(self.context.now(), after_ms, grace_ms, reason))
             if index % CHUNK == CHUNK - 1:
                 await trio.lowlevel.checkpoint()
         with trio.move_on_at(deadline):
@@ -265,7 +206,3 @@ def _is_for(upgrade: UpgradeRequest, path: str) -> bool:
 
 def _count_close(code: int) -> None:
     metrics.WS_CLOSES.labels(str(code) if code in ADVICE else "other").inc()
-
-
-async def _no_account(_identity: Identity) -> None:
-    """Stand in where accounts are made elsewhere."""

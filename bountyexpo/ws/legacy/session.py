@@ -85,7 +85,7 @@ class MessagesSession(Session):
         if not self._take_allowance(protocol.Envelope("legacy")):
             return
         if kind == "ping":
-            self.send_now(protocol.pong(self.gateway.now(), None))
+            self.send_now(protocol.pong(self.context.now(), None))
         elif kind not in KNOWN:
             self._count_bad()
         elif self.phase is Phase.NEW and not self.bearer:
@@ -138,9 +138,9 @@ class MessagesSession(Session):
         await super().release(floors)
         # Presence is best effort: without a database there is none.
         with suppress(BountyExpoError):
-            self._shared = await self.gateway.reader.partners(self.user_id, PARTNERS_MAX)
+            self._shared = await self.context.reader.partners(self.user_id, PARTNERS_MAX)
             self.check_open()
-            self.gateway.presence.watch(self, self._shared)
+            self.context.presence.watch(self, self._shared)
 
     def tell_missed(self) -> None:
         """Say nothing: old clients have no word for a gap, and read the list again anyway."""
@@ -172,7 +172,7 @@ class MessagesSession(Session):
 class EventsListener:
     """An anonymous socket that hears the public state of bounties, and says nothing itself."""
 
-    __slots__ = ("connection", "gateway", "is_connected")
+    __slots__ = ("connection", "context", "gateway", "is_connected")
 
     user_id = ""
     session_id = None
@@ -180,13 +180,14 @@ class EventsListener:
     def __init__(self, connection: Connection, gateway: SessionGateway) -> None:
         self.connection = connection
         self.gateway = gateway
+        self.context = gateway.context
         self.is_connected = True
-        gateway.hub.subscribe(self, PUBLIC_EVENTS)
+        self.context.hub.subscribe(self, PUBLIC_EVENTS)
         self.send_now(
             {
                 "type": "connection",
                 "message": "Connected to the event stream",
-                "timestamp": gateway.now(),
+                "timestamp": self.context.now(),
             }
         )
 
@@ -236,5 +237,5 @@ class EventsListener:
     def _leave(self, code: int) -> None:
         if self.is_connected:
             self.is_connected = False
-            self.gateway.hub.unsubscribe(self, PUBLIC_EVENTS)
+            self.context.hub.unsubscribe(self, PUBLIC_EVENTS)
             self.gateway.forget_listener(self, code)

@@ -88,6 +88,7 @@ class Receiver:
         "_ring",
         "_room",
         "connection",
+        "context",
         "gateway",
         "is_batching",
         "unheard",
@@ -97,6 +98,7 @@ class Receiver:
     def __init__(self, connection: Connection, gateway: SessionGateway) -> None:
         self.connection = connection
         self.gateway = gateway
+        self.context = gateway.context
         self.user_id = ""
         self.is_batching = False
         # The number of the last event, None for a client that cannot resume.
@@ -160,7 +162,7 @@ class Receiver:
 
     def hold(self, streams: Collection[str] | None) -> None:
         """Let live events of ``streams`` wait; what was missed of them will be replayed."""
-        limits = self.gateway.limits
+        limits = self.context.limits
         self._held = Held(streams, frames=limits.held_frames_max, size=limits.held_bytes_max)
         if self._missed is not None and streams is not None:
             left = {name: seq for name, seq in self._missed.items() if name not in streams}
@@ -173,7 +175,7 @@ class Receiver:
             return
         if floors:
             self._floors = {**(self._floors or {}), **floors}
-            self._floors_until = trio.current_time() + self.gateway.timings.floor_s
+            self._floors_until = trio.current_time() + self.context.timings.floor_s
             self.connection.next_look = 0.0
         while held.frames:
             await self.send_events(self._take_held(held))
@@ -217,7 +219,7 @@ class Receiver:
         if self._muted is None:
             self._muted = set()
         if stream not in self._muted:
-            if len(self._muted) >= self.gateway.limits.subscriptions_max:
+            if len(self._muted) >= self.context.limits.subscriptions_max:
                 return False
             self._muted.add(stream)
         return True
@@ -236,7 +238,7 @@ class Receiver:
         if not self._missed or (self._held is not None and self._held.streams is None):
             return
         if self.connection.send(
-            self.serializer.frame(protocol.gap(self.gateway.now(), self._missed))
+            self.serializer.frame(protocol.gap(self.context.now(), self._missed))
         ):
             metrics.WS_GAPS.inc(len(self._missed))
             self._missed = None
@@ -339,7 +341,7 @@ class Receiver:
         if not self.connection.is_open:
             raise SocketGone
         self._room = trio.Event()
-        with trio.move_on_after(self.gateway.timings.room_s) as scope:
+        with trio.move_on_after(self.context.timings.room_s) as scope:
             await self._room.wait()
         if scope.cancelled_caught:
             raise SocketGone
@@ -357,7 +359,7 @@ class Receiver:
         if isinstance(key, tuple) and key[0] in RECEIPTS:
             if self.unheard is None:
                 self.unheard = set()
-            if len(self.unheard) < self.gateway.limits.subscriptions_max:
+            if len(self.unheard) < self.context.limits.subscriptions_max:
                 self.unheard.add(stream)
 
     def _note_missed(self, stream: str, seq: int | None = None) -> None:

@@ -69,10 +69,9 @@ class Session(Receiver):
         "heir",
         "identity",
         "is_echoed",
+        "is_welcomed",
         "phase",
-        "presence",
         "sid",
-        "watched",
     )
 
     def __init__(
@@ -87,11 +86,9 @@ class Session(Receiver):
         self.bearer: str | Identity | None = gateway.credential_of(upgrade)
         # The session that took over this one's socket.
         self.heir: Session | None = None
-        # What this device says of its user; nothing before the welcome.
-        self.presence = ""
-        self.watched: set[str] | None = None
+        self.is_welcomed = False
         self.is_echoed = False
-        self._due_at = now + gateway.timings.hello_s
+        self._due_at = now + self.context.timings.hello_s
         self._expires_at = math.inf
         # The frame rate as one number: when the allowance will be full again (GCRA).
         self._full_at = now
@@ -129,7 +126,7 @@ class Session(Receiver):
         if not self._take_allowance(envelope):
             return
         if envelope.type == "ping":
-            self.send_now(protocol.pong(self.gateway.now(), frame.get("t")))
+            self.send_now(protocol.pong(self.context.now(), frame.get("t")))
         elif envelope.type != "pong":
             self._enqueue(envelope, frame)
 
@@ -148,14 +145,14 @@ class Session(Receiver):
         return now if is_untidy else self._due_at
 
     def _on_due(self) -> None:
-        timings = self.gateway.timings
+        timings = self.context.timings
         if self.phase is Phase.NEW:
             self.disconnect(CloseCode.IDLE, "no hello")
         elif self._due_at < self._expires_at:
             self._due_at = self._expires_at + timings.expiry_grace_s
             if self.identity is not None:
                 expires_at = datetime.fromtimestamp(self.identity.expires_at, UTC)
-                self.send_now(protocol.auth_expiring(self.gateway.now(), expires_at))
+                self.send_now(protocol.auth_expiring(self.context.now(), expires_at))
         else:
             self.fail(TokenExpired())
 
@@ -171,19 +168,20 @@ class Session(Receiver):
         self.identity = identity
         self.user_id = identity.user_id
         self.bearer = None
-        left_s = identity.expires_at - self.gateway.services.clock.now().timestamp()
+        left_s = identity.expires_at - self.context.now().timestamp()
         self._expires_at = trio.current_time() + left_s
         # The notice must come before the end, even for a token with little left.
-        self._due_at = self._expires_at - max(0.001, self.gateway.timings.expiry_notice_s)
+        self._due_at = self._expires_at - max(0.001, self.context.timings.expiry_notice_s)
         self.connection.next_look = 0.0
 
     def open(self) -> None:
         """End the greeting; the client learns what the session is called."""
         self.check_open()
         self.phase = Phase.OPEN
+        self.is_welcomed = True
         if self._last_n is not None:
             self.gateway.parking.add(self)
-        self.gateway.presence.arrived(self)
+        self.context.presence.arrived(self)
 
     def check_open(self) -> None:
         """Stop what is under way for a socket that closed meanwhile.
@@ -235,24 +233,24 @@ class Session(Receiver):
         if self._topics is None:
             self._topics = set()
         if topic not in self._topics:
-            if len(self._topics) >= self.gateway.limits.subscriptions_max:
+            if len(self._topics) >= self.context.limits.subscriptions_max:
                 return False
             self._topics.add(topic)
-            self.gateway.hub.subscribe(self, topic)
+            self.context.hub.subscribe(self, topic)
         return True
 
     def remove_topic(self, topic: str) -> None:
         """Unsubscribe; harmless when not subscribed."""
         if self._topics is not None and topic in self._topics:
             self._topics.discard(topic)
-            self.gateway.hub.unsubscribe(self, topic)
+            self.context.hub.unsubscribe(self, topic)
 
     def reply(self, envelope: protocol.Envelope, fields: Mapping[str, Any]) -> None:
         """Send the ``ack`` that the frame asked for by its ``id``."""
         if envelope.id is None:
             return
-        frame = self.serializer.frame(protocol.ack(self.gateway.now(), envelope.id, fields))
-        if len(frame) > self.gateway.limits.reply_bytes_max:
+        frame = self.serializer.frame(protocol.ack(self.context.now(), envelope.id, fields))
+        if len(frame) > self.context.limits.reply_bytes_max:
             self.refuse(TooLarge("The reply is larger than a frame may be."), envelope.id)
             return
         self._send_reply(frame)
@@ -263,13 +261,13 @@ class Session(Receiver):
 
     def refuse(self, cause: BountyExpoError, re: str | None = None) -> None:
         """Send an ``error``; the socket stays."""
-        self.say(protocol.error(self.gateway.now(), cause, re))
+        self.say(protocol.error(self.context.now(), cause, re))
 
     def fail(self, cause: BountyExpoError, re: str | None = None) -> None:
         """Send an ``error`` and close with the code that belongs to it."""
         if isinstance(cause, RateLimited):
             metrics.WS_RATE_LIMITED.labels("socket").inc()
-        self.send_now(protocol.error(self.gateway.now(), cause, re))
+        self.send_now(protocol.error(self.context.now(), cause, re))
         self.disconnect(cause.close_code, type(cause).code)
 
     def reject_malformed(self, message: str, re: str | None = None) -> None:
@@ -284,7 +282,7 @@ class Session(Receiver):
                 self._leave()
             return
         if code == CloseCode.REVOKED:
-            self.send_now(protocol.session_revoked(self.gateway.now(), reason))
+            self.send_now(protocol.session_revoked(self.context.now(), reason))
         self._end(code)
         self.connection.close(code, reason)
 
@@ -326,7 +324,7 @@ class Session(Receiver):
     def _enqueue(self, envelope: protocol.Envelope, frame: dict[str, Any]) -> None:
         if self._inbox is None:
             self._inbox = deque()
-        if len(self._inbox) >= self.gateway.limits.inbox_frames_max:
+        if len(self._inbox) >= self.context.limits.inbox_frames_max:
             overload = RateLimited("Too many frames are waiting.", code="OVERLOADED")
             self.refuse(overload, envelope.id)
             return
@@ -335,8 +333,8 @@ class Session(Receiver):
             self._is_working = self.gateway.start_work(self)
 
     def _take_allowance(self, envelope: protocol.Envelope) -> bool:
-        limits = self.gateway.limits
-        if not limits.enabled or self.gateway.admission.is_exempt(self.connection.peer):
+        limits = self.context.limits
+        if not limits.enabled or self.context.admission.is_exempt(self.connection.peer):
             return True
         now = trio.current_time()
         full_at = max(now, self._full_at) + 1 / limits.frames_per_s
@@ -351,7 +349,7 @@ class Session(Receiver):
 
     def _strike(self, code: int) -> None:
         """Count a breach; as many as the limits say within the window close with ``code``."""
-        limits = self.gateway.limits
+        limits = self.context.limits
         now = trio.current_time()
         if self._strikes is None:
             self._strikes = {}
@@ -395,6 +393,6 @@ class Session(Receiver):
         self._wake()
         topics, self._topics = self._topics or (), None
         if self.user_id:
-            self.gateway.hub.unregister(self, topics)
+            self.context.hub.unregister(self, topics)
         self.gateway.forget(self, code)
         self._forget_past()

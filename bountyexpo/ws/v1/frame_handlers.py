@@ -53,7 +53,7 @@ async def handle(session: Session, envelope: Envelope, frame: dict[str, Any]) ->
 
 
 def _operation_of(session: Session, frame_type: str) -> Operation:
-    operation = session.gateway.catalogue.by_frame(frame_type)
+    operation = session.context.catalogue.by_frame(frame_type)
     if operation is None:
         raise InvalidRequest("This frame type is not known.", code="UNKNOWN_TYPE")
     return operation
@@ -83,7 +83,7 @@ async def _subscribe(session: Session, envelope: Envelope, frame: dict[str, Any]
     heads = await subscriptions.read_heads(session, accepted)
     fields = {"accepted": accepted, "rejected": rejected, "heads": protocol.heads(heads)}
     session.reply(envelope, fields)
-    await tell_receipts(session, session.gateway.reader, accepted)
+    await tell_receipts(session, session.context.reader, accepted)
 
 
 async def _unsubscribe(session: Session, envelope: Envelope, frame: dict[str, Any]) -> None:
@@ -94,7 +94,7 @@ async def _unsubscribe(session: Session, envelope: Envelope, frame: dict[str, An
 
 
 def _take_subscription(session: Session) -> None:
-    session.gateway.admission.take_subscription(session.user_id, session.connection.peer)
+    session.context.admission.take_subscription(session.user_id, session.connection.peer)
 
 
 async def _send_message(session: Session, envelope: Envelope, frame: dict[str, Any]) -> None:
@@ -104,7 +104,7 @@ async def _send_message(session: Session, envelope: Envelope, frame: dict[str, A
     fields = {
         "conversationId": request.conversation_id or request.conversationId,
         "text": request.message or request.text,
-        "clientMsgId": session.gateway.new_id(),
+        "clientMsgId": session.context.new_id(),
     }
     await _call_by_frame(session, envelope, fields, operation)
 
@@ -115,26 +115,27 @@ async def _type(session: Session, envelope: Envelope, frame: dict[str, Any]) -> 
     await _call_by_frame(session, envelope, frame, operation)
     named = operation.canonical(frame)
     is_typing = bool(named.get("isTyping"))
-    session.gateway.typists.note(session, named["conversationId"], is_typing=is_typing)
+    session.context.typing.note(session, named["conversationId"], is_typing=is_typing)
 
 
 async def _presence_set(session: Session, envelope: Envelope, frame: dict[str, Any]) -> None:
     request = msgspec.convert(frame, protocol.PresenceSet)
-    session.gateway.presence.set_state(session, request.state)
+    session.check_open()
+    session.context.presence.set_state(session, request.state)
     session.reply(envelope, {"state": request.state})
 
 
 async def _presence_subscribe(session: Session, envelope: Envelope, frame: dict[str, Any]) -> None:
     request = msgspec.convert(frame, protocol.Users)
     _take_subscription(session)
-    gateway = session.gateway
+    context = session.context
     user_ids = list(dict.fromkeys(request.user_ids))
-    known = await gateway.reader.acquainted(session.user_id, user_ids)
+    known = await context.reader.acquainted(session.user_id, user_ids)
     session.check_open()
     # A stranger looks like somebody who is never there.
     seen = [each for each in user_ids if each in known or each == session.user_id]
-    gateway.presence.watch(session, seen)
-    views = {view["userId"]: view for view in await gateway.presence.views(seen)}
+    context.presence.watch(session, seen)
+    views = {view["userId"]: view for view in await context.presence.views(seen)}
     snapshot = [views.get(each) or offline(each) for each in user_ids]
     session.reply(envelope, {"snapshot": snapshot})
 
@@ -143,7 +144,7 @@ async def _presence_unsubscribe(
     session: Session, envelope: Envelope, frame: dict[str, Any]
 ) -> None:
     request = msgspec.convert(frame, protocol.Users)
-    session.gateway.presence.unwatch(session, request.user_ids)
+    session.context.presence.unwatch(session, request.user_ids)
     session.reply(envelope, {})
 
 
@@ -154,7 +155,7 @@ async def _join(session: Session, envelope: Envelope, frame: dict[str, Any]) -> 
     session.reply(envelope, {"conversationId": conversation_id})
     if was_muted:
         # Receipts went by meanwhile.
-        await tell_receipts(session, session.gateway.reader, [stream])
+        await tell_receipts(session, session.context.reader, [stream])
 
 
 async def _leave(session: Session, envelope: Envelope, frame: dict[str, Any]) -> None:
@@ -166,7 +167,7 @@ async def _leave(session: Session, envelope: Envelope, frame: dict[str, Any]) ->
 
 async def _conversation_of(session: Session, frame: dict[str, Any]) -> str:
     conversation_id = msgspec.convert(frame, protocol.ConversationRef).conversation_id
-    if not await session.gateway.reader.may_read(session.user_id, f"conv:{conversation_id}"):
+    if not await session.context.reader.may_read(session.user_id, f"conv:{conversation_id}"):
         raise NotAllowed(
             "You are not part of this conversation.",
             code="NOT_PARTICIPANT",
@@ -177,7 +178,7 @@ async def _conversation_of(session: Session, frame: dict[str, Any]) -> str:
 
 async def _call(session: Session, envelope: Envelope, frame: dict[str, Any]) -> None:
     request = msgspec.convert(frame, protocol.CallFrame)
-    operation = session.gateway.catalogue.get(request.op)
+    operation = session.context.catalogue.get(request.op)
     if operation is None:
         raise NotFound("There is no such operation.", code="UNKNOWN_OPERATION")
     reply = await _invoke(session, envelope, operation, request.args)
@@ -189,7 +190,7 @@ async def _call_by_frame(
 ) -> None:
     arguments = {name: value for name, value in frame.items() if name not in protocol.ENVELOPE}
     client_id = arguments.get("clientMsgId")
-    hub = session.gateway.hub
+    hub = session.context.hub
     is_origin = isinstance(client_id, str) and not session.is_echoed
     if is_origin:
         hub.expect_origin(session, str(client_id))
@@ -206,7 +207,7 @@ async def _invoke(
     session: Session, envelope: Envelope, operation: Operation, arguments: dict[str, Any]
 ) -> Any:
     call = Call(
-        session.gateway.services,
+        session.context.services,
         request_id=f"{session.sid}:{envelope.id or envelope.type}",
         transport="socket",
         identity=session.identity,

@@ -64,7 +64,7 @@ async def greet(session: Session, envelope: Envelope, frame: dict[str, Any]) -> 
     try:
         if request.v != protocol.VERSION:
             raise VersionUnsupported
-        with trio.fail_after(session.gateway.timings.greeting_s):
+        with trio.fail_after(session.context.timings.greeting_s):
             identity = await _admit(session, request)
             greeted = _resumed(session, request, identity) or session
             found, heads = await _welcome(greeted, request, identity)
@@ -85,17 +85,17 @@ async def identify(session: Session, credential: str | Identity | None) -> Ident
     """Return whose credential it is; every way of not being signed in looks the same."""
     if not credential:
         raise NotAuthenticated
-    gateway = session.gateway
+    context = session.context
     if isinstance(credential, str):
         try:
-            identity = await gateway.tokens.verify(credential)
+            identity = await context.tokens.verify(credential)
         except TokenExpired:
             raise TokenExpired from None
         except NotAuthenticated as error:
             raise NotAuthenticated(error.message) from None
     else:
         identity = credential
-    if identity.expires_at <= gateway.services.clock.now().timestamp():
+    if identity.expires_at <= context.now().timestamp():
         raise TokenExpired
     if identity.is_service:
         # The service credential is nobody: it has no stream and no conversations.
@@ -114,7 +114,7 @@ def _read(envelope: Envelope, frame: dict[str, Any]) -> protocol.Hello:
 
 async def _admit(session: Session, request: protocol.Hello) -> Identity:
     """Return who it is, within the limits of the address and of the user."""
-    admission, peer = session.gateway.admission, session.connection.peer
+    admission, peer = session.context.admission, session.connection.peer
     admission.check_hello(peer)
     try:
         identity = await identify(
@@ -144,7 +144,7 @@ async def _welcome(
     session: Session, request: protocol.Hello, identity: Identity
 ) -> tuple[SignOn, Heads]:
     """Begin the session; returns what it has read, for the replay that may follow."""
-    gateway, resume = session.gateway, request.resume
+    gateway, context, resume = session.gateway, session.context, request.resume
     is_resumed = session.heir is None and gateway.parking.knows(session)
     session.is_echoed = request.echo
     session.is_batching = CAP_BATCH in request.caps
@@ -153,12 +153,12 @@ async def _welcome(
     # Live events wait until the welcome is out.
     session.hold(None)
     if not is_resumed:
-        session.sid = gateway.new_id()
+        session.sid = context.new_id()
         if resume is not None or CAP_RESUME in request.caps:
             session.number_events()
-        gateway.hub.register(session)
+        context.hub.register(session)
     if CAP_UNREAD in request.caps:
-        gateway.unread.follow(session)
+        context.unread.follow(session)
     followed = [f"user:{identity.user_id}", *subscriptions.named(request.subscribe)]
     followed += outside_conversations([*missed, *request.streams])
     found, heads = await _sign_on(session, identity, followed)
@@ -169,13 +169,13 @@ async def _welcome(
     accepted, _ = await subscriptions.subscribe_all(session, request.subscribe)
     session.check_open()
     if resume is not None and resume.sid and not is_resumed:
-        session.say(protocol.invalid_session(gateway.now()))
+        session.say(protocol.invalid_session(context.now()))
     welcome = _welcome_frame(session, found, _listed(session, found, accepted, heads))
     session.say(welcome | {"resumed": is_resumed})
     if is_resumed and resume is not None:
         # It opens at the end: a socket that is lost meanwhile leaves it as it was.
         known = known_heads(found, heads, missed)
-        await _resume(session, resume.n, missed, await all_heads(gateway.reader, missed, known))
+        await _resume(session, resume.n, missed, await all_heads(context.reader, missed, known))
     session.open()
     return found, heads
 
@@ -184,11 +184,11 @@ async def _sign_on(
     session: Session, identity: Identity, streams: list[str]
 ) -> tuple[SignOn, Heads]:
     """Read the account, which is made at the first sign-on of an identity that has none."""
-    gateway = session.gateway
-    found, heads = await gateway.reader.sign_on(identity.user_id, streams)
+    context = session.context
+    found, heads = await context.reader.sign_on(identity.user_id, streams)
     if found is None:
-        await gateway.make_account(identity)
-        found, heads = await gateway.reader.sign_on(identity.user_id, streams)
+        await context.make_account(identity)
+        found, heads = await context.reader.sign_on(identity.user_id, streams)
     if found is None:
         raise NotAuthenticated
     return found, heads
@@ -198,12 +198,12 @@ def _listed(
     session: Session, found: SignOn, accepted: list[str], heads: Heads
 ) -> dict[str, tuple[int, Any]]:
     """Choose the heads to tell: the own stream, the topics, and the newest conversations."""
-    gateway = session.gateway
+    context = session.context
     own = f"user:{session.user_id}"
     followed = [own, *(topic for topic in accepted if topic.startswith("bounty:"))]
-    gateway.hub.observe(followed, heads)
+    context.hub.observe(followed, heads)
     told = {name: heads[name] for name in followed if name in heads}
-    most = gateway.limits.heads_listed_max
+    most = context.limits.heads_listed_max
     for conversation_id, seq, epoch in found.conversations[: max(0, most - len(followed))]:
         if seq:
             told[f"conv:{conversation_id}"] = (seq, epoch)
@@ -222,21 +222,21 @@ async def _resume(session: Session, n: int, missed: Mapping[str, int | None], he
         floors[stream] = seq
     replayed = await session.replay_ring(n)
     await session.send_patiently(
-        session.serializer.frame(protocol.resumed(session.gateway.now(), replayed, limited))
+        session.serializer.frame(protocol.resumed(session.context.now(), replayed, limited))
     )
     await session.release(floors)
     metrics.WS_RESUMES.labels("limited" if limited else "resumed").inc()
     unheard, session.unheard = session.unheard or (), None
-    await tell_receipts(session, session.gateway.reader, unheard)
-    session.gateway.presence.refresh(session)
+    await tell_receipts(session, session.context.reader, unheard)
+    session.context.presence.refresh(session)
 
 
 def _welcome_frame(
     session: Session, found: SignOn, heads: Mapping[str, tuple[int, Any]]
 ) -> dict[str, Any]:
-    gateway = session.gateway
-    limits, transport = gateway.limits, gateway.limits.transport
-    now = gateway.now()
+    context = session.context
+    limits, transport = context.limits, context.limits.transport
+    now = context.now()
     ids = [conversation_id for conversation_id, _, _ in found.conversations]
     return {
         "type": "welcome",

@@ -55,7 +55,7 @@ class Recovery:
     """One replay for one session; ``floors`` and ``limited`` hold also when it is cut short."""
 
     def __init__(self, receiver: Receiver, reader: Reader) -> None:
-        limits = receiver.gateway.limits
+        limits = receiver.context.limits
         self.floors: dict[str, int] = {}
         self.limited: list[dict[str, Any]] = []
         self._receiver = receiver
@@ -158,7 +158,7 @@ async def tell_receipts(receiver: Receiver, reader: Reader, streams: Iterable[st
         return
     found = await reader.receipts(receiver.user_id, ids)
     for conversation_id, markers in found.items():
-        frame = protocol.receipts(receiver.gateway.now(), conversation_id, markers)
+        frame = protocol.receipts(receiver.context.now(), conversation_id, markers)
         await receiver.send_patiently(receiver.serializer.frame(frame))
 
 
@@ -169,11 +169,11 @@ async def recover(
     known: Heads | None = None,
 ) -> None:
     """Replay what a session missed; live events were held before and go on behind it."""
-    recovery = Recovery(session, session.gateway.reader)
+    recovery = Recovery(session, session.context.reader)
     try:
         await recovery.run(positions, known)
         await session.send_patiently(
-            session.serializer.frame(protocol.synced(session.gateway.now(), recovery.limited, re))
+            session.serializer.frame(protocol.synced(session.context.now(), recovery.limited, re))
         )
     except BountyExpoError as error:
         # What was replayed until now counts; the client may sync again.

@@ -43,9 +43,9 @@ async def read_heads(session: Session, accepted: Iterable[str]) -> Mapping[str, 
     streams = [own if topic == "wallet" else topic for topic in accepted if topic != FEED_TOPIC]
     if not streams:
         return {}
-    gateway = session.gateway
-    heads = await gateway.reader.heads(streams)
-    gateway.hub.observe((s for s in streams if not s.startswith("conv:")), heads)
+    context = session.context
+    heads = await context.reader.heads(streams)
+    context.hub.observe((s for s in streams if not s.startswith("conv:")), heads)
     return heads
 
 
@@ -55,10 +55,10 @@ async def _subscribe(session: Session, topic: str) -> str | None:
     if topic in ("wallet", f"user:{session.user_id}"):
         return None
     if kind == "conv":
-        may_read = await session.gateway.reader.may_read(session.user_id, topic)
+        may_read = await session.context.reader.may_read(session.user_id, topic)
         return None if may_read else "NOT_PARTICIPANT"
     if kind == "bounty":
-        if not await session.gateway.reader.may_read(session.user_id, topic):
+        if not await session.context.reader.may_read(session.user_id, topic):
             return "NOT_FOUND"
     elif topic != FEED_TOPIC:
         return "UNKNOWN_TOPIC"

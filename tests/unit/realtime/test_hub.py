@@ -36,6 +36,10 @@ class Ear:
     def deliver_ephemeral(self, stream, frame, key=None):
         self.notices.append(self.serializer.decode(frame[2 if frame[1] < 126 else 4 :]))
 
+    def send_now(self, message):
+        self.notices.append(message)
+        return True
+
     def miss(self, stream):
         self.missed.append(stream)
 

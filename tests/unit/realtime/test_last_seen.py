@@ -140,7 +140,7 @@ async def test_who_becomes_invisible_was_seen_until_then(autojump_clock, world):
 
 async def test_what_is_remembered_is_bounded(monkeypatch):
     monkeypatch.setattr(last_seen, "KNOWN_MAX", 2)
-    book = last_seen.LastSeen(None)
+    book = last_seen.LastSeen(None, None)
 
     for name in ("anna", "ben", "cleo"):
         book.note(name, START)

@@ -108,8 +108,8 @@ async def test_nobody_is_told_after_unsubscribing(autojump_clock, world):
     await world.open("ben")
 
     assert states(anna) == []
-    assert not world.gateway.presence._watchers
-    assert not world.gateway.presence._announced
+    assert not world.presence._watchers
+    assert not world.presence._announced
 
 
 async def test_a_closed_socket_watches_nobody(autojump_clock, world):
@@ -117,7 +117,7 @@ async def test_a_closed_socket_watches_nobody(autojump_clock, world):
 
     anna.close(1000)
 
-    assert not world.gateway.presence._watchers
+    assert not world.presence._watchers
 
 
 async def test_two_hundred_people_are_enough(autojump_clock, world):

@@ -16,8 +16,6 @@ async def world():
     async with World() as world:
         declare_operations(world)
         world.database.members["c"] = {"anna", "ben"}
-        world.stopped = []
-        world.gateway.typists.stop = lambda *which: world.stopped.append(which)
         yield world
 
 
@@ -35,7 +33,7 @@ async def test_the_end_of_a_socket_ends_its_typing(autojump_clock, world):
     anna.close(1006)
 
     assert world.stopped == [("anna", "c"), ("anna", "d")]
-    assert not world.gateway.typists
+    assert not world.typing
 
 
 async def test_who_typed_long_ago_or_said_to_have_stopped_is_not_stopped_again(
@@ -50,7 +48,7 @@ async def test_who_typed_long_ago_or_said_to_have_stopped_is_not_stopped_again(
     anna.close(1000)
 
     assert world.stopped == []
-    assert not world.gateway.typists
+    assert not world.typing
 
 
 async def test_another_device_that_types_there_goes_on(autojump_clock, world):
@@ -106,7 +104,7 @@ async def test_a_socket_that_closes_while_it_says_so_is_stopped_after_all(autoju
     await trio.sleep(1)
 
     assert world.stopped == [("anna", "c")]
-    assert not world.gateway.typists
+    assert not world.typing
 
 
 async def test_what_was_refused_is_not_typing(autojump_clock, world):

@@ -32,7 +32,7 @@ def write(world, sender="ben"):
 async def test_a_change_is_told_to_every_socket_of_the_user(autojump_clock, world):
     phone, tablet, ben = [await world.open(name) for name in ("anna", "anna", "ben")]
 
-    world.gateway.unread.change(["anna", "nobody"])
+    world.unread.change(["anna", "nobody"])
     await trio.sleep(0.1)
 
     frame = {
@@ -50,7 +50,7 @@ async def test_many_changes_of_a_second_are_told_once(autojump_clock, world):
     anna, ben = await world.open("anna"), await world.open("ben")
 
     for _ in range(30):
-        world.gateway.unread.change(["anna", "ben"])
+        world.unread.change(["anna", "ben"])
         await trio.sleep(0.1)
     await trio.sleep(5)
 
@@ -89,7 +89,7 @@ async def test_when_nobody_asks_messages_cost_nothing(autojump_clock, world):
     other.close(1000)
 
     assert world.hub.on_message is None
-    assert not world.gateway.unread._followers
+    assert not world.unread._followers
 
 
 async def test_a_resumed_session_still_counts(autojump_clock, world):
@@ -112,14 +112,14 @@ async def test_a_refused_hello_follows_nothing(autojump_clock, world):
     anna.say(type="hello", v=1, token="anna", caps=["unread"])
     await anna.closed()
 
-    assert not world.gateway.unread._followers
+    assert not world.unread._followers
 
 
 async def test_of_very_many_conversations_the_sum_is_told(autojump_clock, world):
     anna = await world.open("anna")
     world.database.counts["anna"] = {f"c{number}": 1 for number in range(NAMED_MAX + 1)}
 
-    world.gateway.unread.change(["anna"])
+    world.unread.change(["anna"])
     await trio.sleep(0.1)
 
     [frame] = told(anna)
@@ -130,7 +130,7 @@ async def test_of_very_many_conversations_the_sum_is_told(autojump_clock, world)
 async def test_what_cannot_be_read_is_told_when_it_can(autojump_clock, world):
     anna = await world.open("anna")
     world.database.fails_with = DatabaseUnavailable()
-    world.gateway.unread.change(["anna"])
+    world.unread.change(["anna"])
     await trio.sleep(3)
     world.database.fails_with = None
     await trio.sleep(2)
@@ -141,10 +141,10 @@ async def test_what_cannot_be_read_is_told_when_it_can(autojump_clock, world):
 async def test_what_changes_while_it_is_read_is_told_again(autojump_clock, world):
     anna = await world.open("anna")
     world.database.pause = partial(trio.sleep, 1)
-    world.gateway.unread.change(["anna"])
+    world.unread.change(["anna"])
     await trio.sleep(0.5)
 
-    world.gateway.unread.change(["anna"])
+    world.unread.change(["anna"])
     await trio.sleep(5)
 
     assert len(told(anna)) == 2
@@ -153,10 +153,10 @@ async def test_what_changes_while_it_is_read_is_told_again(autojump_clock, world
 async def test_a_fault_of_ours_ends_nothing(autojump_clock, world):
     anna = await world.open("anna")
     world.database.fails_with = RuntimeError("broken")
-    world.gateway.unread.change(["anna"])
+    world.unread.change(["anna"])
     await trio.sleep(3)
     world.database.fails_with = None
-    world.gateway.unread.change(["anna"])
+    world.unread.change(["anna"])
     await trio.sleep(2)
 
     assert len(told(anna)) == 1
@@ -166,7 +166,7 @@ async def test_old_sockets_have_no_word_for_it(autojump_clock, world):
     old = world.connect(path="/messages/subscribe", query={"token": "anna"})
     await old.until(lambda: "connected" in old.types())
 
-    world.gateway.unread.change(["anna"])
+    world.unread.change(["anna"])
     await trio.sleep(1)
 
     assert old.types() == ["connected"]

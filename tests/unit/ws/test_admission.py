@@ -124,8 +124,7 @@ def test_limits_are_lifted_for_load_tests(options):
 
 
 async def test_the_eleventh_hello_in_a_minute_is_refused(autojump_clock):
-    async with World() as world:
-        world.gateway.admission = Admission(RateLimiter(trio.current_time))
+    async with World(limiter=RateLimiter(trio.current_time)) as world:
         for _ in range(10):
             (await world.open("anna")).close(1000)
         connection = world.connect()
@@ -140,8 +139,7 @@ async def test_the_eleventh_hello_in_a_minute_is_refused(autojump_clock):
 
 
 async def test_failed_hellos_are_counted_by_address(autojump_clock):
-    async with World() as world:
-        world.gateway.admission = Admission(RateLimiter(trio.current_time))
+    async with World(limiter=RateLimiter(trio.current_time)) as world:
         codes = []
         for _ in range(61):
             connection = world.connect()
@@ -152,9 +150,8 @@ async def test_failed_hellos_are_counted_by_address(autojump_clock):
 
 
 async def test_an_exempt_address_has_no_frame_limit(autojump_clock):
-    async with World(limits=SessionLimits()) as world:
-        limiter = RateLimiter(trio.current_time, allowed=[ip_network("192.0.2.0/24")])
-        world.gateway.admission = Admission(limiter)
+    limiter = RateLimiter(trio.current_time, allowed=[ip_network("192.0.2.0/24")])
+    async with World(limits=SessionLimits(), limiter=limiter) as world:
         anna = await world.open("anna")
 
         for _ in range(1000):
@@ -172,16 +169,15 @@ async def test_every_socket_is_counted_back(autojump_clock):
             back = world.connect()
             back.say(type="hello", v=1, token="anna", resume=resume)
             await back.until(lambda socket=back: "resumed" in socket.types())
-            assert world.gateway.admission._sockets == {HERE: 1}
+            assert world.admission._sockets == {HERE: 1}
             back.close(code)
             await trio.sleep(200)
-            assert not world.gateway.admission._sockets
+            assert not world.admission._sockets
 
 
 async def test_a_ticket_signs_in_once(autojump_clock):
     async with World() as world:
-        tickets = {"t1": await world.gateway.tokens.verify("anna")}
-        world.gateway.redeem = lambda ticket: tickets.pop(ticket, None)
+        world.tickets["t1"] = await world.verifier.verify("anna")
 
         first = world.connect(query={"ticket": "t1"})
         first.say(type="hello", v=1)

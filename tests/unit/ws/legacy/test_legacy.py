@@ -242,8 +242,8 @@ async def test_an_event_socket_leaves_nothing_behind(autojump_clock, world):
 
     assert not world.gateway.listeners
     assert not world.hub.topics
-    assert not world.gateway.admission._sockets
-    assert not world.gateway.admission._anonymous
+    assert not world.admission._sockets
+    assert not world.admission._anonymous
 
 
 async def test_a_protocol_that_is_named_wins_over_the_path(autojump_clock, world):

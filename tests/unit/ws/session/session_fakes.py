@@ -1,9 +1,8 @@
-"""Stand-ins for what surrounds a session: a socket, a database, tokens, a clock."""
+"""What surrounds a session in tests: a socket, tokens, a clock, and a world with all of it."""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from itertools import count
 from types import SimpleNamespace
 
@@ -16,22 +15,20 @@ from bountyexpo.operations.call import Call, RawReply
 from bountyexpo.operations.catalogue import READ, WRITE, Catalogue
 from bountyexpo.operations.rate_limits import RateLimiter
 from bountyexpo.realtime.hub import Hub
+from bountyexpo.realtime.last_seen import LastSeen
+from bountyexpo.realtime.live_users import LiveUsers
+from bountyexpo.realtime.presence import Presence
+from bountyexpo.realtime.typing_tracker import TypingTracker
+from bountyexpo.realtime.unread_counts import UnreadCounts
+from bountyexpo.ws.admission import Admission
 from bountyexpo.ws.gateway import SessionGateway
+from bountyexpo.ws.session.context import SessionContext
+from bountyexpo.ws.session.limits import SessionLimits, Timings
 from bountyexpo.ws.v1 import serializer
 
-START = datetime(2026, 1, 1, tzinfo=UTC)
-EPOCH = "e1"
+from tests.unit.ws.session.fake_database import START, Database, Event
 
-
-class Event(msgspec.Struct, frozen=True, kw_only=True):
-    stream: str
-    seq: int
-    type: str = "message.new"
-    payload: dict = {}
-    users: tuple[str, ...] = ()
-    private: bool = False
-    epoch: str = EPOCH
-    created_at: datetime = START
+__all__ = ["START", "Connection", "Database", "Event", "World", "declare_operations", "payload_of"]
 
 
 class Clock:
@@ -125,108 +122,6 @@ def payload_of(frame):
     return frame[{126: 4, 127: 10}.get(length, 2) :]
 
 
-class Database:
-    """The streams as they are committed, and the ``Reader`` of them."""
-
-    def __init__(self):
-        self.log = defaultdict(list)
-        self.members = defaultdict(set)
-        self.markers = defaultdict(dict)
-        self.status = {}
-        self.seen = {}
-        self.counts = {}
-        self.epochs = {}
-        self.hidden = set()
-        self.fails_with = None
-        self.reads = []
-        self.pause = trio.lowlevel.checkpoint
-
-    def commit(self, stream, **fields):
-        event = Event(stream=stream, seq=len(self.log[stream]) + 1, **fields)
-        self.log[stream].append(event)
-        return event
-
-    async def _read(self, name):
-        self.reads.append(name)
-        await self.pause()
-        if self.fails_with is not None:
-            raise self.fails_with
-
-    async def heads(self, streams):
-        await self._read("heads")
-        result = {
-            stream: (len(self.log[stream]), self.epochs.get(stream, EPOCH))
-            for stream in streams
-            if self.log.get(stream)
-        }
-        await self.pause()
-        return result
-
-    async def read_after(self, stream, seq, limit):
-        await self._read("read_after")
-        result = [event for event in self.log[stream] if event.seq > seq][:limit]
-        await self.pause()
-        return result
-
-    async def may_read(self, user_id, stream):
-        await self._read("may_read")
-        kind, _, name = stream.partition(":")
-        return stream not in self.hidden if kind == "bounty" else user_id in self.members[name]
-
-    async def sign_on(self, user_id, names):
-        await self._read("sign_on")
-        mine = sorted(name for name, users in self.members.items() if user_id in users)
-        known = {
-            stream: (len(self.log[stream]), self.epochs.get(stream, EPOCH))
-            for stream in [*names, *(f"conv:{each}" for each in mine)]
-            if self.log.get(stream)
-        }
-        await self.pause()
-        found = SimpleNamespace(
-            status=self.status.get(user_id, "active"),
-            conversations=[(each, *known.get(f"conv:{each}", (0, EPOCH))) for each in mine],
-            unread=3,
-        )
-        return found, {name: known[name] for name in known if name[:5] != "conv:"}
-
-    async def receipts(self, user_id, conversation_ids):
-        await self._read("receipts")
-        return {
-            name: [
-                SimpleNamespace(user_id=each, delivered_seq=delivered, read_seq=read)
-                for each, (delivered, read) in sorted(self.markers[name].items())
-            ]
-            for name in conversation_ids
-            if user_id in self.members[name] and self.markers[name]
-        }
-
-    async def acquainted(self, user_id, others):
-        await self._read("acquainted")
-        return {
-            other for users in self.members.values() if user_id in users for other in users
-        } & set(others)
-
-    async def last_seen(self, users):
-        await self._read("last_seen")
-        return {user: self.seen[user] for user in users if user in self.seen}
-
-    async def save_last_seen(self, moments):
-        await self._read("save_last_seen")
-        self.seen.update(moments)
-
-    async def unread(self, users):
-        await self._read("unread")
-        return {user: dict(self.counts.get(user, {})) for user in users}
-
-    async def partners(self, user_id, limit):
-        await self._read("partners")
-        shared = defaultdict(list)
-        for name, users in sorted(self.members.items()):
-            for other in users - {user_id} if user_id in users else ():
-                shared[other].append(name)
-        return dict(list(shared.items())[:limit])
-
-
 class Verifier:
     """Believes ``<user>`` and ``<user>@<seconds to live>``."""
 
@@ -259,26 +154,48 @@ OPERATIONS = rows(
 class World:
     """A gateway with everything around it; ``async with`` runs it."""
 
-    def __init__(self, *, limits=None, timings=None):
+    def __init__(self, *, limits=None, timings=None, limiter=None):
         self.database = Database()
         self.catalogue = Catalogue(OPERATIONS)
         self.pause = trio.lowlevel.checkpoint
+        self.tickets = {}
+        # Whose typing was ended for them, and where.
+        self.stopped = []
+        clock = Clock()
         self.hub = Hub(self.database.read_after)
-        ids = count(1)
-        self.gateway = SessionGateway(
-            SimpleNamespace(
-                verifier=Verifier(),
-                clock=Clock(),
-                rate_limiter=RateLimiter(trio.current_time, enabled=False),
-            ),
-            self.database,
-            self.hub,
-            new_id=lambda: f"s{next(ids)}",
-            limits=limits,
-            timings=timings,
-            catalogue=self.catalogue,
+        seen = LastSeen(self.database.last_seen, self.database.save_last_seen)
+        self.presence = Presence(self.hub, clock.now, seen)
+        self.typing = TypingTracker(self.hub, lambda *which: self.stopped.append(which))
+        self.unread = UnreadCounts(self.hub, self.database.unread, clock.now)
+        self.users = LiveUsers(self.hub, self.presence)
+        self.admission = Admission(
+            RateLimiter(trio.current_time, enabled=False) if limiter is None else limiter
         )
-        self.gateway.presence.last_seen.save = self.database.save_last_seen
+        self.verifier = Verifier()
+        ids = count(1)
+        services = SimpleNamespace(
+            verifier=self.verifier,
+            clock=clock,
+            rate_limiter=RateLimiter(trio.current_time, enabled=False),
+        )
+        self.context = SessionContext(
+            services=services,
+            now=clock.now,
+            hub=self.hub,
+            reader=self.database,
+            new_id=lambda: f"s{next(ids)}",
+            admission=self.admission,
+            presence=self.presence,
+            typing=self.typing,
+            unread=self.unread,
+            tokens=self.verifier,
+            make_account=self.database.make_account,
+            redeem=lambda ticket: self.tickets.pop(ticket, None),
+            catalogue=self.catalogue,
+            limits=limits or SessionLimits(),
+            timings=timings or Timings(),
+        )
+        self.gateway = SessionGateway(self.context)
 
     async def __aenter__(self):
         self._manager = trio.open_nursery()

@@ -222,7 +222,7 @@ async def test_whoever_is_banned_meanwhile_is_closed_for_good(autojump_clock, wo
     anna, away = await world.open("anna"), await world.open("anna", caps=["resume"])
     away.close(1006)
 
-    world.gateway.disconnect_user("anna", 4403, "banned")
+    world.users.disconnect_user("anna", 4403, "banned")
 
     assert anna.closed_with == 4403
     assert not world.hub.users
@@ -233,7 +233,7 @@ async def test_one_sign_in_can_be_ended_alone(autojump_clock, world):
     phone, tablet = await world.open("anna"), await world.open("anna")
     phone.handler.identity = msgspec.structs.replace(phone.handler.identity, session_id="one")
 
-    assert world.gateway.disconnect_user("anna", session_id="one") == 1
+    assert world.users.disconnect_user("anna", session_id="one") == 1
 
     assert phone.closed_with == 4410
     assert tablet.is_open
