@@ -18,6 +18,7 @@ from bountyexpo.http.problem import timestamp
 from bountyexpo.observability import metrics
 from bountyexpo.operations.call import RawReply
 from bountyexpo.operations.catalogue import UNLIMITED, Catalogue
+from bountyexpo.operations.edge_access import GRANTS
 
 if TYPE_CHECKING:
     from bountyexpo.operations.call import Call
@@ -27,7 +28,7 @@ SERVICE_NAME = "bountyexpo-api"
 # What a probe waits before it asks a service that is not ready again, in seconds.
 NOT_READY_RETRY_S = "1"
 
-EDGE = Catalogue()
+EDGE = Catalogue(GRANTS)
 
 
 @EDGE.operation("health.status", http="GET /health", rate=UNLIMITED)

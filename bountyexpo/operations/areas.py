@@ -1,10 +1,27 @@
-"""The areas of the catalogue: importing an area declares its operations."""
+"""The areas of the catalogue: who may do what in each, and the modules that declare it."""
 
 from __future__ import annotations
 
 from importlib import import_module
+from typing import TYPE_CHECKING, Final
 
-AREAS = (
+from bountyexpo.domain.access import rows
+from bountyexpo.domain.chat.access import GRANTS as CHAT
+from bountyexpo.domain.market.access import GRANTS as MARKET
+from bountyexpo.domain.money.access import GRANTS as MONEY
+from bountyexpo.domain.users.access import GRANTS as USERS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from bountyexpo.domain.access import Grant
+
+GRANTS: Final[Mapping[str, Grant]] = rows(
+    *USERS.values(), *MONEY.values(), *CHAT.values(), *MARKET.values()
+)
+
+# Importing one declares its operations; the reference pages show them in this order.
+MODULES: Final = (
     "users.auth",
     "money.own_profile",
     "market.bounties",
@@ -25,5 +42,5 @@ AREAS = (
 
 def declare() -> None:
     """Declare every operation of the service; repeating it changes nothing."""
-    for area in AREAS:
-        import_module(f"bountyexpo.operations.{area}")
+    for module in MODULES:
+        import_module(f"bountyexpo.operations.{module}")

@@ -2,9 +2,9 @@
 
 A declaration names the operation, its HTTP method and path, how often it may be called, and the
 types of request and reply; the last two are read from the handler's annotations. Who may call it is
-its row in the table of ``domain.access``; without a row nothing can be declared. The REST routes,
-the socket calls, validation, access, limits, metrics, the OpenAPI page and the socket reference
-are all made from it.
+its row in ``domain/<area>/access.py``; without a row nothing can be declared. The REST routes, the
+socket calls, validation, access, limits, metrics, the OpenAPI page and the socket reference are all
+made from it.
 
     @operation("bounty.apply", http="POST /api/bounties/{bounty_id}/requests", rate=WRITE,
                status=201)
@@ -25,12 +25,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, Union, get_args, get
 
 import msgspec
 
-from bountyexpo.domain.access import TABLE
+from bountyexpo.operations.areas import GRANTS
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping
 
-    from bountyexpo.domain.access import Door, Grant
+    from bountyexpo.domain.access import AccessLevel, Grant
 
 METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE"})
 
@@ -122,9 +122,9 @@ class Operation:
     list_fields: frozenset[str] = frozenset()
 
     @property
-    def access(self) -> Door:
-        """Who gets in at all."""
-        return self.grant.door
+    def access(self) -> AccessLevel:
+        """Who may call it at all."""
+        return self.grant.level
 
     @property
     def routes(self) -> tuple[Route, ...]:
@@ -161,11 +161,11 @@ class Operation:
 class Catalogue:
     """A set of operations without contradictions; iteration order is that of declaration.
 
-    ``table`` says who may do each of them.
+    ``grants`` say who may do each of them.
     """
 
-    def __init__(self, table: Mapping[str, Grant] = TABLE) -> None:
-        self._table = table
+    def __init__(self, grants: Mapping[str, Grant]) -> None:
+        self._grants = grants
         self._by_name: dict[str, Operation] = {}
         self._by_frame: dict[str, Operation] = {}
         self._by_shape: dict[tuple[str, str], Operation] = {}
@@ -198,7 +198,7 @@ class Catalogue:
         Raises:
             CatalogueError: the declaration is not consistent, or nobody has said who may do it.
         """
-        if (grant := self._table.get(name)) is None:
+        if (grant := self._grants.get(name)) is None:
             raise CatalogueError(f"{name} has no row in the table of access")
 
         def declare(handler: HandlerT) -> HandlerT:
@@ -226,7 +226,7 @@ class Catalogue:
             self._by_frame[operation.frame] = operation
 
 
-CATALOGUE = Catalogue()
+CATALOGUE = Catalogue(GRANTS)
 operation = CATALOGUE.operation
 
 

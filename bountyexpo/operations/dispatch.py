@@ -77,13 +77,13 @@ async def dispatch(operation: Operation, call: Call, arguments: Mapping[str, Any
 
 
 def check_access(operation: Operation, identity: Identity | None) -> None:
-    """Let the caller in at the operation's door, or refuse as its row of the table says.
+    """Let the caller call the operation at all, or refuse as its row of access says.
 
     Raises:
         NotAuthenticated: a caller is needed and there is none.
         NotAllowed: this caller may not.
     """
-    refusal = operation.grant.at_the_door(caller_of(identity))
+    refusal = operation.grant.level_refusal(caller_of(identity))
     if refusal is not None:
         raise refusal
 

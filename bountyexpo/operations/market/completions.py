@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 
 from bountyexpo.actors.market.bounty_messages import ApproveCompletion, SubmitCompletion
-from bountyexpo.domain import access, limits
+from bountyexpo.domain import limits
+from bountyexpo.domain.access import caller_of
 from bountyexpo.domain.limits import PROOF_ITEMS_MAX
+from bountyexpo.domain.market.access import GRANTS
 from bountyexpo.operations.catalogue import READ, WRITE, operation
 from bountyexpo.operations.dependencies import parts
 from bountyexpo.operations.require import parse_id, require
@@ -93,8 +95,8 @@ async def get_completion(call: Call, request: CompletionOfBounty) -> CompletionV
     """Read the newest submission to a bounty; only its two parties may."""
     db, bounty_id = parts(call).db, parse_id(request.bounty_id, "bounty")
     bounty = require(await bounties.get(db, bounty_id), "bounty")
-    caller = access.caller_of(call.identity, poster_id=bounty.poster_id, hunter_id=bounty.hunter_id)
-    access.check("completion.get", caller)
+    caller = caller_of(call.identity, poster_id=bounty.poster_id, hunter_id=bounty.hunter_id)
+    GRANTS["completion.get"].check(caller)
     return completion_view(require(await submissions.newest(db, bounty_id), "submission"))
 
 

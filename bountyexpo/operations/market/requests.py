@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 
 from bountyexpo.actors.market.bounty_messages import AcceptApplication, SubmitApplication
-from bountyexpo.domain import access, amounts, limits
+from bountyexpo.domain import amounts, limits
+from bountyexpo.domain.access import caller_of
+from bountyexpo.domain.market.access import GRANTS
 from bountyexpo.errors import Conflict
 from bountyexpo.operations.catalogue import READ, WRITE, operation
 from bountyexpo.operations.dependencies import parts
@@ -128,8 +130,8 @@ async def get_request(call: Call, request: RequestById) -> RequestView:
         await requests.get(db, parse_id(request.request_id, "application")), "application"
     )
     bounty = require(await bounties.get(db, found.bounty_id), "bounty")
-    caller = access.caller_of(call.identity, poster_id=bounty.poster_id, hunter_id=found.hunter_id)
-    access.check("request.get", caller)
+    caller = caller_of(call.identity, poster_id=bounty.poster_id, hunter_id=found.hunter_id)
+    GRANTS["request.get"].check(caller)
     return request_view(found, bounty)
 
 

@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import msgspec
 
 from bountyexpo.actors.money.payment_messages import ConfirmIntent, CreateIntent, IntentAnswer
-from bountyexpo.domain import access, amounts, limits
+from bountyexpo.domain import amounts, limits
+from bountyexpo.domain.access import caller_of
 from bountyexpo.domain.ids import new_id
+from bountyexpo.domain.money.access import GRANTS
 from bountyexpo.errors import InvalidRequest, NotFound
 from bountyexpo.operations.catalogue import PAYMENT, operation
 from bountyexpo.operations.dependencies import parts
@@ -126,7 +128,7 @@ async def confirm_intent(call: Call, request: Confirmation) -> ConfirmationView:
     found = await payments.by_intent(parts(call).db, request.paymentIntentId)
     if found is None:
         raise NotFound("This deposit does not exist.")
-    access.check("payment.confirm", access.caller_of(call.identity, poster_id=found.user_id))
+    GRANTS["payment.confirm"].check(caller_of(call.identity, poster_id=found.user_id))
     answer = (
         await parts(call)
         .actors.payment(found.id)

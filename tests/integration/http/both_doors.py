@@ -48,7 +48,7 @@ VARYING_FIELDS = {"requestId", "timestamp"}
 def catalogue() -> Catalogue:
     """Every operation, with a handler that replies what it was told."""
     areas.declare()
-    echoing = Catalogue()
+    echoing = Catalogue(areas.GRANTS)
     for operation in CATALOGUE.all():
         handler = echo if operation.request is not None else echo_nothing
         echoing.add(dataclasses.replace(operation, handler=handler))

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
 import msgspec
-from bountyexpo.domain.access import Door, behind, rows
+from bountyexpo.domain.access import AccessLevel, grant_to, rows
 from bountyexpo.domain.identity import Identity
 from bountyexpo.errors import Conflict, NotAuthenticated, TokenExpired, Unavailable
 from bountyexpo.operations.call import Call, RawReply
@@ -111,12 +111,14 @@ class Toy(msgspec.Struct, kw_only=True):
 
 
 OPEN = ("list", "get", "sign_in", "picture", "crash", "conflict", "busy")
-DOORS = dict.fromkeys(OPEN, Door.ANYONE) | {
-    "create": Door.USER,
-    "wink": Door.USER,
-    "delete": Door.ADMIN,
+LEVELS = dict.fromkeys(OPEN, AccessLevel.ANYONE) | {
+    "create": AccessLevel.USER,
+    "wink": AccessLevel.USER,
+    "delete": AccessLevel.ADMIN,
 }
-TOYS = Catalogue(rows(*(behind(door, f"toy.{name}", "A toy.") for name, door in DOORS.items())))
+TOYS = Catalogue(
+    rows(*(grant_to(level, f"toy.{name}", "A toy.") for name, level in LEVELS.items()))
+)
 
 
 @TOYS.operation(

@@ -120,4 +120,4 @@ def test_limits_are_said_in_words():
 
 
 def test_empty_catalogue_has_a_description():
-    assert describe(Catalogue().all())["paths"] == {}
+    assert describe(Catalogue({}).all())["paths"] == {}

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import pytest
 from bountyexpo.domain.access import (
-    BEHIND,
+    ADMITTED,
     PARTIES,
-    TABLE,
+    AccessLevel,
     Caller,
-    Door,
     Grant,
-    behind,
     caller_of,
-    check,
+    grant_to,
     rows,
 )
 from bountyexpo.domain.identity import Identity
 from bountyexpo.errors import NotAllowed, NotAuthenticated, NotFound
+from bountyexpo.operations import edge_access
+from bountyexpo.operations.areas import GRANTS
+
+TABLE = {**GRANTS, **edge_access.GRANTS}
 
 
 def identity(user_id: str = "u", *, is_admin: bool = False, is_service: bool = False) -> Identity:
@@ -55,30 +57,32 @@ def test_the_table_is_total(name: str, caller: Caller) -> None:
 
 def test_those_who_are_not_signed_in_are_asked_to() -> None:
     with pytest.raises(NotAuthenticated):
-        check("wallet.balance", Caller.ANONYMOUS)
+        TABLE["wallet.balance"].check(Caller.ANONYMOUS)
 
 
 def test_a_service_is_no_person() -> None:
     with pytest.raises(NotAllowed, match="session of a person"):
-        check("wallet.balance", Caller.SERVICE)
+        TABLE["wallet.balance"].check(Caller.SERVICE)
 
 
 def test_an_application_is_hidden_from_others() -> None:
     with pytest.raises(NotFound, match="This application does not exist"):
-        check("request.get", Caller.ADMIN)
-    check("request.get", Caller.HUNTER)
+        TABLE["request.get"].check(Caller.ADMIN)
+    TABLE["request.get"].check(Caller.HUNTER)
 
 
 def test_a_refusal_has_the_code_of_its_row() -> None:
     with pytest.raises(NotAllowed) as refusal:
-        check("message.list", Caller.STRANGER)
+        TABLE["message.list"].check(Caller.STRANGER)
 
     assert refusal.value.error_code == "NOT_PARTICIPANT"
 
 
-@pytest.mark.parametrize(("door", "code"), [(Door.ADMIN, "ADMIN_REQUIRED"), (Door.SERVICE, None)])
-def test_doors_for_admins_and_services(door: Door, code: str | None) -> None:
-    grant = Grant(operation="x", door=door, allowed=BEHIND[door], why="Because.")
+@pytest.mark.parametrize(
+    ("level", "code"), [(AccessLevel.ADMIN, "ADMIN_REQUIRED"), (AccessLevel.SERVICE, None)]
+)
+def test_levels_for_admins_and_services(level: AccessLevel, code: str | None) -> None:
+    grant = Grant(operation="x", level=level, allowed=ADMITTED[level], why="Because.")
 
     refusal = grant.refusal(Caller.STRANGER)
 
@@ -86,15 +90,15 @@ def test_doors_for_admins_and_services(door: Door, code: str | None) -> None:
     assert refusal.error_code == (code or "AUTHORIZATION_FAILED")
 
 
-def test_a_row_that_contradicts_its_door_is_a_defect() -> None:
+def test_a_row_that_contradicts_its_level_is_a_defect() -> None:
     with pytest.raises(AssertionError):
-        Grant(operation="x", door=Door.ADMIN, allowed=PARTIES, why="Because.", says="No.")
+        Grant(operation="x", level=AccessLevel.ADMIN, allowed=PARTIES, why="Because.", says="No.")
     with pytest.raises(AssertionError):
-        Grant(operation="x", door=Door.USER, allowed=PARTIES, why="Because.")
+        Grant(operation="x", level=AccessLevel.USER, allowed=PARTIES, why="Because.")
 
 
-def test_only_one_door_is_open() -> None:
-    assert [door for door in Door if door.is_open] == [Door.ANYONE]
+def test_only_one_level_is_open() -> None:
+    assert [level for level in AccessLevel if level.is_open] == [AccessLevel.ANYONE]
 
 
 def test_steps_are_read_from_the_tables_that_decide_them() -> None:
@@ -107,7 +111,7 @@ def test_steps_are_read_from_the_tables_that_decide_them() -> None:
 
 
 def test_an_operation_with_two_rows_is_a_defect() -> None:
-    row = behind(Door.USER, "x", "Because.")
+    row = grant_to(AccessLevel.USER, "x", "Because.")
 
     with pytest.raises(AssertionError, match="one row"):
         rows(row, row)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import msgspec
 import pytest
-from bountyexpo.domain.access import Door, behind, rows
+from bountyexpo.domain.access import AccessLevel, grant_to, rows
 from bountyexpo.operations.catalogue import (
     CATALOGUE,
     READ,
@@ -32,7 +32,8 @@ async def bare(call) -> None:
 
 
 THINGS = rows(
-    behind(Door.USER, "thing.ask", "Things answer."), behind(Door.ADMIN, "other", "It is other.")
+    grant_to(AccessLevel.USER, "thing.ask", "Things answer."),
+    grant_to(AccessLevel.ADMIN, "other", "It is other."),
 )
 
 
@@ -64,7 +65,7 @@ def test_the_table_says_who_may():
     declare(catalogue)
 
     assert catalogue.get("thing.ask").grant is THINGS["thing.ask"]
-    assert catalogue.get("thing.ask").access is Door.USER
+    assert catalogue.get("thing.ask").access is AccessLevel.USER
     with pytest.raises(CatalogueError, match="no row in the table of access"):
         declare(catalogue, bare, name="thing.forgotten", http=None)
 
@@ -84,8 +85,8 @@ def test_default_catalogue_is_behind_the_bare_decorator():
 
 
 def test_unknown_names_are_none():
-    assert Catalogue().get("x") is None
-    assert Catalogue().by_frame("x") is None
+    assert Catalogue({}).get("x") is None
+    assert Catalogue({}).by_frame("x") is None
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import msgspec
 import pytest
-from bountyexpo.domain.access import Door, behind, rows
+from bountyexpo.domain.access import AccessLevel, grant_to, rows
 from bountyexpo.domain.identity import Identity
 from bountyexpo.errors import (
     Conflict,
@@ -49,9 +49,9 @@ class Anything(msgspec.Struct):
 
 CATALOGUE = Catalogue(
     rows(
-        behind(Door.USER, "toy.create", "A toy has an owner."),
+        grant_to(AccessLevel.USER, "toy.create", "A toy has an owner."),
         *(
-            behind(Door.ANYONE, name, "A toy.")
+            grant_to(AccessLevel.ANYONE, name, "A toy.")
             for name in ("toy.sign_in", "toy.any", "toy.crash", "toy.refuse")
         ),
     )
@@ -103,26 +103,26 @@ async def run(name, arguments=None, **options):
 
 
 @pytest.mark.parametrize(
-    ("door", "identity", "refusal"),
+    ("level", "identity", "refusal"),
     [
-        (Door.ANYONE, None, None),
-        (Door.ANYONE, USER_ONE, None),
-        (Door.USER, None, NotAuthenticated),
-        (Door.USER, USER_ONE, None),
-        (Door.USER, ADMIN_ONE, None),
-        (Door.USER, SERVICE_ONE, NotAllowed),
-        (Door.ADMIN, None, NotAuthenticated),
-        (Door.ADMIN, USER_ONE, NotAllowed),
-        (Door.ADMIN, ADMIN_ONE, None),
-        (Door.ADMIN, SERVICE_ONE, NotAllowed),
-        (Door.SERVICE, None, NotAuthenticated),
-        (Door.SERVICE, USER_ONE, NotAllowed),
-        (Door.SERVICE, ADMIN_ONE, NotAllowed),
-        (Door.SERVICE, SERVICE_ONE, None),
+        (AccessLevel.ANYONE, None, None),
+        (AccessLevel.ANYONE, USER_ONE, None),
+        (AccessLevel.USER, None, NotAuthenticated),
+        (AccessLevel.USER, USER_ONE, None),
+        (AccessLevel.USER, ADMIN_ONE, None),
+        (AccessLevel.USER, SERVICE_ONE, NotAllowed),
+        (AccessLevel.ADMIN, None, NotAuthenticated),
+        (AccessLevel.ADMIN, USER_ONE, NotAllowed),
+        (AccessLevel.ADMIN, ADMIN_ONE, None),
+        (AccessLevel.ADMIN, SERVICE_ONE, NotAllowed),
+        (AccessLevel.SERVICE, None, NotAuthenticated),
+        (AccessLevel.SERVICE, USER_ONE, NotAllowed),
+        (AccessLevel.SERVICE, ADMIN_ONE, NotAllowed),
+        (AccessLevel.SERVICE, SERVICE_ONE, None),
     ],
 )
-def test_each_door_lets_in_whom_it_is_for(door, identity, refusal):
-    operation = SimpleNamespace(grant=behind(door, "toy.any", "A toy."))
+def test_each_level_admits_whom_it_is_for(level, identity, refusal):
+    operation = SimpleNamespace(grant=grant_to(level, "toy.any", "A toy."))
 
     if refusal is None:
         check_access(operation, identity)

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import msgspec
 import trio
-from bountyexpo.domain.access import Door, behind, rows
+from bountyexpo.domain.access import AccessLevel, grant_to, rows
 from bountyexpo.domain.identity import Identity
 from bountyexpo.errors import NotAllowed, NotAuthenticated, TokenExpired
 from bountyexpo.operations.call import Call, RawReply
@@ -138,7 +138,7 @@ class Verifier:
 
 OPERATIONS = rows(
     *(
-        behind(Door.USER, name, "It is the caller's own.")
+        grant_to(AccessLevel.USER, name, "It is the caller's own.")
         for name in (
             "message.send",
             "conversation.typing",

@@ -1,0 +1,57 @@
+"""Who may do what with bounties, applications and the work."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from bountyexpo.domain import access
+from bountyexpo.domain.access import PARTIES, AccessLevel, Caller, Grant, own, public, rows
+from bountyexpo.domain.machine import Role
+from bountyexpo.domain.market.bounty import Event
+from bountyexpo.domain.market.bounty_rules import MACHINE
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+# What each caller is to the rules of a bounty.
+ROLES: Final[Mapping[Caller, Role]] = {
+    Caller.STRANGER: Role.OTHER,
+    Caller.POSTER: Role.POSTER,
+    Caller.HUNTER: Role.HUNTER,
+    Caller.ADMIN: Role.OTHER,
+}
+
+
+def _step(operation: str, event: Event, why: str) -> Grant:
+    return access.step(operation, MACHINE, event, why, roles=ROLES)
+
+
+GRANTS: Final[Mapping[str, Grant]] = rows(
+    public("bounty.list", "The market is public; deleted bounties are seen by their parties only."),
+    public("bounty.get", "As the list."),
+    own("bounty.create", "It is posted in the caller's name and paid from their wallet."),
+    _step("request.create", Event.APPLY, "Nobody works for themselves."),
+    own("request.list", "It shows what the caller made or received."),
+    Grant(
+        operation="request.get",
+        level=AccessLevel.USER,
+        allowed=PARTIES,
+        why="An application is between its author and the poster.",
+        says="This application does not exist.",
+        hides=True,
+    ),
+    _step("request.accept", Event.ACCEPT, "The poster chooses who does the work."),
+    _step("completion.submit", Event.SUBMIT, "Who was accepted does the work."),
+    Grant(
+        operation="completion.get",
+        level=AccessLevel.USER,
+        allowed=PARTIES,
+        why="The work is between its two parties.",
+        says="Only the poster and the hunter can see this.",
+    ),
+    _step(
+        "completion.approve",
+        Event.APPROVE,
+        "An approval pays the hunter out of the poster's escrow.",
+    ),
+)
