@@ -64,6 +64,8 @@ from bountyexpo.ws.session.context import SessionContext
 from bountyexpo.ws.session.limits import SessionLimits
 from bountyexpo.ws.socket_handler import SocketHandler
 from bountyexpo.ws.transport.epoll_poller import create_poller
+from bountyexpo.ws.transport.handshake import Handshake
+from bountyexpo.ws.v1.serializer import SUBPROTOCOLS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -227,9 +229,9 @@ class App:
         sockets = SocketHandler(
             self._poller,
             self.gateway.handler_factory,
+            Handshake(SUBPROTOCOLS, origins=settings.allowed_origins),
             check_address=self.gateway.context.admission.check_address,
             admit=self._admit,
-            origins=settings.allowed_origins,
             address_of=lambda peer, headers: client_address(
                 peer, headers, settings.trusted_proxies
             ),

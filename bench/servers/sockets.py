@@ -11,6 +11,8 @@ from bountyexpo.edge.acceptor import Acceptor, AcceptorSettings
 from bountyexpo.ws.socket_handler import SocketHandler
 from bountyexpo.ws.transport.epoll_poller import create_poller
 from bountyexpo.ws.transport.frames import TEXT, encode_frame
+from bountyexpo.ws.transport.handshake import Handshake
+from bountyexpo.ws.v1.serializer import SUBPROTOCOLS
 
 if TYPE_CHECKING:
     from bountyexpo.ws.transport.connection import Connection
@@ -49,7 +51,7 @@ class Handler:
 
 async def main() -> None:
     poller = create_poller()
-    door = SocketHandler(poller, Handler)
+    door = SocketHandler(poller, Handler, Handshake(SUBPROTOCOLS))
     settings = AcceptorSettings(host="127.0.0.1", port=int(os.environ["PORT"]))
     async with trio.open_nursery() as nursery:
         await nursery.start(poller.run)

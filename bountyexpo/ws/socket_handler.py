@@ -11,14 +11,14 @@ from bountyexpo.observability import logs
 from bountyexpo.ws.legacy.session import EVENTS_PATH, MESSAGES_PATH
 from bountyexpo.ws.transport.close_codes import CloseCode
 from bountyexpo.ws.transport.connection import Connection
-from bountyexpo.ws.transport.handshake import VERSION_HEADER, Upgrade, open_handshake, refusal
+from bountyexpo.ws.transport.handshake import VERSION_HEADER, Upgrade, refusal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping, Sequence
+    from collections.abc import Callable, Mapping
 
     from bountyexpo.edge.protocol_handler import Arrival
     from bountyexpo.edge.request_head import RequestHead
-    from bountyexpo.ws.transport.handshake import UpgradeRequest
+    from bountyexpo.ws.transport.handshake import Handshake, UpgradeRequest
     from bountyexpo.ws.transport.limits import ConnectionHandler
     from bountyexpo.ws.transport.poller import Poller
 
@@ -48,19 +48,17 @@ class SocketHandler:
         self,
         poller: Poller,
         create_handler: HandlerFactory,
+        handshake: Handshake,
         *,
         check_address: Callable[[str], None] = lambda _address: None,
         admit: Admission | None = None,
-        paths: Collection[str] = SOCKET_PATHS,
-        origins: Sequence[str] = (),
         address_of: AddressOf | None = None,
     ) -> None:
         self._poller = poller
         self._create_handler = create_handler
+        self._handshake = handshake
         self._check_address = check_address
         self._admit = admit
-        self._paths = frozenset(paths)
-        self._origins = tuple(origins)
         self._address_of = address_of
         self._is_draining = False
 
@@ -71,7 +69,7 @@ class SocketHandler:
 
     def accepts(self, head: RequestHead) -> bool:
         """Take each upgrade on a socket path, well-formed or not."""
-        return head.is_upgrade and head.path in self._paths
+        return head.is_upgrade and head.path in SOCKET_PATHS
 
     def start_draining(self) -> None:
         """Refuse new sockets with 503; the open ones are the session layer's to end."""
@@ -101,7 +99,7 @@ class SocketHandler:
         if self._address_of is not None:
             arrival.peer = self._address_of(arrival.peer, arrival.head.headers)
         self._check_address(arrival.peer)
-        upgrade = open_handshake(arrival.head, arrival.data, arrival.peer, origins=self._origins)
+        upgrade = self._handshake.judge(arrival.head, arrival.data, arrival.peer)
         if self._admit is not None:
             try:
                 self._admit(upgrade.request)
@@ -113,7 +111,7 @@ class SocketHandler:
         return upgrade
 
     def _open(self, arrival: Arrival, upgrade: Upgrade) -> None:
-        connection = Connection(arrival.sock, upgrade.serializer, arrival.peer, self._poller)
+        connection = Connection(arrival.sock, upgrade.subprotocol, arrival.peer, self._poller)
         self._poller.add(connection)
         arrival.is_taken = True
         try:

@@ -19,6 +19,7 @@ from bountyexpo.ws.session import frame_splice
 from bountyexpo.ws.session.session import Phase, Session
 from bountyexpo.ws.transport.close_codes import CloseCode
 from bountyexpo.ws.v1 import protocol
+from bountyexpo.ws.v1.serializer import serializer_of
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping
@@ -172,13 +173,14 @@ class MessagesSession(Session):
 class EventsListener:
     """An anonymous socket that hears the public state of bounties, and says nothing itself."""
 
-    __slots__ = ("connection", "context", "gateway", "is_connected")
+    __slots__ = ("connection", "context", "gateway", "is_connected", "serializer")
 
     user_id = ""
     session_id = None
 
     def __init__(self, connection: Connection, gateway: SessionGateway) -> None:
         self.connection = connection
+        self.serializer = serializer_of(connection.subprotocol)
         self.gateway = gateway
         self.context = gateway.context
         self.is_connected = True
@@ -190,11 +192,6 @@ class EventsListener:
                 "timestamp": self.context.now(),
             }
         )
-
-    @property
-    def serializer(self) -> Serializer:
-        """The encoding of its socket."""
-        return self.connection.serializer
 
     def send_now(self, message: dict[str, Any]) -> bool:
         """Send one frame; False when there was no room."""

@@ -22,6 +22,7 @@ from bountyexpo.observability import metrics
 from bountyexpo.ws.session import frame_splice
 from bountyexpo.ws.session.replay_buffer import Entry, ReplayRing
 from bountyexpo.ws.v1 import protocol
+from bountyexpo.ws.v1.serializer import serializer_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Hashable, Mapping, Sequence
@@ -87,6 +88,7 @@ class Receiver:
         "_muted",
         "_ring",
         "_room",
+        "_serializer",
         "connection",
         "context",
         "gateway",
@@ -97,6 +99,7 @@ class Receiver:
 
     def __init__(self, connection: Connection, gateway: SessionGateway) -> None:
         self.connection = connection
+        self._serializer = serializer_of(connection.subprotocol)
         self.gateway = gateway
         self.context = gateway.context
         self.user_id = ""
@@ -118,7 +121,7 @@ class Receiver:
     @property
     def serializer(self) -> Serializer:
         """How this socket's frames are written."""
-        return self.connection.serializer
+        return self._serializer
 
     @property
     def is_numbered(self) -> bool:

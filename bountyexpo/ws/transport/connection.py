@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from bountyexpo.ws.transport.limits import ConnectionHandler, Driver
-    from bountyexpo.ws.v1.serializer import Serializer
+    from bountyexpo.ws.transport.subprotocol import Subprotocol
 
 _log = logs.get_logger("ws.connection")
 
@@ -88,17 +88,17 @@ class Connection:
         "last_inbound_at",
         "next_look",
         "peer",
-        "serializer",
         "slot",
         "sock",
+        "subprotocol",
     )
 
     def __init__(
-        self, sock: socket.socket, serializer: Serializer, peer: str, driver: Driver
+        self, sock: socket.socket, subprotocol: Subprotocol, peer: str, driver: Driver
     ) -> None:
         self.sock = sock
         self.fd = sock.fileno()
-        self.serializer = serializer
+        self.subprotocol = subprotocol
         self.peer = peer
         self.handler: ConnectionHandler | None = None
         self.last_inbound_at = driver.current_time()
@@ -310,11 +310,10 @@ class Connection:
         elif opcode == PING:
             self._answer_ping(encode_frame(PONG, payload))
         elif opcode in _DATA and self._state is _OPEN and self.handler is not None:
-            is_text = opcode == TEXT
-            if is_text is not self.serializer.is_text:
-                self.fail(CloseCode.WRONG_OPCODE, f"this socket speaks {self.serializer.name}")
+            if opcode != self.subprotocol.opcode:
+                self.fail(CloseCode.WRONG_OPCODE, f"this socket speaks {self.subprotocol.encoding}")
                 return
-            self.handler.on_message(payload, is_text=is_text)
+            self.handler.on_message(payload, is_text=opcode == TEXT)
 
     def _answer_ping(self, pong: bytes) -> None:
         """Answer as long as they have not said close, even if we have (RFC 6455 §5.5.2).
@@ -393,6 +392,6 @@ class Connection:
 
     def __repr__(self) -> str:
         return (
-            f"Connection(fd={self.fd}, peer={self.peer}, serializer={self.serializer.name}, "
+            f"Connection(fd={self.fd}, peer={self.peer}, subprotocol={self.subprotocol.name}, "
             f"state={self._state.name}, queued={self.queued_bytes})"
         )

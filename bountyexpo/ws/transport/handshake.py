@@ -19,17 +19,17 @@ import msgspec
 from websockets.exceptions import InvalidOrigin, InvalidUpgrade, NegotiationError
 from websockets.http11 import Request
 from websockets.server import ServerProtocol
-from websockets.typing import Origin, Subprotocol
+from websockets.typing import Origin
+from websockets.typing import Subprotocol as SubprotocolName
 
 from bountyexpo.edge.request_head import HEAD_END
 from bountyexpo.errors import BountyExpoError, InvalidRequest, NotAllowed
-from bountyexpo.ws.v1 import serializer
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable
 
     from bountyexpo.edge.request_head import RequestHead
-    from bountyexpo.ws.v1.serializer import Serializer
+    from bountyexpo.ws.transport.subprotocol import Subprotocol
 
 # An item of the subprotocol list that carries a credential; it is never echoed.
 BEARER_ITEM = "bearer."
@@ -55,56 +55,91 @@ class UpgradeRequest:
 
 @dataclass(frozen=True, slots=True)
 class Upgrade:
-    """A handshake that passed: the request, its serializer, and the answer to send."""
+    """A handshake that passed: the request, what was agreed on, and the answer to send."""
 
     request: UpgradeRequest
-    serializer: Serializer
+    subprotocol: Subprotocol
     response: bytes
 
 
-def open_handshake(
-    head: RequestHead, data: bytes, peer: str, *, origins: Sequence[str] = ()
-) -> Upgrade:
-    """Judge a request for an upgrade; ``data`` begins with the raw head.
+class Handshake:
+    """Judges requests for an upgrade.
 
-    A client without an ``Origin`` is no browser and is allowed; a browser must come from one of
+    ``subprotocols`` are those that are spoken here; a client that offers none speaks the first. A
+    client without an ``Origin`` is no browser and is allowed; a browser must come from one of
     ``origins`` or from the very host it calls.
-
-    Raises:
-        InvalidRequest: The handshake is malformed, or offers only unknown subprotocols.
-        NotAllowed: The origin is not on the list.
     """
-    if "host" not in head.headers or "," in head.headers["host"]:
-        # RFC 9112 §3.2; of a header that comes twice the values are joined with a comma.
-        raise InvalidRequest("There must be one Host header.")
-    offered = _subprotocols(head)
-    quick = quick_upgrade(head, data)
-    if quick is not None and (used := _chosen(offered)) is not None:
-        if offered:
-            quick += f"Sec-WebSocket-Protocol: {used.subprotocol}\r\n".encode()
-        return Upgrade(_upgrade_request(head, peer, offered), used, quick + b"\r\n")
-    chosen: list[Serializer] = []
 
-    def select(_protocol: ServerProtocol, _offered: Sequence[Subprotocol]) -> Subprotocol | None:
-        known = [
-            match for name in offered if (match := serializer.by_subprotocol(name)) is not None
-        ]
-        if offered and not known:
-            raise NegotiationError("no known subprotocol")
-        chosen.append(known[0] if known else serializer.JSON)
-        return Subprotocol(known[0].subprotocol) if known else None
+    def __init__(self, subprotocols: Iterable[Subprotocol], *, origins: Iterable[str] = ()) -> None:
+        self._subprotocols = {each.name: each for each in subprotocols}
+        self._usual = next(iter(self._subprotocols.values()))
+        self._origins = tuple(origins)
 
-    protocol = ServerProtocol(
-        origins=_allowed(head, origins), extensions=None, select_subprotocol=select
-    )
-    protocol.receive_data(data[: data.index(HEAD_END) + len(HEAD_END)])
-    events = protocol.events_received()
-    if not events or not isinstance(events[0], Request):
-        raise InvalidRequest("The WebSocket handshake is malformed.")
-    response = protocol.accept(events[0])
-    if response.status_code != HTTPStatus.SWITCHING_PROTOCOLS:
-        raise _refusal_of(protocol.handshake_exc)
-    return Upgrade(_upgrade_request(head, peer, offered), chosen[0], response.serialize())
+    def judge(self, head: RequestHead, data: bytes, peer: str) -> Upgrade:
+        """Return the upgrade that the request asks for; ``data`` begins with the raw head.
+
+        Raises:
+            InvalidRequest: The handshake is malformed, or offers only unknown subprotocols.
+            NotAllowed: The origin is not on the list.
+        """
+        if "host" not in head.headers or "," in head.headers["host"]:
+            # RFC 9112 §3.2; of a header that comes twice the values are joined with a comma.
+            raise InvalidRequest("There must be one Host header.")
+        offered = _offered(head)
+        chosen = self._choose(offered)
+        response = None if chosen is None else _quick_response(head, data, chosen, offered)
+        if response is None:
+            response = self._ask_library(head, data, chosen, offered)
+        assert chosen is not None, "the library has refused an unknown subprotocol"
+        return Upgrade(_upgrade_request(head, peer, offered), chosen, response)
+
+    def _choose(self, offered: tuple[str, ...]) -> Subprotocol | None:
+        """Return the first known of the offered subprotocols, of none offered the usual one."""
+        if not offered:
+            return self._usual
+        known = self._subprotocols
+        return next((known[name] for name in offered if name in known), None)
+
+    def _ask_library(
+        self, head: RequestHead, data: bytes, chosen: Subprotocol | None, offered: tuple[str, ...]
+    ) -> bytes:
+        """Return the library's answer; raises what ``judge`` raises."""
+
+        def select(*_: object) -> SubprotocolName | None:
+            if not offered:
+                return None
+            if chosen is None:
+                raise NegotiationError("no known subprotocol")
+            return SubprotocolName(chosen.name)
+
+        protocol = ServerProtocol(
+            origins=self._allowed(head), extensions=None, select_subprotocol=select
+        )
+        protocol.receive_data(data[: data.index(HEAD_END) + len(HEAD_END)])
+        events = protocol.events_received()
+        if not events or not isinstance(events[0], Request):
+            raise InvalidRequest("The WebSocket handshake is malformed.")
+        response = protocol.accept(events[0])
+        if response.status_code != HTTPStatus.SWITCHING_PROTOCOLS:
+            raise self._refusal_of(protocol.handshake_exc)
+        return response.serialize()
+
+    def _allowed(self, head: RequestHead) -> list[Origin | None] | None:
+        if ANY_ORIGIN in self._origins:
+            return None
+        host = head.headers.get("host", "")
+        own = (f"http://{host}", f"https://{host}")
+        return [None, *(Origin(origin) for origin in (*own, *self._origins))]
+
+    def _refusal_of(self, error: Exception | None) -> BountyExpoError:
+        if isinstance(error, InvalidOrigin):
+            return NotAllowed("This origin may not open a socket.", code="ORIGIN_NOT_ALLOWED")
+        if isinstance(error, NegotiationError):
+            known = ", ".join(self._subprotocols)
+            return InvalidRequest(f"None of the offered subprotocols is known; use one of {known}.")
+        if isinstance(error, InvalidUpgrade):
+            return InvalidRequest("The request does not ask for a WebSocket properly.")
+        return InvalidRequest("The WebSocket handshake is malformed.")
 
 
 def quick_upgrade(head: RequestHead, data: bytes) -> bytes | None:
@@ -180,36 +215,21 @@ _KEY_GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 _UNUSUAL = frozenset({"origin", "content-length", "transfer-encoding", "expect", "trailer"})
 
 
-def _chosen(offered: tuple[str, ...]) -> Serializer | None:
-    """Return the serializer of the first known subprotocol, of none offered the usual one."""
-    if not offered:
-        return serializer.JSON
-    return next((match for name in offered if (match := serializer.by_subprotocol(name))), None)
+def _quick_response(
+    head: RequestHead, data: bytes, chosen: Subprotocol, offered: tuple[str, ...]
+) -> bytes | None:
+    begin = quick_upgrade(head, data)
+    if begin is None:
+        return None
+    if offered:
+        begin += f"Sec-WebSocket-Protocol: {chosen.name}\r\n".encode()
+    return begin + b"\r\n"
 
 
-def _subprotocols(head: RequestHead) -> tuple[str, ...]:
+def _offered(head: RequestHead) -> tuple[str, ...]:
     items = head.headers.get("sec-websocket-protocol", "").split(",")
     names = (item.strip() for item in items)
     return tuple(name for name in names if name and not name.startswith(BEARER_ITEM))
-
-
-def _allowed(head: RequestHead, origins: Sequence[str]) -> list[Origin | None] | None:
-    if ANY_ORIGIN in origins:
-        return None
-    host = head.headers.get("host", "")
-    own = (f"http://{host}", f"https://{host}")
-    return [None, *(Origin(origin) for origin in (*own, *origins))]
-
-
-def _refusal_of(error: Exception | None) -> BountyExpoError:
-    if isinstance(error, InvalidOrigin):
-        return NotAllowed("This origin may not open a socket.", code="ORIGIN_NOT_ALLOWED")
-    if isinstance(error, NegotiationError):
-        known = ", ".join(each.subprotocol for each in serializer.SERIALIZERS)
-        return InvalidRequest(f"None of the offered subprotocols is known; use one of {known}.")
-    if isinstance(error, InvalidUpgrade):
-        return InvalidRequest("The request does not ask for a WebSocket properly.")
-    return InvalidRequest("The WebSocket handshake is malformed.")
 
 
 def _upgrade_request(head: RequestHead, peer: str, offered: tuple[str, ...]) -> UpgradeRequest:

@@ -12,6 +12,7 @@ import msgspec
 
 from bountyexpo.errors import InvalidRequest
 from bountyexpo.ws.transport.frames import BINARY, TEXT, encode_frame
+from bountyexpo.ws.transport.subprotocol import Subprotocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,9 +35,9 @@ class Serializer:
         decode: Callable[[bytes], dict[str, Any]],
     ) -> None:
         self.name = name
-        self.subprotocol = f"bounty.v1.{name}"
         self.is_text = is_text
         self.opcode = TEXT if is_text else BINARY
+        self.subprotocol = Subprotocol(f"bounty.v1.{name}", self.opcode)
         self.encode = encode
         self._decode = decode
 
@@ -87,9 +88,12 @@ MSGPACK = Serializer(
 # In the order in which the service prefers them.
 SERIALIZERS = (JSON, MSGPACK)
 
+# What the handshake is given to choose from.
+SUBPROTOCOLS = tuple(serializer.subprotocol for serializer in SERIALIZERS)
+
 _BY_SUBPROTOCOL = {serializer.subprotocol: serializer for serializer in SERIALIZERS}
 
 
-def by_subprotocol(subprotocol: str) -> Serializer | None:
-    """Return the serializer of a subprotocol name, None for a name this service does not know."""
-    return _BY_SUBPROTOCOL.get(subprotocol)
+def serializer_of(subprotocol: Subprotocol) -> Serializer:
+    """Return the serializer of a subprotocol that was chosen from ``SUBPROTOCOLS``."""
+    return _BY_SUBPROTOCOL[subprotocol]

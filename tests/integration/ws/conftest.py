@@ -10,8 +10,10 @@ import trio
 from bountyexpo.edge.acceptor import Acceptor, AcceptorSettings
 from bountyexpo.ws.socket_handler import SocketHandler
 from bountyexpo.ws.transport.epoll_poller import EpollPoller
+from bountyexpo.ws.transport.handshake import Handshake
 from bountyexpo.ws.transport.limits import Limits
 from bountyexpo.ws.transport.task_poller import TaskPoller
+from bountyexpo.ws.v1.serializer import SUBPROTOCOLS, serializer_of
 
 from tests.conformance.raw_client import RawClient
 from tests.integration.ws.plain_client import PlainClient
@@ -54,7 +56,7 @@ class Server:
     def __init__(self, poller, acceptor_settings, doors, **options):
         self.poller = poller
         self.handlers = []
-        self.door = SocketHandler(poller, self.create, **options)
+        self.door = SocketHandler(poller, self.create, Handshake(SUBPROTOCOLS), **options)
         self.acceptor = Acceptor((self.door, *doors), acceptor_settings)
         self.arrived = trio.Event()
         self.on_message = self.echo
@@ -72,7 +74,7 @@ class Server:
 
     @staticmethod
     def echo(handler, payload):
-        serializer = handler.connection.serializer
+        serializer = serializer_of(handler.connection.subprotocol)
         handler.connection.send(serializer.frame({"echo": len(payload)}))
 
     def connect(self, **options):

@@ -14,7 +14,8 @@ from bountyexpo.http.server.fast_path import FastPath
 from bountyexpo.http.server.hypercorn_fallback import HypercornFallback
 from bountyexpo.ws.socket_handler import SocketHandler
 from bountyexpo.ws.transport.epoll_poller import create_poller
-from bountyexpo.ws.v1.serializer import JSON
+from bountyexpo.ws.transport.handshake import Handshake
+from bountyexpo.ws.v1.serializer import JSON, SUBPROTOCOLS
 
 from tests.integration.ws.fast_site import NOW, Answers, application
 
@@ -42,7 +43,11 @@ class Counter:
 
 async def main() -> None:
     poller = create_poller()
-    sockets = SocketHandler(poller, lambda connection, _request: Counter(poller, connection))
+    sockets = SocketHandler(
+        poller,
+        lambda connection, _request: Counter(poller, connection),
+        Handshake(SUBPROTOCOLS),
+    )
     quart = HypercornFallback(application())
     door = FastPath(Answers().find, quart, lambda: NOW)
     acceptor = Acceptor((sockets, door, quart), AcceptorSettings(host="127.0.0.1", port=0))

@@ -108,7 +108,7 @@ class Narrow:
 @pytest.mark.parametrize("room", [0, 3, 14, 20])
 def test_a_pong_takes_its_place_among_answers_that_wait(room):
     sock = Narrow(room)
-    connection = Connection(sock, JSON, "192.0.2.1", sock)
+    connection = Connection(sock, JSON.subprotocol, "192.0.2.1", sock)
     recorder = Recorder(SimpleNamespace(on_message=Server.echo), connection, None)
     connection.handler = recorder
 

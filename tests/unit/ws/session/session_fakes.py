@@ -45,7 +45,7 @@ class Connection:
     """A socket that keeps what it was sent; ``room`` is how many frames still fit."""
 
     def __init__(self, used_codec=serializer.JSON):
-        self.serializer = used_codec
+        self.serializer, self.subprotocol = used_codec, used_codec.subprotocol
         self.peer = "192.0.2.1"
         self.raw = []
         self.closed_with = None

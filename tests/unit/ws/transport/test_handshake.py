@@ -7,8 +7,10 @@ import json
 import pytest
 from bountyexpo.edge.request_head import parse_head
 from bountyexpo.errors import InvalidRequest, NotAllowed, RateLimited
-from bountyexpo.ws.transport.handshake import open_handshake, refusal
-from bountyexpo.ws.v1.serializer import JSON, MSGPACK
+from bountyexpo.ws.transport.handshake import Handshake, refusal
+from bountyexpo.ws.transport.subprotocol import Subprotocol
+
+JSON, MSGPACK = Subprotocol("bounty.v1.json", 1), Subprotocol("bounty.v1.msgpack", 2)
 
 HEADERS = {
     "Host": "api.example",
@@ -26,7 +28,7 @@ def request(*, line="GET /v1/socket?ticket=t%201 HTTP/1.1", **changes):
 
 
 def judge(data, **options):
-    return open_handshake(parse_head(data), data, "1.2.3.4", **options)
+    return Handshake((JSON, MSGPACK), **options).judge(parse_head(data), data, "1.2.3.4")
 
 
 def test_a_plain_handshake_is_answered_as_the_rfc_shows():
@@ -34,7 +36,7 @@ def test_a_plain_handshake_is_answered_as_the_rfc_shows():
     assert b"101 Switching Protocols" in upgrade.response
     assert b"Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=" in upgrade.response
     assert b"Sec-WebSocket-Protocol" not in upgrade.response
-    assert upgrade.serializer is JSON
+    assert upgrade.subprotocol is JSON
     assert upgrade.request.path == "/v1/socket"
     assert upgrade.request.query == {"ticket": "t 1"}
     assert upgrade.request.peer == "1.2.3.4"
@@ -52,8 +54,8 @@ def test_a_plain_handshake_is_answered_as_the_rfc_shows():
 )
 def test_the_first_known_subprotocol_is_chosen(offer, chosen):
     upgrade = judge(request(Sec_WebSocket_Protocol=offer))
-    assert upgrade.serializer is chosen
-    assert f"Sec-WebSocket-Protocol: {chosen.subprotocol}\r\n".encode() in upgrade.response
+    assert upgrade.subprotocol is chosen
+    assert f"Sec-WebSocket-Protocol: {chosen.name}\r\n".encode() in upgrade.response
 
 
 def test_unknown_subprotocols_are_refused():
@@ -70,7 +72,7 @@ def test_a_bearer_item_is_a_credential_and_is_not_echoed():
 
 def test_a_bearer_item_alone_offers_no_subprotocol():
     upgrade = judge(request(Sec_WebSocket_Protocol="bearer.aaa.bbb.ccc"))
-    assert upgrade.serializer is JSON
+    assert upgrade.subprotocol is JSON
     assert b"Sec-WebSocket-Protocol" not in upgrade.response
 
 

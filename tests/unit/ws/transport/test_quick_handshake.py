@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from bountyexpo.edge.request_head import parse_head
 from bountyexpo.ws.transport import handshake
-from bountyexpo.ws.transport.handshake import open_handshake, quick_upgrade
+from bountyexpo.ws.transport.handshake import Handshake, quick_upgrade
+from bountyexpo.ws.v1.serializer import SUBPROTOCOLS
 
 PLAIN = {
     "Host": "example.com",
@@ -30,12 +31,13 @@ def quick(data):
 @pytest.mark.parametrize("offered", [None, "bounty.v1.msgpack", "x, bounty.v1.json, bearer.abc"])
 def test_it_answers_what_the_library_answers(monkeypatch, offered):
     data = request(Sec_WebSocket_Protocol=offered)
-    fast = open_handshake(parse_head(data), data, "192.0.2.1")
+    judge = Handshake(SUBPROTOCOLS).judge
+    fast = judge(parse_head(data), data, "192.0.2.1")
     monkeypatch.setattr(handshake, "quick_upgrade", lambda _head, _data: None)
-    slow = open_handshake(parse_head(data), data, "192.0.2.1")
+    slow = judge(parse_head(data), data, "192.0.2.1")
 
     assert quick(data) is not None
-    assert fast.serializer is slow.serializer
+    assert fast.subprotocol is slow.subprotocol
     assert fast.request == slow.request
     assert answered(fast.response) == answered(slow.response)
 

@@ -8,8 +8,13 @@ import msgspec
 import pytest
 from bountyexpo.errors import InvalidRequest
 from bountyexpo.ws.transport.frames import BINARY, TEXT, encode_frame
-from bountyexpo.ws.v1 import serializer
-from bountyexpo.ws.v1.serializer import JSON, MSGPACK, SERIALIZERS
+from bountyexpo.ws.v1.serializer import (
+    JSON,
+    MSGPACK,
+    SERIALIZERS,
+    SUBPROTOCOLS,
+    serializer_of,
+)
 
 FRAME = {"type": "message.send", "id": "r1", "n": 2**53, "nested": {"a": [1, None, True, "ü"]}}
 
@@ -63,6 +68,5 @@ def test_bad_msgpack_is_an_invalid_request(payload):
 
 
 def test_a_codec_is_found_by_its_subprotocol():
-    assert serializer.by_subprotocol("bounty.v1.json") is JSON
-    assert serializer.by_subprotocol("bounty.v1.msgpack") is MSGPACK
-    assert serializer.by_subprotocol("bounty.v2.json") is None
+    assert [each.name for each in SUBPROTOCOLS] == ["bounty.v1.json", "bounty.v1.msgpack"]
+    assert [serializer_of(each) for each in SUBPROTOCOLS] == [JSON, MSGPACK]
