@@ -38,17 +38,19 @@ class PlainClient:
         await self.stream.send_all(data)
 
     async def reply(self, *, with_body=True):
+        """Return the next answer; one that is given up in the middle can be asked for again."""
         while HEAD_END not in self.data:
             await self._more()
-        head, _, self.data = self.data.partition(HEAD_END)
+        head = self.data.partition(HEAD_END)[0]
         first, *lines = head.decode("latin-1").split("\r\n")
         pairs = [line.split(": ", 1) for line in lines]
         headers = {name.lower(): value for name, value in pairs}
         assert len(headers) == len(pairs), lines
-        length = int(headers.get("content-length", "0")) if with_body else 0
-        while len(self.data) < length:
+        start = len(head) + len(HEAD_END)
+        end = start + (int(headers.get("content-length", "0")) if with_body else 0)
+        while len(self.data) < end:
             await self._more()
-        body, self.data = self.data[:length], self.data[length:]
+        body, self.data = self.data[start:end], self.data[end:]
         return Reply(int(first.split(" ")[1]), headers, body)
 
     async def end(self):
