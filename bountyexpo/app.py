@@ -47,7 +47,7 @@ from bountyexpo.persistence.chat.journal import Journal
 from bountyexpo.persistence.migrate import migrate
 from bountyexpo.persistence.pool import Pool
 from bountyexpo.persistence.users import last_seen
-from bountyexpo.realtime.hub import FEED_TOPIC, Hub
+from bountyexpo.realtime.hub import Hub
 from bountyexpo.realtime.last_seen import LastSeen
 from bountyexpo.realtime.live_users import LiveUsers
 from bountyexpo.realtime.presence import Presence
@@ -132,15 +132,15 @@ class App:
         self._journal = Journal(self.db)
         self.policy = _policy(settings)
         reader = SessionReader(self.db)
-        self.hub = Hub(reader.read_after)
+        self.hub = Hub(reader.read_after, self.clock.now)
         unread = UnreadCounts(self.hub, reader.unread, self.clock.now)
         self._ports = ActorDependencies(
             db=self.db,
             journal=self._journal,
             stripe=self._stripe(),
             policy=self.policy,
-            feed=self._publish_feed,
-            ephemeral=self._publish_ephemeral,
+            feed=self.hub.publish_feed,
+            ephemeral=self.hub.tell,
             unread=unread.change,
         )
         self.actors = Actors.over(self._ports, self.clock)
@@ -241,13 +241,6 @@ class App:
             (sockets, *plain, self._quart),
             AcceptorSettings(host=settings.host, port=settings.port),
         )
-
-    def _publish_feed(self, bounty_id: str, fields: dict[str, Any]) -> None:
-        frame = {"type": "bounty.updated", "stream": FEED_TOPIC, **fields}
-        self.hub.publish_feed(bounty_id, frame | {"timestamp": self.clock.now()})
-
-    def _publish_ephemeral(self, stream: str, users: Sequence[str], frame: dict[str, Any]) -> None:
-        self.hub.publish_ephemeral(stream, users, frame | {"timestamp": self.clock.now()})
 
     def _stop_typing(self, user_id: str, conversation_id: str) -> None:
         # Left alone it ends by itself.

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from bountyexpo.domain.events import Event
     from bountyexpo.domain.policy import Policy
     from bountyexpo.integrations.stripe import StripePayments
     from bountyexpo.persistence.chat.journal import Journal
     from bountyexpo.persistence.pool import Pool
 
 
-def _nobody_listens(stream: str, users: Sequence[str], frame: dict[str, Any]) -> None:
+def _nobody_listens(event: Event, of: str, users: Sequence[str]) -> None:
     """Take the place of the edge where there is none."""
 
 
@@ -31,9 +32,9 @@ class ActorDependencies:
     stripe: StripePayments
     policy: Policy
     # Publishes what anybody may see of a bounty that has just changed; never blocks.
-    feed: Callable[[str, dict[str, Any]], None]
-    # Sends a frame that nobody will miss to the sockets of users; never blocks. The stream is what
-    # a socket may mute.
-    ephemeral: Callable[[str, Sequence[str], dict[str, Any]], None] = _nobody_listens
+    feed: Callable[[str, Event], None]
+    # Sends an event that nobody will miss, of the entity that is named, to the sockets of users;
+    # never blocks.
+    ephemeral: Callable[[Event, str, Sequence[str]], None] = _nobody_listens
     # Says that what these users have not read is another number now; never blocks.
     unread: Callable[[Sequence[str]], None] = _nobody_counts

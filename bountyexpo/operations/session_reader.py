@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING
 from bountyexpo.domain.ids import is_id
 from bountyexpo.operations.batcher import Batcher
 from bountyexpo.persistence import streams
-from bountyexpo.persistence.chat import acquaintances, conversation_lists, conversations, sign_on
+from bountyexpo.persistence.chat import (
+    acquaintances,
+    conversation_lists,
+    conversations,
+    message_stream,
+    sign_on,
+)
 from bountyexpo.persistence.market import bounties
 from bountyexpo.persistence.streams import After
 from bountyexpo.persistence.users import last_seen
@@ -40,7 +46,7 @@ class SessionReader:
         self._db = db
         self._sign_ons = Batcher(self._sign_on_all)
         self._events = Batcher(
-            partial(streams.read_all_after, db),
+            partial(message_stream.read_all_after, db),
             weigh=lambda after: after.limit,
             weight_max=EVENTS_MAX,
         )

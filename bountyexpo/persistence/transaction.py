@@ -1,8 +1,8 @@
 """The one way in which a decision is committed: state, events, effects and audit, all or nothing.
 
-Events, effects and audit rows are collected while the transaction is open and written just before
-the commit. So the rows that hand out the numbers of a stream are locked only for that last moment,
-always in the same order, and a rollback leaves no hole.
+Events, effects, notices and audit rows are collected while the transaction is open and written just
+before the commit. So the rows that hand out the numbers of a stream are locked only for that last
+moment, always in the same order, and a rollback leaves no hole.
 
 When the answer to a COMMIT is lost, nobody knows whether it happened: the caller gets
 ``DatabaseUnavailable`` and may repeat the command, which is why commands are idempotent. Events of
@@ -18,11 +18,12 @@ from typing import TYPE_CHECKING, Any, Protocol, Self
 import psycopg
 import trio
 
+from bountyexpo.domain.events import payload_of
 from bountyexpo.errors import DatabaseUnavailable, InternalError
-from bountyexpo.persistence import audit, outbox
+from bountyexpo.persistence import audit, notices, outbox
 from bountyexpo.persistence.connection import translated
 from bountyexpo.persistence.statement import Json, statement
-from bountyexpo.persistence.streams import CONVERSATION, StreamEvent, message_event
+from bountyexpo.persistence.streams import CONVERSATION, StreamEvent
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 
     from psycopg.pq.abc import PGresult
 
+    from bountyexpo.domain.events import Event
+    from bountyexpo.domain.notices import Audience, Notice
     from bountyexpo.persistence.connection import Connection
     from bountyexpo.persistence.statement import Parameters, Row
 
@@ -97,6 +100,7 @@ class Transaction:
     __slots__ = (
         "_effects",
         "_events",
+        "_notices",
         "_numbered",
         "_pool",
         "_records",
@@ -110,6 +114,7 @@ class Transaction:
         self._events: list[dict[str, Any]] = []
         self._numbered: list[tuple[int, StreamEvent]] = []
         self._effects: list[dict[str, Any]] = []
+        self._notices: list[dict[str, Any]] = []
         self._records: list[dict[str, Any]] = []
         self.committed_events: list[StreamEvent] = []
 
@@ -173,32 +178,41 @@ class Transaction:
             raise
         await self._command(b"release savepoint step")
 
-    async def event(
-        self,
-        stream: str,
-        type: str,  # noqa: A002 - the wire's own name
-        payload: Mapping[str, Any],
-        *,
-        users: Sequence[str] = (),
-        private: bool = False,
-    ) -> None:
-        """Add an event to a stream; it gets its number at the commit."""
+    def event(self, event: Event, *, of: str, users: Sequence[str] = ()) -> None:
+        """Add an event to the stream of the entity ``of``; it gets its number at the commit.
+
+        ``users`` hear it live, wherever they are; of a private event nobody else learns more than
+        that there was one.
+        """
+        spec = event.spec()
+        assert spec.is_durable, spec.type
         self._events.append(
             {
                 "place": self._place(),
-                "stream": stream,
-                "type": type,
-                "payload": payload,
+                "stream": spec.stream.of(of),
+                "type": spec.type,
+                "payload": payload_of(event),
                 "users": list(users),
-                "private": private,
+                "private": spec.is_private,
             }
         )
 
-    def message(self, row: Mapping[str, Any], *, epoch: str, users: tuple[str, ...] = ()) -> None:
-        """Announce a row of ``messages`` that this transaction has written with its number."""
-        self._numbered.append((self._place(), message_event(row, epoch, users)))
+    def numbered(self, event: StreamEvent) -> None:
+        """Announce what this transaction has written under a number of its own."""
+        self._numbered.append((self._place(), event))
 
-    async def effect(
+    def notify(
+        self,
+        kind: Notice,
+        recipients: Sequence[str] | Audience,
+        data: Mapping[str, Any],
+        *,
+        dedupe_key: str,
+    ) -> None:
+        """Let people be told while they are away; the same key tells once."""
+        self._notices.append(notices.row(kind, recipients, data, dedupe_key))
+
+    def effect(
         self,
         type: str,  # noqa: A002 - the outbox's own name
         aggregate: tuple[str, str],
@@ -210,7 +224,7 @@ class Transaction:
         """Leave an effect on the outside world for the outbox relay."""
         self._effects.append(outbox.row(type, aggregate, version, payload, due_after_s))
 
-    async def audit(
+    def audit(
         self,
         *,
         category: str,
@@ -244,6 +258,8 @@ class Transaction:
     async def _write_collected(self) -> list[StreamEvent]:
         if self._effects:
             await self._run(outbox.WRITE, (Json(self._effects),))
+        if self._notices:
+            await self._run(notices.WRITE, (Json(self._notices),))
         if self._records:
             await self._run(audit.WRITE, (Json(self._records),))
         in_conversations = [e for e in self._events if e["stream"].startswith(CONVERSATION)]

@@ -1,19 +1,20 @@
-"""One message for many listeners: encoded once per serializer, delivered in bounded chunks."""
+"""Delivery to many listeners: at once to a few, in bounded chunks to a crowd."""
 
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import trio
 
 from bountyexpo.observability.logs import get_logger
-from bountyexpo.ws.v1 import protocol
+from bountyexpo.realtime.broadcasts import Missed
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Mapping, Sequence
+    from collections.abc import Sequence
 
-    from bountyexpo.realtime.listener import Encoding, Listener, StreamEvent
+    from bountyexpo.realtime.broadcasts import Broadcast
+    from bountyexpo.realtime.listener import Listener
 
 log = get_logger(__name__)
 
@@ -22,118 +23,6 @@ CHUNK: Final = 128
 
 # Broadcasts that may wait; beyond it a stream's events are dropped and its listeners are told.
 BACKLOG_MAX: Final = 4_096
-
-
-class Broadcast(Protocol):
-    """A message on its way to a list of listeners."""
-
-    def send_to(self, listener: Listener, /) -> None:
-        """Hand it to one listener."""
-
-
-class EventBroadcast:
-    """A numbered event; who may not see a private one gets it redacted, under the same number."""
-
-    __slots__ = ("_full", "_redacted", "source")
-
-    def __init__(self, source: StreamEvent) -> None:
-        self.source = source
-        self._full: dict[str, bytes] = {}
-        self._redacted: dict[str, bytes] | None = None
-
-    def send_to(self, listener: Listener) -> None:
-        """Hand the shared bytes to one listener."""
-        source = self.source
-        if source.private and listener.user_id not in source.users:
-            frame = self._redacted_frame(listener.serializer)
-        else:
-            serializer = listener.serializer
-            frame = self._full.get(serializer.name) or self._full.setdefault(
-                serializer.name, serializer.frame(protocol.event(source))
-            )
-        listener.deliver(source.stream, source.seq, frame)
-
-    def _redacted_frame(self, serializer: Encoding) -> bytes:
-        if self._redacted is None:
-            self._redacted = {}
-        return self._redacted.get(serializer.name) or self._redacted.setdefault(
-            serializer.name, serializer.frame(protocol.redacted_event(self.source))
-        )
-
-
-class Notice:
-    """Messages without a number, which a busy listener may lose: the feed, typing, presence."""
-
-    __slots__ = ("_frames", "messages", "stream")
-
-    def __init__(self, stream: str, messages: Sequence[dict[str, Any]]) -> None:
-        self.stream = stream
-        self.messages = messages
-        self._frames: dict[str, list[tuple[bytes, Hashable]]] = {}
-
-    def send_to(self, listener: Listener) -> None:
-        """Hand the shared bytes to one listener."""
-        serializer = listener.serializer
-        frames = self._frames.get(serializer.name)
-        if frames is None:
-            frames = self._frames[serializer.name] = [
-                (serializer.frame(each), coalescing_key(each)) for each in self._told(serializer)
-            ]
-        for frame, key in frames:
-            listener.deliver_ephemeral(self.stream, frame, key)
-
-    def _told(self, serializer: Encoding) -> Sequence[dict[str, Any]]:  # noqa: ARG002 - for all
-        return self.messages
-
-
-class Receipt(Notice):
-    """A marker that went on: one message, or for old clients one for each that it went over."""
-
-    __slots__ = ("message_ids",)
-
-    def __init__(self, stream: str, message: dict[str, Any]) -> None:
-        told = dict(message)
-        self.message_ids: list[str] = told.pop("messageIds")
-        super().__init__(stream, [told])
-
-    def _told(self, serializer: Encoding) -> Sequence[dict[str, Any]]:
-        if not serializer.is_old:
-            return self.messages
-        told = dict(self.messages[0])
-        del told["upToSeq"]
-        return [told | {"messageId": each} for each in self.message_ids]
-
-
-def coalescing_key(message: Mapping[str, Any]) -> Hashable:
-    """Return what a later message must share with this one to stand for it (realtime §4.7)."""
-    kind: str = message.get("type", "")
-    who = message.get("senderId")
-    match kind:
-        case "typing.start" | "typing.stop":
-            return "typing", who, message.get("conversationId")
-        case "message.delivered" | "message.read":
-            is_cumulative = "upToSeq" in message
-            return kind, who, message.get("conversationId" if is_cumulative else "messageId")
-        case "presence.update":
-            return kind, message.get("userId")
-        case "unread" | "wallet.balance":
-            return kind
-        case "bounty.updated":
-            return kind, message.get("bountyId", message.get("id"))
-    return None
-
-
-class Missed:
-    """Tells listeners that events of a stream were lost on the way, so that they sync."""
-
-    __slots__ = ("stream",)
-
-    def __init__(self, stream: str) -> None:
-        self.stream = stream
-
-    def send_to(self, listener: Listener) -> None:
-        """Mark the stream as missed for one listener."""
-        listener.miss(self.stream)
 
 
 class Delivery(NamedTuple):

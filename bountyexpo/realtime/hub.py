@@ -12,20 +12,24 @@ from typing import TYPE_CHECKING, Any, Final
 
 import trio
 
+from bountyexpo.domain.event_catalogue import spec_of
+from bountyexpo.domain.events import FEED_STREAM
 from bountyexpo.errors import BountyExpoError
 from bountyexpo.observability.logs import get_logger
 from bountyexpo.observability.metrics import ACTIVE_USERS
-from bountyexpo.realtime.fan_out import EventBroadcast, FanOut, Missed, Notice, Receipt
+from bountyexpo.realtime import event_frame
+from bountyexpo.realtime.broadcasts import Ephemeral, EventBroadcast, Missed
+from bountyexpo.realtime.fan_out import FanOut
 from bountyexpo.realtime.stream_order import StreamOrder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
+    from datetime import datetime
 
+    from bountyexpo.domain.events import Event
     from bountyexpo.realtime.listener import Listener, ReadAfter, StreamEvent
 
 log = get_logger(__name__)
-
-FEED_TOPIC: Final = "feed:open"
 
 # What anonymous listeners of the old event path follow (contract realtime §2.1).
 PUBLIC_EVENTS: Final = "events:public"
@@ -41,14 +45,15 @@ ROTATE_INTERVAL_S: Final = 600.0
 class Hub:
     """The audience map of one process, and the order in which it hears.
 
-    Bounded: early events by ``ordering.HELD_MAX`` per stream, large broadcasts by
-    ``broadcast.BACKLOG_MAX``; whoever loses something by either is told with a ``gap`` frame.
+    Bounded: early events by ``stream_order.HELD_MAX`` per stream, large broadcasts by
+    ``fan_out.BACKLOG_MAX``; whoever loses something by either is told with a ``gap`` frame.
     """
 
-    def __init__(self, read_after: ReadAfter) -> None:
+    def __init__(self, read_after: ReadAfter, now: Callable[[], datetime]) -> None:
         self.users: dict[str, tuple[Listener, ...]] = {}
         self.topics: dict[str, set[Listener]] = {}
         self._read_after = read_after
+        self._now = now
         self._order = StreamOrder()
         self._fan_out = FanOut()
         self._holes: dict[str, float] = {}
@@ -56,8 +61,7 @@ class Hub:
         self._feed: dict[str, dict[str, Any]] = {}
         self._feed_changed = trio.Event()
         self._origins: dict[tuple[str, str], Listener] = {}
-        # Told of each new message as it is delivered; None when nobody wants to know.
-        self.on_message: Callable[[StreamEvent], None] | None = None
+        self._watchers: dict[str, Callable[[StreamEvent], None]] = {}
         self._counts = {"published": 0, "repaired": 0, "skipped": 0}
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
@@ -109,6 +113,14 @@ class Hub:
         for stream in streams:
             self._order.observe(stream, *heads.get(stream, (0, None)))
 
+    def watch(self, type: str, watcher: Callable[[StreamEvent], None]) -> None:  # noqa: A002
+        """Let ``watcher`` be told of each event of a type as it is delivered."""
+        self._watchers[type] = watcher
+
+    def unwatch(self, type: str) -> None:  # noqa: A002 - the wire's name
+        """End ``watch``; harmless when nobody did."""
+        self._watchers.pop(type, None)
+
     def expect_origin(self, listener: Listener, client_id: str) -> None:
         """Note that ``listener`` is sending this message, so its ack is its copy."""
         self._origins[listener.user_id, client_id] = listener
@@ -147,22 +159,25 @@ class Hub:
             except Exception:
                 log.exception("event not published", stream=event.stream, seq=event.seq)
 
+    def tell(self, event: Event, of: str, users: Iterable[str]) -> None:
+        """Send an event that nobody will miss to the sessions of users."""
+        spec = event.spec()
+        assert not spec.is_durable, spec.type
+        self.publish_ephemeral(spec.stream.of(of), users, event_frame.ephemeral(event, self._now()))
+
     def publish_ephemeral(self, stream: str, users: Iterable[str], frame: dict[str, Any]) -> None:
-        """Send a frame that nobody will miss (typing, presence, receipts) to users' sessions."""
-        listeners = [each for user_id in users for each in self.users.get(user_id, ())]
-        if listeners:
-            is_receipt = "messageIds" in frame
-            notice = Receipt(stream, frame) if is_receipt else Notice(stream, [frame])
-            self._fan_out.submit(stream, listeners, notice)
+        """Like ``tell``, for a frame that was made before."""
+        self.notify(stream, [s for user_id in users for s in self.users.get(user_id, ())], frame)
 
     def notify(self, stream: str, listeners: Sequence[Listener], frame: dict[str, Any]) -> None:
         """Send a frame that may be lost to these sessions."""
-        self._fan_out.submit(stream, listeners, Notice(stream, [frame]))
+        if listeners:
+            self._fan_out.submit(stream, listeners, Ephemeral(stream, [frame]))
 
-    def publish_feed(self, bounty_id: str, frame: dict[str, Any]) -> None:
-        """Announce the newest public state of a bounty; at most one per bounty and second."""
-        if FEED_TOPIC in self.topics:
-            self._feed[bounty_id] = frame
+    def publish_feed(self, entity_id: str, event: Event) -> None:
+        """Announce the newest public state of an entity; at most one of each and second."""
+        if FEED_STREAM in self.topics:
+            self._feed[entity_id] = event_frame.ephemeral(event, self._now())
             self._feed_changed.set()
 
     def statistics(self) -> dict[str, int]:
@@ -194,10 +209,11 @@ class Hub:
             self._holes.pop(stream, None)
 
     def _deliver(self, event: StreamEvent) -> None:
-        if event.type == "bounty.status" and not event.private and PUBLIC_EVENTS in self.topics:
+        if not event.private and PUBLIC_EVENTS in self.topics:
             self._announce_publicly(event)
-        if self.on_message is not None and event.type == "message.new":
-            self.on_message(event)
+        watcher = self._watchers.get(event.type)
+        if watcher is not None:
+            watcher(event)
         listeners = self._audience(event)
         if listeners:
             self._fan_out.submit(event.stream, listeners, EventBroadcast(event))
@@ -205,12 +221,12 @@ class Hub:
             self._order.forget(event.stream)
 
     def _announce_publicly(self, event: StreamEvent) -> None:
-        frame = {
-            "type": "bounty.status",
-            "id": event.payload.get("bountyId", event.payload.get("id")),
-            "status": event.payload.get("status"),
-            "timestamp": event.created_at,
-        }
+        """Tell anonymous listeners what the catalogue lets anybody know of this event."""
+        spec = spec_of(event.stream, event.type)
+        if spec is None or not spec.public_fields:
+            return
+        told = {name: event.payload.get(name) for name in spec.public_fields}
+        frame = {"type": event.type, **told, "timestamp": event.created_at}
         self.notify(PUBLIC_EVENTS, list(self.topics[PUBLIC_EVENTS]), frame)
 
     def _audience(self, event: StreamEvent) -> Sequence[Listener]:
@@ -220,12 +236,16 @@ class Hub:
         subscribed = self.topics.get(event.stream)
         if subscribed:
             listeners = list(subscribed.union(listeners))
-        if self._origins and event.type == "message.new":
-            key = (event.payload.get("senderId", ""), event.payload.get("clientMsgId", ""))
-            origin = self._origins.get(key)
-            if origin is not None:
-                return [each for each in listeners if each is not origin]
-        return listeners
+        origin = self._origin(event) if self._origins else None
+        return listeners if origin is None else [each for each in listeners if each is not origin]
+
+    def _origin(self, event: StreamEvent) -> Listener | None:
+        """Return the session whose own call brought this event about."""
+        spec = spec_of(event.stream, event.type)
+        if spec is None or spec.origin is None:
+            return None
+        sender, client_id = spec.origin
+        return self._origins.get((event.payload.get(sender, ""), event.payload.get(client_id, "")))
 
     def _is_followed(self, stream: str) -> bool:
         """Tell whether the hub itself knows somebody who follows ``stream``."""
@@ -278,8 +298,8 @@ class Hub:
             await self._feed_changed.wait()
             self._feed_changed = trio.Event()
             messages, self._feed = list(self._feed.values()), {}
-            listeners = list(self.topics.get(FEED_TOPIC, ()))
-            self._fan_out.submit(FEED_TOPIC, listeners, Notice(FEED_TOPIC, messages))
+            listeners = list(self.topics.get(FEED_STREAM, ()))
+            self._fan_out.submit(FEED_STREAM, listeners, Ephemeral(FEED_STREAM, messages))
             await trio.sleep(FEED_INTERVAL_S)
 
     async def _rotate(self) -> None:

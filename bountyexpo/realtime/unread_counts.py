@@ -54,7 +54,7 @@ class UnreadCounts:
     def follow(self, listener: Listener) -> None:
         """Tell the user of this listener also when new messages raise their count."""
         self._followers.setdefault(listener.user_id, set()).add(listener)
-        self._hub.on_message = self._raise
+        self._hub.watch("message.new", self._raise)
 
     def left(self, listener: Listener) -> None:
         """End ``follow``; harmless for one that did not."""
@@ -65,7 +65,7 @@ class UnreadCounts:
         if not followers:
             del self._followers[listener.user_id]
         if not self._followers:
-            self._hub.on_message = None
+            self._hub.unwatch("message.new")
 
     def change(self, users: Iterable[str]) -> None:
         """Note that these users' counts have changed; who is not here is passed over."""

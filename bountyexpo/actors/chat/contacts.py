@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeAlias, assert_never
 
 import msgspec
 
+from bountyexpo.actors.chat.announcing import announce
 from bountyexpo.actors.chat.conversation_members import check_people
 from bountyexpo.domain.chat.conversation import check_size
 from bountyexpo.errors import InvalidRequest, NotAllowed, NotFound
@@ -122,9 +123,9 @@ class ContactsActor(Actor[ContactsKind]):
                 tx, pair, created_by=self.id, bounty_id=bounty_id
             )
             if created:
-                await conversations.announce(tx, conversation)
+                await announce(tx, conversation)
             elif await participants.show(tx, conversation.id, self.id):
-                await conversations.announce(tx, conversation, (self.id,))
+                await announce(tx, conversation, (self.id,))
         if not created:
             self._ports.unread((self.id,))
         return Opened(conversation=conversation, created=created)
@@ -141,7 +142,7 @@ class ContactsActor(Actor[ContactsKind]):
             group = await conversations.open_group(
                 tx, self.id, message.others, name=message.name, avatar_url=message.avatar_url
             )
-            await conversations.announce(tx, group)
+            await announce(tx, group)
             if message.idempotency_key is not None:
                 await idempotency.store(
                     tx,

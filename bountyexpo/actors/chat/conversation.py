@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any, assert_never
+from typing import TYPE_CHECKING, assert_never
 
 import trio
 
@@ -27,6 +27,7 @@ from bountyexpo.actors.chat.conversation_messages import (
 from bountyexpo.actors.chat.receipts import Receipts
 from bountyexpo.actors.chat.typing_notices import TypingNotices
 from bountyexpo.domain.chat import conversation as rules
+from bountyexpo.domain.chat.events import TypingStart, TypingStop
 from bountyexpo.domain.ids import new_id
 from bountyexpo.errors import (
     BountyExpoError,
@@ -282,12 +283,12 @@ class ConversationActor(Actor[ConversationKind]):
 
     def _tell_typing(self, user_id: str, is_typing: bool) -> None:
         told = rules.audience(user_id, self._present.participants, self._blocks)
-        frame: dict[str, Any] = {
-            "type": f"typing.{'start' if is_typing else 'stop'}",
-            "conversationId": self.id,
-            "senderId": user_id,
-        }
-        if is_typing:
-            frame["expiresInMs"] = round(rules.TYPING_ENDS_AFTER_S * 1000)
         others = tuple(each for each in told if each != user_id)
-        self._ports.ephemeral(f"conv:{self.id}", others, frame)
+        event: TypingStart | TypingStop = TypingStop(conversation_id=self.id, sender_id=user_id)
+        if is_typing:
+            event = TypingStart(
+                conversation_id=self.id,
+                sender_id=user_id,
+                expires_in_ms=round(rules.TYPING_ENDS_AFTER_S * 1000),
+            )
+        self._ports.ephemeral(event, self.id, others)

@@ -6,6 +6,12 @@ from typing import TYPE_CHECKING, Any, TypeAlias, assert_never
 
 from bountyexpo.actors.chat.conversation_messages import Changed, EditMessage, PinMessage, React
 from bountyexpo.domain.chat import conversation as rules
+from bountyexpo.domain.chat.events import (
+    MessageDeleted,
+    MessageEdited,
+    MessagePinned,
+    MessageReaction,
+)
 from bountyexpo.errors import InvalidRequest, NotFound
 from bountyexpo.persistence.chat import conversations, message_changes, participants
 from bountyexpo.persistence.users import users
@@ -56,16 +62,15 @@ async def edit(
         if text == found["body"]:
             return _unchanged(head, conversation, found["edited_at"])
         at = await message_changes.edit(tx, conversation.id, message.message_id, text)
-        await _tell(
-            tx,
-            conversation,
-            "message.edited",
-            message.message_id,
-            senderId=message.user_id,
+        event = MessageEdited(
+            conversation_id=conversation.id,
+            message_id=message.message_id,
+            sender_id=message.user_id,
             text=text,
-            isEncrypted=found["is_encrypted"],
-            editedAt=at,
+            is_encrypted=found["is_encrypted"],
+            edited_at=at,
         )
+        tx.event(event, of=conversation.id, users=conversation.participants)
     return committed(tx, at)
 
 
@@ -87,17 +92,16 @@ async def delete(
         if found["deleted_at"] is not None:
             return _unchanged(head, conversation, found["deleted_at"])
         at = await message_changes.delete(tx, conversation.id, message.message_id)
-        await _tell(
-            tx,
-            conversation,
-            "message.deleted",
-            message.message_id,
-            senderId=found["sender_id"],
-            deletedBy=message.user_id,
-            deletedAt=at,
+        event = MessageDeleted(
+            conversation_id=conversation.id,
+            message_id=message.message_id,
+            sender_id=found["sender_id"],
+            deleted_by=message.user_id,
+            deleted_at=at,
         )
+        tx.event(event, of=conversation.id, users=conversation.participants)
         if not is_author:
-            await tx.audit(
+            tx.audit(
                 category="moderation",
                 action="delete_message",
                 actor_id=message.user_id,
@@ -115,15 +119,14 @@ async def pin(ports: ActorDependencies, conversation: Conversation, message: Pin
         if (pinned == found["id"]) == message.is_pinned:
             return _unchanged(head, conversation)
         await message_changes.pin(tx, conversation.id, found["id"] if message.is_pinned else None)
-        await _tell(
-            tx,
-            conversation,
-            "message.pinned",
-            found["id"],
-            userId=message.user_id,
-            isPinned=message.is_pinned,
-            previousMessageId=pinned if message.is_pinned else None,
+        event = MessagePinned(
+            conversation_id=conversation.id,
+            message_id=found["id"],
+            user_id=message.user_id,
+            is_pinned=message.is_pinned,
+            previous_message_id=pinned if message.is_pinned else None,
         )
+        tx.event(event, of=conversation.id, users=conversation.participants)
     return committed(tx)
 
 
@@ -146,16 +149,15 @@ async def react(ports: ActorDependencies, conversation: Conversation, message: R
         if not is_new:
             return _unchanged(head, conversation)
         counts = await message_changes.emoji_of(tx, found["id"])
-        await _tell(
-            tx,
-            conversation,
-            "message.reaction",
-            found["id"],
-            userId=user_id,
+        event = MessageReaction(
+            conversation_id=conversation.id,
+            message_id=found["id"],
+            user_id=user_id,
             emoji=emoji,
             action="added" if message.is_added else "removed",
             count=counts.get(emoji, 0),
         )
+        tx.event(event, of=conversation.id, users=conversation.participants)
     return committed(tx)
 
 
@@ -200,11 +202,3 @@ async def _is_moderator(
         return True
     rules.check_member(message.user_id, conversation.participants, conversation.id)
     return False
-
-
-async def _tell(
-    tx: Transaction, conversation: Conversation, event: str, message_id: str, **fields: Any
-) -> None:
-    payload = {"conversationId": conversation.id, "messageId": message_id, **fields}
-    users_told = conversation.participants
-    await tx.event(f"conv:{conversation.id}", event, payload, users=users_told)

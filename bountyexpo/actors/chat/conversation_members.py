@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeAlias, assert_never
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, assert_never
 
+from bountyexpo.actors.chat.announcing import announce
 from bountyexpo.actors.chat.conversation_changes import committed
 from bountyexpo.actors.chat.conversation_messages import (
     AddParticipants,
@@ -15,6 +16,13 @@ from bountyexpo.actors.chat.conversation_messages import (
     SetRole,
 )
 from bountyexpo.domain.chat import conversation as rules
+from bountyexpo.domain.chat.events import (
+    ConversationMuted,
+    ConversationRemoved,
+    ConversationUpdated,
+    ParticipantJoined,
+    ParticipantLeft,
+)
 from bountyexpo.errors import InvalidRequest, NotFound
 from bountyexpo.persistence.chat import conversations, participants
 from bountyexpo.persistence.users import blocks, users
@@ -63,8 +71,13 @@ async def rename(ports: ActorDependencies, conversation: Conversation, message: 
         )
         renamed = await conversations.get(tx, conversation.id)
         assert renamed is not None
-        fields = {"name": renamed.name, "avatar": renamed.avatar_url, "userId": message.user_id}
-        await _tell(tx, conversation, "conversation.updated", conversation.participants, fields)
+        event = ConversationUpdated(
+            conversation_id=conversation.id,
+            name=renamed.name,
+            avatar=renamed.avatar_url,
+            user_id=message.user_id,
+        )
+        tx.event(event, of=conversation.id, users=conversation.participants)
     return committed(tx)
 
 
@@ -83,10 +96,12 @@ async def add(
         await check_people(tx, message.user_id, wanted)
         await participants.add(tx, conversation.id, wanted)
         # First they learn that they are in it, then of everything that happens there.
-        await conversations.announce(tx, conversation, wanted)
+        await announce(tx, conversation, wanted)
         for user_id in wanted:
-            fields = {"userId": user_id, "addedBy": message.user_id}
-            await _tell(tx, conversation, "participant.joined", everybody, fields)
+            event = ParticipantJoined(
+                conversation_id=conversation.id, user_id=user_id, added_by=message.user_id
+            )
+            tx.event(event, of=conversation.id, users=everybody)
     return committed(tx)
 
 
@@ -116,10 +131,12 @@ async def remove(
         rest = [each for each in conversation.participants if each != removed_id]
         if removed_role == rules.OWNER:
             await _pass_on(tx, conversation, {each: roles[each] for each in rest})
-        fields = {"userId": removed_id, "removedBy": message.user_id}
-        await _tell(tx, conversation, "participant.left", rest, fields)
-        payload = {"conversationId": conversation.id, "reason": _reason(message)}
-        await tx.event(f"user:{removed_id}", "conversation.removed", payload, users=(removed_id,))
+        left = ParticipantLeft(
+            conversation_id=conversation.id, user_id=removed_id, removed_by=message.user_id
+        )
+        tx.event(left, of=conversation.id, users=rest)
+        own = ConversationRemoved(conversation_id=conversation.id, reason=_reason(message))
+        tx.event(own, of=removed_id, users=(removed_id,))
     ports.unread((removed_id,))
     return committed(tx)
 
@@ -143,8 +160,13 @@ async def set_role(
         await participants.promote(tx, conversation.id, member_id, role)
         if role == rules.OWNER:
             await participants.promote(tx, conversation.id, message.user_id, rules.ADMIN)
-        fields = {"userId": member_id, "role": role, "changedBy": message.user_id}
-        await _tell(tx, conversation, "conversation.updated", conversation.participants, fields)
+        event = ConversationUpdated(
+            conversation_id=conversation.id,
+            user_id=member_id,
+            role=role,
+            changed_by=message.user_id,
+        )
+        tx.event(event, of=conversation.id, users=conversation.participants)
     return committed(tx)
 
 
@@ -154,8 +176,8 @@ async def hide(ports: ActorDependencies, conversation: Conversation, user_id: st
         # Held, so that no message is under way that would be older than the hiding.
         await conversations.lock(tx, conversation)
         await participants.hide(tx, conversation.id, user_id)
-        payload = {"conversationId": conversation.id, "reason": "hidden"}
-        await tx.event(f"user:{user_id}", "conversation.removed", payload, users=(user_id,))
+        event = ConversationRemoved(conversation_id=conversation.id, reason="hidden")
+        tx.event(event, of=user_id, users=(user_id,))
     ports.unread((user_id,))
 
 
@@ -165,12 +187,12 @@ async def mute(ports: ActorDependencies, conversation: Conversation, message: Mu
     async with ports.db.transaction() as tx:
         await conversations.lock(tx, conversation)
         await participants.mute(tx, conversation.id, user_id, message.until)
-        payload = {
-            "conversationId": conversation.id,
-            "muted": message.until is not None,
-            "mutedUntil": message.until,
-        }
-        await tx.event(f"user:{user_id}", "conversation.updated", payload, users=(user_id,))
+        event = ConversationMuted(
+            conversation_id=conversation.id,
+            muted=message.until is not None,
+            muted_until=message.until,
+        )
+        tx.event(event, of=user_id, users=(user_id,))
 
 
 async def check_people(db: Queries, user_id: str, others: Sequence[str]) -> None:
@@ -195,16 +217,5 @@ async def _pass_on(tx: Transaction, conversation: Conversation, rest: dict[str, 
         await participants.promote(tx, conversation.id, heir, rules.OWNER)
 
 
-async def _tell(
-    tx: Transaction,
-    conversation: Conversation,
-    event: str,
-    users_told: Sequence[str],
-    fields: dict[str, Any],
-) -> None:
-    payload = {"conversationId": conversation.id, **fields}
-    await tx.event(f"conv:{conversation.id}", event, payload, users=users_told)
-
-
-def _reason(message: RemoveParticipant) -> str:
+def _reason(message: RemoveParticipant) -> Literal["left", "removed"]:
     return "left" if message.user_id == message.removed_id else "removed"

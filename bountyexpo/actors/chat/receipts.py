@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import trio
 
 from bountyexpo.domain.chat import conversation as rules
+from bountyexpo.domain.chat.events import MessageDelivered, MessageRead
 from bountyexpo.persistence.chat import participants
 
 if TYPE_CHECKING:
@@ -72,22 +73,19 @@ class Receipts:
         self._last_write = trio.current_time()
         for move in moves:
             told = rules.audience(move.user_id, conversation.participants, blocks)
-            ports.ephemeral(f"conv:{conversation.id}", told, _frame(conversation.id, move))
+            ports.ephemeral(_event(conversation.id, move), conversation.id, told)
         readers = [move.user_id for move in moves if move.is_read]
         if readers:
             ports.unread(readers)
 
 
-def _frame(conversation_id: str, move: Move) -> dict[str, object]:
-    status = "read" if move.is_read else "delivered"
-    return {
-        "type": f"message.{status}",
-        "conversationId": conversation_id,
-        "messageId": move.message_ids[-1],
-        # For old clients, who are told of each message; the edge takes it out for all others.
-        "messageIds": move.message_ids,
-        "upToSeq": move.seq,
-        "senderId": move.user_id,
-        "userId": move.user_id,
-        "status": status,
-    }
+def _event(conversation_id: str, move: Move) -> MessageDelivered | MessageRead:
+    kind = MessageRead if move.is_read else MessageDelivered
+    return kind(
+        conversation_id=conversation_id,
+        message_id=move.message_ids[-1],
+        message_ids=list(move.message_ids),
+        up_to_seq=move.seq,
+        sender_id=move.user_id,
+        user_id=move.user_id,
+    )

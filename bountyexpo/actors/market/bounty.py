@@ -26,8 +26,10 @@ from bountyexpo.domain.market.application import MACHINE as APPLICATION
 from bountyexpo.domain.market.application import Status as ApplicationStatus
 from bountyexpo.domain.market.bounty import Effect, Event, Facts, Status
 from bountyexpo.domain.market.bounty_rules import MACHINE
+from bountyexpo.domain.market.events import CompletionReviewed, CompletionSubmitted
 from bountyexpo.domain.money.escrow import Event as EscrowEvent
 from bountyexpo.domain.money.escrow import State as EscrowState
+from bountyexpo.domain.money.events import EscrowHeld, EscrowReleased
 from bountyexpo.domain.policy import DAY_S
 from bountyexpo.observability import metrics
 from bountyexpo.persistence import idempotency
@@ -183,7 +185,7 @@ class BountyActor(Actor[BountyKind]):
             escrow_state=step.state if step else EscrowState.NONE,
         )
         await bounties.insert(tx, self.id, poster_id, new)
-        await bounty_events.created(tx, self.id, decision.state, poster_id)
+        bounty_events.created(tx, self.id, decision.state, poster_id)
         if step is not None:
             about = Escrow(
                 bounty_id=self.id,
@@ -192,8 +194,8 @@ class BountyActor(Actor[BountyKind]):
                 fee_bps=funding.platform_fee_bps,
             )
             await bounty_escrow.carry_out(tx, step, about, actor_id=poster_id)
-            await bounty_events.escrow(tx, "held", self.id, poster_id, terms.amount_cents)
-        await self._audit(tx, "create", poster_id, amount_cents=terms.amount_cents)
+            bounty_events.escrow(tx, EscrowHeld, self.id, poster_id, terms.amount_cents)
+        self._audit(tx, "create", poster_id, amount_cents=terms.amount_cents)
         if message.idempotency_key is not None:
             await idempotency.store(
                 tx,
@@ -231,16 +233,10 @@ class BountyActor(Actor[BountyKind]):
                 proposed_completion_at=message.proposed_completion_at,
             )
             await bounties.advance(tx, bounty, decision.state, actor_id=hunter_id)
-            await bounty_events.request_changed(
-                tx,
-                "request.new",
-                bounty,
-                request_id,
-                hunter_id,
-                applied.state.value,
-                note=message.note,
+            bounty_events.request_new(
+                tx, bounty, request_id, hunter_id, applied.state.value, message.note
             )
-            await self._audit(tx, "apply", hunter_id, request_id=request_id)
+            self._audit(tx, "apply", hunter_id, request_id=request_id)
         await self.load()
         application = self._application_of(hunter_id)
         assert application is not None
@@ -266,13 +262,11 @@ class BountyActor(Actor[BountyKind]):
                 accepted_request_id=chosen.id,
             )
             for row, status in outcomes:
-                await bounty_events.request_changed(
-                    tx, "request.updated", bounty, row.id, row.hunter_id, status.value
-                )
+                bounty_events.request_updated(tx, bounty, row.id, row.hunter_id, status.value)
             everyone = [bounty.poster_id, *(row.hunter_id for row, _ in outcomes)]
-            await bounty_events.status_changed(tx, bounty, decision.state, users=everyone)
+            bounty_events.status_changed(tx, bounty, decision.state, users=everyone)
             await bounty_conversation.begin(tx, bounty, chosen.hunter_id)
-            await self._audit(tx, "accept", caller_id, request_id=chosen.id)
+            self._audit(tx, "accept", caller_id, request_id=chosen.id)
         await self.load()
         self._feed()
         metrics.BOUNTIES_ACCEPTED.inc()
@@ -304,10 +298,8 @@ class BountyActor(Actor[BountyKind]):
                 revision=last.revision + 1 if last else 0,
             )
             await bounties.advance(tx, bounty, decision.state, actor_id=caller_id)
-            await bounty_events.completion(
-                tx, "completion.submitted", bounty, submission_id, work.value
-            )
-            await self._audit(tx, "submit", caller_id, submission_id=submission_id)
+            bounty_events.completion(tx, CompletionSubmitted, bounty, submission_id, work.value)
+            self._audit(tx, "submit", caller_id, submission_id=submission_id)
         await self.load()
         assert self._submission is not None
         return Recorded(submission=self._submission, created=True)
@@ -329,10 +321,8 @@ class BountyActor(Actor[BountyKind]):
             await bounties.advance(
                 tx, bounty, decision.state, actor_id=caller_id, escrow_state=escrow
             )
-            await bounty_events.completion(
-                tx, "completion.reviewed", bounty, submission.id, work.value
-            )
-            await bounty_events.status_changed(tx, bounty, decision.state)
+            bounty_events.completion(tx, CompletionReviewed, bounty, submission.id, work.value)
+            bounty_events.status_changed(tx, bounty, decision.state)
             await bounty_conversation.conclude(tx, bounty, submission.hunter_id)
             if message.stars is not None:
                 await submissions.rate(
@@ -343,7 +333,7 @@ class BountyActor(Actor[BountyKind]):
                     stars=message.stars,
                     comment=message.comment,
                 )
-            await self._audit(tx, "approve", caller_id, submission_id=submission.id)
+            self._audit(tx, "approve", caller_id, submission_id=submission.id)
         await self.load()
         metrics.BOUNTIES_COMPLETED.inc()
         assert self._submission is not None
@@ -364,7 +354,7 @@ class BountyActor(Actor[BountyKind]):
         step = bounty_escrow.decide(bounty.escrow_state, EscrowEvent.RELEASE)
         await bounty_escrow.carry_out(tx, step, about, actor_id=caller_id)
         for user_id in bounty_events.parties(bounty):
-            await bounty_events.escrow(tx, "released", self.id, user_id, bounty.amount_cents)
+            bounty_events.escrow(tx, EscrowReleased, self.id, user_id, bounty.amount_cents)
         return step.state
 
     async def _expire(self) -> None:
@@ -375,20 +365,18 @@ class BountyActor(Actor[BountyKind]):
         async with self._ports.db.transaction() as tx:
             await bounties.advance(tx, bounty, decision.state, actor_id=None)
             await bounties.stamp_expiry(tx, self.id, now)
-            await bounty_events.expired(tx, bounty)
-            await self._audit(tx, "expire", None)
+            bounty_events.expired(tx, bounty)
+            self._audit(tx, "expire", None)
         await self.load()
 
     def _application_of(self, hunter_id: str) -> Application | None:
         return next((row for row in self._applications if row.hunter_id == hunter_id), None)
 
     def _feed(self) -> None:
-        self._ports.feed(self.id, bounty_events.public_fields(self._present))
+        self._ports.feed(self.id, bounty_events.in_feed(self._present))
 
-    async def _audit(
-        self, tx: Transaction, action: str, actor_id: str | None, **metadata: Any
-    ) -> None:
-        await tx.audit(
+    def _audit(self, tx: Transaction, action: str, actor_id: str | None, **metadata: Any) -> None:
+        tx.audit(
             category="bounty",
             action=action,
             actor_id=actor_id,

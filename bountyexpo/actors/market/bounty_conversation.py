@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bountyexpo.persistence.chat import conversations, messages
+from bountyexpo.actors.chat.announcing import announce, post_system_message
+from bountyexpo.persistence.chat import conversations
 
 if TYPE_CHECKING:
     from bountyexpo.persistence.chat.conversations import Conversation
@@ -19,8 +20,8 @@ async def begin(tx: Transaction, bounty: Bounty, hunter_id: str) -> None:
         tx, (bounty.poster_id, hunter_id), created_by=bounty.poster_id, bounty_id=bounty.id
     )
     if created:
-        await conversations.announce(tx, conversation)
-    await messages.add_system_message(
+        await announce(tx, conversation)
+    await post_system_message(
         tx,
         conversation,
         sender_id=bounty.poster_id,
@@ -33,7 +34,7 @@ async def conclude(tx: Transaction, bounty: Bounty, hunter_id: str) -> None:
     """Say that the work was approved."""
     conversation = await of(tx, bounty, hunter_id)
     if conversation is not None:
-        await messages.add_system_message(
+        await post_system_message(
             tx,
             conversation,
             sender_id=bounty.poster_id,

@@ -1,4 +1,4 @@
-"""The stream events of a bounty, with the fields of contract realtime §4.6.
+"""What the stream of a bounty is told, and whom (contract realtime §4.6).
 
 The bounty's own stream is for its parties and its subscribers; what concerns one applicant is
 private to that applicant and the poster. Money is told on each user's own stream.
@@ -6,23 +6,34 @@ private to that applicant and the poster. Money is told on each user's own strea
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from bountyexpo.domain.market.events import (
+    BountyInFeed,
+    BountyStatus,
+    BountyUpdated,
+    CompletionReviewed,
+    CompletionSubmitted,
+    RequestNew,
+    RequestUpdated,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from bountyexpo.domain.market.bounty import Status
+    from bountyexpo.domain.money.events import EscrowHeld, EscrowReleased
     from bountyexpo.persistence.market.bounties import Bounty
     from bountyexpo.persistence.transaction import Transaction
 
 
-async def created(tx: Transaction, bounty_id: str, status: Status, poster_id: str) -> None:
+def created(tx: Transaction, bounty_id: str, status: Status, poster_id: str) -> None:
     """Begin the stream."""
-    payload = _status(bounty_id, status, None, version=1)
-    await tx.event(f"bounty:{bounty_id}", "bounty.status", payload, users=(poster_id,))
+    event = _status(bounty_id, status, None, version=1)
+    tx.event(event, of=bounty_id, users=(poster_id,))
 
 
-async def status_changed(
+def status_changed(
     tx: Transaction,
     bounty: Bounty,
     status: Status,
@@ -30,78 +41,83 @@ async def status_changed(
     users: Sequence[str] | None = None,
 ) -> None:
     """Tell the parties, or ``users``, of the bounty's new status."""
-    payload = _status(bounty.id, status, bounty.status, version=bounty.version + 1)
-    audience = tuple(users) if users is not None else parties(bounty)
-    await tx.event(f"bounty:{bounty.id}", "bounty.status", payload, users=audience)
+    event = _status(bounty.id, status, bounty.status, version=bounty.version + 1)
+    tx.event(event, of=bounty.id, users=parties(bounty) if users is None else tuple(users))
 
 
-async def expired(tx: Transaction, bounty: Bounty) -> None:
+def expired(tx: Transaction, bounty: Bounty) -> None:
     """Tell the poster that the end date has passed; the status stays."""
-    payload = {
-        "id": bounty.id,
-        "bountyId": bounty.id,
-        "status": bounty.status.value,
-        "version": bounty.version + 1,
-        "isExpired": True,
-    }
-    await tx.event(
-        f"bounty:{bounty.id}", "bounty.updated", payload, users=(bounty.poster_id,), private=True
+    event = BountyUpdated(
+        id=bounty.id,
+        bounty_id=bounty.id,
+        status=bounty.status.value,
+        version=bounty.version + 1,
+        is_expired=True,
     )
+    tx.event(event, of=bounty.id, users=(bounty.poster_id,))
 
 
-async def request_changed(
-    tx: Transaction,
-    event: str,
-    bounty: Bounty,
-    request_id: str,
-    hunter_id: str,
-    status: str,
-    *,
-    note: str | None = None,
+def request_new(
+    tx: Transaction, bounty: Bounty, request_id: str, hunter_id: str, status: str, note: str | None
 ) -> None:
-    """Tell the poster and this one applicant about an application."""
-    payload = {
-        "bountyId": bounty.id,
-        "requestId": request_id,
-        "hunterId": hunter_id,
-        "status": status,
-        "message": note,
-    }
-    await tx.event(
-        f"bounty:{bounty.id}", event, payload, users=(bounty.poster_id, hunter_id), private=True
+    """Tell the poster and the applicant of an application."""
+    event = RequestNew(
+        bounty_id=bounty.id,
+        request_id=request_id,
+        hunter_id=hunter_id,
+        status=status,
+        message=note,
     )
+    tx.event(event, of=bounty.id, users=(bounty.poster_id, hunter_id))
 
 
-async def completion(
-    tx: Transaction, event: str, bounty: Bounty, submission_id: str, status: str
+def request_updated(
+    tx: Transaction, bounty: Bounty, request_id: str, hunter_id: str, status: str
+) -> None:
+    """Tell the poster and the applicant what became of an application."""
+    event = RequestUpdated(
+        bounty_id=bounty.id, request_id=request_id, hunter_id=hunter_id, status=status
+    )
+    tx.event(event, of=bounty.id, users=(bounty.poster_id, hunter_id))
+
+
+def completion(
+    tx: Transaction,
+    kind: type[CompletionSubmitted | CompletionReviewed],
+    bounty: Bounty,
+    submission_id: str,
+    status: str,
 ) -> None:
     """Tell both parties about a submission."""
-    payload = {"bountyId": bounty.id, "submissionId": submission_id, "status": status}
-    await tx.event(f"bounty:{bounty.id}", event, payload, users=parties(bounty), private=True)
+    event = kind(bounty_id=bounty.id, submission_id=submission_id, status=status)
+    tx.event(event, of=bounty.id, users=parties(bounty))
 
 
-async def escrow(
-    tx: Transaction, status: str, bounty_id: str, user_id: str, amount_cents: int
+def escrow(
+    tx: Transaction,
+    kind: type[EscrowHeld | EscrowReleased],
+    bounty_id: str,
+    user_id: str,
+    amount_cents: int,
 ) -> None:
     """Tell one user that the price of a bounty was held or released."""
-    payload = {"bountyId": bounty_id, "amountCents": amount_cents, "status": status}
-    await tx.event(f"user:{user_id}", f"escrow.{status}", payload, users=(user_id,))
+    tx.event(kind(bounty_id=bounty_id, amount_cents=amount_cents), of=user_id, users=(user_id,))
 
 
-def public_fields(bounty: Bounty) -> dict[str, Any]:
+def in_feed(bounty: Bounty) -> BountyInFeed:
     """Return what anybody may see of a bounty in the public feed."""
-    return {
-        "bountyId": bounty.id,
-        "status": bounty.status.value,
-        "title": bounty.title,
-        "amountCents": bounty.amount_cents,
-        "isForHonor": bounty.is_for_honor,
-        "posterId": bounty.poster_id,
-        "username": bounty.username,
-        "category": bounty.category,
-        "workType": bounty.work_type,
-        "version": bounty.version,
-    }
+    return BountyInFeed(
+        bounty_id=bounty.id,
+        status=bounty.status.value,
+        title=bounty.title,
+        amount_cents=bounty.amount_cents,
+        is_for_honor=bounty.is_for_honor,
+        poster_id=bounty.poster_id,
+        username=bounty.username,
+        category=bounty.category,
+        work_type=bounty.work_type,
+        version=bounty.version,
+    )
 
 
 def parties(bounty: Bounty) -> tuple[str, ...]:
@@ -111,11 +127,11 @@ def parties(bounty: Bounty) -> tuple[str, ...]:
 
 def _status(
     bounty_id: str, status: Status, previous: Status | None, *, version: int
-) -> dict[str, Any]:
-    return {
-        "id": bounty_id,
-        "bountyId": bounty_id,
-        "status": status.value,
-        "previousStatus": previous.value if previous else None,
-        "version": version,
-    }
+) -> BountyStatus:
+    return BountyStatus(
+        id=bounty_id,
+        bounty_id=bounty_id,
+        status=status.value,
+        previous_status=previous.value if previous else None,
+        version=version,
+    )

@@ -144,7 +144,7 @@ class PaymentActor(Actor[PaymentKind]):
     ) -> None:
         due_after_s = seconds(decision.timers, Event.RESUME)
         assert due_after_s is not None
-        await tx.effect(RESUME, ("payment", self.id), version, {}, due_after_s=due_after_s)
+        tx.effect(RESUME, ("payment", self.id), version, {}, due_after_s=due_after_s)
 
     async def _insert(
         self, message: CreateIntent, decision: Decision[PaymentStatus, Facts]
@@ -282,7 +282,7 @@ class PaymentActor(Actor[PaymentKind]):
                         failure_code=error.error_code,
                         give_up_at=give_up_at(payment, state, decision.timers, now),
                     )
-                    await payment_events.failed(tx, payment, error.error_code)
+                    payment_events.failed(tx, payment, error.error_code)
                 await self.load()
         elif not isinstance(error, ProviderFailed):
             log.warning("the provider refused", payment=self.id, error=type(error).__name__)
@@ -332,7 +332,7 @@ class PaymentActor(Actor[PaymentKind]):
             failure_code=failure_code,
             give_up_at=give_up_at(payment, told.status, told.timers, self.context.now()),
         )
-        await payment_events.moved(tx, payment, told.status, failure_code)
+        payment_events.moved(tx, payment, told.status, failure_code)
 
     async def _credit(self, tx: Transaction, payment: Payment, intent: Intent) -> None:
         amount_cents = intent.amount_received_cents
@@ -341,8 +341,8 @@ class PaymentActor(Actor[PaymentKind]):
         )
         if not await ledger.post(tx, transfer):
             return
-        await payment_events.succeeded(tx, payment, intent.id, amount_cents)
-        await tx.audit(
+        payment_events.succeeded(tx, payment, intent.id, amount_cents)
+        tx.audit(
             category="payment",
             action="deposit",
             actor_id=payment.user_id,

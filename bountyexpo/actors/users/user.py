@@ -97,7 +97,7 @@ class UserActor(Actor[UserKind]):
     async def _insert(self, account: NewUser) -> None:
         async with self._ports.db.transaction() as tx:
             if await users.insert(tx, account):
-                await tx.audit(
+                tx.audit(
                     category="user", action="register", actor_id=self.id, target=("user", self.id)
                 )
                 metrics.SIGNUPS.labels(method="email").inc()
@@ -106,7 +106,7 @@ class UserActor(Actor[UserKind]):
         async with self._ports.db.transaction() as tx:
             if await e2e_keys.put(tx, self.id, key):
                 # Whoever takes over an account would begin here.
-                await tx.audit(
+                tx.audit(
                     category="user",
                     action="set_public_key",
                     actor_id=self.id,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from bountyexpo.domain.chat.conversation import status_of
-from bountyexpo.persistence.streams import system_of
+from bountyexpo.persistence.chat.message_stream import system_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from bountyexpo.persistence.queries import Queries
-    from bountyexpo.persistence.transaction import Transaction
+    from bountyexpo.persistence.statement import Row
 
 COLUMNS = """
     c.id, c.kind, c.bounty_id, c.created_by, c.name, c.avatar_url, c.last_seq, c.epoch,
@@ -224,28 +224,9 @@ async def has_strangers(db: Queries, user_id: str, others: Sequence[str]) -> boo
     return await db.fetch_one(HAS_STRANGERS, (list(others), user_id)) is not None
 
 
-async def announce(
-    tx: Transaction, conversation: Conversation, users: Sequence[str] | None = None
-) -> None:
-    """Tell ``users``, else every participant, on their own stream, that they are in it."""
-    people = await tx.fetch(PEOPLE, (conversation.id,))
-    payload = {
-        "conversationId": conversation.id,
-        "conversation": {
-            "id": conversation.id,
-            "kind": conversation.kind,
-            "isGroup": conversation.kind == "group",
-            "bountyId": conversation.bounty_id,
-            "name": conversation.name,
-            "avatar": conversation.avatar_url,
-            "participantIds": [row["id"] for row in people],
-            "participants": people,
-            "createdBy": conversation.created_by,
-            "createdAt": conversation.created_at,
-        },
-    }
-    for user_id in conversation.participants if users is None else users:
-        await tx.event(f"user:{user_id}", "conversation.added", payload, users=(user_id,))
+async def people(db: Queries, conversation_id: str) -> list[Row]:
+    """Return who takes part now: ``id``, ``handle`` and ``role``."""
+    return await db.fetch(PEOPLE, (conversation_id,))
 
 
 def _pair_key(users: Sequence[str]) -> str:

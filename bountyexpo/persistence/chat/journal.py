@@ -32,11 +32,12 @@ from bountyexpo.errors import (
 )
 from bountyexpo.observability import metrics
 from bountyexpo.persistence.chat import in_doubt
-from bountyexpo.persistence.streams import CONVERSATION, StreamEvent
+from bountyexpo.persistence.chat.message_stream import message_event
 
 if TYPE_CHECKING:
     from bountyexpo.persistence.queries import Queries
     from bountyexpo.persistence.statement import Row
+    from bountyexpo.persistence.streams import StreamEvent
 
 # The most rows of one commit; a longer statement makes everybody in it wait.
 BATCH_ROWS_MAX = 512
@@ -315,27 +316,8 @@ def _committed(message: NewMessage, row: Row) -> CommittedMessage:
 
 
 def _event(message: NewMessage, row: Row) -> StreamEvent:
-    return StreamEvent(
-        stream=f"{CONVERSATION}{message.conversation_id}",
-        seq=row["seq"],
-        epoch=row["epoch"],
-        type="message.new",
-        payload={
-            "conversationId": message.conversation_id,
-            "messageId": message.id,
-            "clientMsgId": message.client_message_id,
-            "senderId": message.sender_id,
-            "text": message.text,
-            "kind": message.kind,
-            "mediaUrl": message.media_url,
-            "replyTo": message.reply_to,
-            "isEncrypted": message.is_encrypted,
-            "createdAt": row["created_at"],
-            "status": "sent",
-        },
-        users=message.participants,
-        created_at=row["created_at"],
-    )
+    told = _record(0, message) | {"seq": row["seq"], "created_at": row["created_at"]}
+    return message_event(told, row["epoch"], message.participants)
 
 
 def _meaning(error: Exception) -> Exception:

@@ -13,9 +13,8 @@ import msgspec
 from bountyexpo.domain.ids import new_id
 
 if TYPE_CHECKING:
-    from bountyexpo.persistence.chat.conversations import Conversation
     from bountyexpo.persistence.queries import Queries
-    from bountyexpo.persistence.transaction import Transaction
+    from bountyexpo.persistence.statement import Row
 
 COLUMNS = """
     id, conversation_id, seq, sender_id, client_message_id, body, kind, media_url, reply_to,
@@ -105,18 +104,16 @@ async def count(db: Queries, conversation_id: str) -> int:
 
 
 async def add_system_message(
-    tx: Transaction, conversation: Conversation, *, sender_id: str, code: str, body: str
-) -> None:
-    """Write a system message once per ``code`` and tell the participants after the commit."""
-    row = await tx.fetch_one(
+    tx: Queries, conversation_id: str, *, sender_id: str, code: str, body: str
+) -> Row | None:
+    """Write a system message and return its row; None if there was one with this ``code``."""
+    return await tx.fetch_one(
         INSERT_SYSTEM,
         {
             "id": new_id(),
-            "conversation_id": conversation.id,
+            "conversation_id": conversation_id,
             "sender_id": sender_id,
             "client_message_id": code,
             "body": body,
         },
     )
-    if row is not None:
-        tx.message(row, epoch=conversation.epoch, users=tuple(conversation.participants))

@@ -13,6 +13,7 @@ import msgspec
 
 from bountyexpo.domain.amounts import CURRENCY
 from bountyexpo.domain.ids import new_id
+from bountyexpo.domain.money.events import WalletBalance, WalletTransaction
 from bountyexpo.domain.money.ledger.accounts import Account, AccountKind
 from bountyexpo.domain.money.ledger.book import (
     check_ending,
@@ -128,15 +129,15 @@ class Wallet(msgspec.Struct, frozen=True, kw_only=True):
     held_cents: int
     version: int
 
-    def event(self) -> dict[str, Any]:
-        """Return the fields of the ``wallet.balance`` frame (contract realtime §4.6)."""
-        return {
-            "availableCents": self.available_cents,
-            "heldCents": self.held_cents,
-            "pendingCents": 0,
-            "currency": CURRENCY,
-            "version": self.version,
-        }
+    def event(self) -> WalletBalance:
+        """Return what its owner is told."""
+        return WalletBalance(
+            available_cents=self.available_cents,
+            held_cents=self.held_cents,
+            pending_cents=0,
+            currency=CURRENCY,
+            version=self.version,
+        )
 
 
 async def post(
@@ -160,8 +161,8 @@ async def post(
     written = await _write(tx, transfer, actor_id, reason)
     people = {user_id for new in written for user_id in new.users}
     for user_id in sorted(people):
-        balance = (await wallet(tx, user_id)).event()
-        await tx.event(f"user:{user_id}", "wallet.balance", balance, users=(user_id,))
+        event = (await wallet(tx, user_id)).event()
+        tx.event(event, of=user_id, users=(user_id,))
     return bool(written)
 
 
@@ -301,15 +302,15 @@ async def _tell(tx: Transaction, transfer_id: str, transfer: Transfer) -> None:
         is_hunter = is_split and bool(await tx.fetch(HUNTS, (transfer.reference_id, user_id)))
         row = shown(transfer, user_id, is_hunter=is_hunter)
         if row is not None:
-            fields = {
-                "transactionId": transfer_id,
-                "transactionType": row.type.value,
-                "amountCents": row.amount_cents,
-                "method": row.method,
-                "bountyId": row.bounty_id,
-                "status": status.value,
-            }
-            await tx.event(f"user:{user_id}", "wallet.transaction", fields, users=(user_id,))
+            event = WalletTransaction(
+                transaction_id=transfer_id,
+                transaction_type=row.type.value,
+                amount_cents=row.amount_cents,
+                method=row.method,
+                bounty_id=row.bounty_id,
+                status=status.value,
+            )
+            tx.event(event, of=user_id, users=(user_id,))
 
 
 def _turnover(lines: list[dict[str, Any]]) -> int:

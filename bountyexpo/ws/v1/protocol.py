@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from bountyexpo.errors import BountyExpoError
-    from bountyexpo.realtime.listener import Marker, StreamEvent
+    from bountyexpo.realtime.listener import Marker
 
 VERSION: Final = 1
 
@@ -134,18 +134,6 @@ class CallFrame(msgspec.Struct, frozen=True):
     args: dict[str, Any] = {}
 
 
-def event(source: StreamEvent, *, is_replay: bool = False) -> dict[str, Any]:
-    """The frame of a committed event; the envelope wins over a payload key of the same name."""
-    return {**source.payload, **_event_envelope(source, source.type, is_replay=is_replay)}
-
-
-def redacted_event(source: StreamEvent, *, is_replay: bool = False) -> dict[str, Any]:
-    """What a viewer who may not see a private event gets, so that no number is missing."""
-    entity_id = source.stream.partition(":")[2]
-    envelope = _event_envelope(source, "bounty.updated", is_replay=is_replay)
-    return {"bountyId": entity_id, **envelope}
-
-
 def ack(now: datetime, re: str, fields: Mapping[str, Any]) -> dict[str, Any]:
     """The good reply to the frame with the id ``re``."""
     return {**fields, "type": "ack", "re": re, "ok": True, "timestamp": now}
@@ -234,16 +222,3 @@ def reconnect(now: datetime, after_ms: int, grace_ms: int, reason: str) -> dict[
 def heads(known: Mapping[str, tuple[int, Any]]) -> dict[str, dict[str, Any]]:
     """The last number of each stream, as ``welcome`` and subscriptions list them."""
     return {stream: {"seq": seq, "epoch": epoch} for stream, (seq, epoch) in known.items()}
-
-
-def _event_envelope(source: StreamEvent, kind: str, *, is_replay: bool) -> dict[str, Any]:
-    envelope: dict[str, Any] = {
-        "type": kind,
-        "stream": source.stream,
-        "seq": source.seq,
-        "epoch": source.epoch,
-        "timestamp": source.created_at,
-    }
-    if is_replay:
-        envelope["replay"] = True
-    return envelope

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from bountyexpo.errors import BountyExpoError
 from bountyexpo.observability import metrics
+from bountyexpo.realtime import event_frame
+from bountyexpo.ws.session import frame_splice
 from bountyexpo.ws.v1 import protocol
 
 if TYPE_CHECKING:
@@ -119,7 +121,7 @@ class Recovery:
             # A hole means that old events were pruned: replaying the rest would hide it.
             if event.seq != after + len(frames) + 1:
                 break
-            frame = self._receiver.serializer.frame(self._message(event))
+            frame = self._frame(event)
             self._bytes_left -= len(frame)
             if self._bytes_left < 0:
                 break
@@ -128,10 +130,12 @@ class Recovery:
         self._events_left -= len(frames)
         self.floors[stream] = after + len(frames)
 
-    def _message(self, event: StreamEvent) -> dict[str, Any]:
-        if event.private and self._receiver.user_id not in event.users:
-            return protocol.redacted_event(event, is_replay=True)
-        return protocol.event(event, is_replay=True)
+    def _frame(self, event: StreamEvent) -> bytes:
+        """Return the bytes that were sent live, with the mark of a replay in front."""
+        is_hidden = event.private and self._receiver.user_id not in event.users
+        frame = event_frame.redacted(event) if is_hidden else event_frame.full(event)
+        serializer = self._receiver.serializer
+        return frame_splice.with_fields(serializer, serializer.frame(frame), replay=True)
 
     def _limit(
         self, stream: str, last: int, head: tuple[int, Any], *, code: str | None = None

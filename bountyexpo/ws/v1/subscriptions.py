@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from bountyexpo.realtime.hub import FEED_TOPIC
+from bountyexpo.domain.events import FEED_STREAM
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -40,7 +40,7 @@ def named(wanted: Iterable[str]) -> list[str]:
 async def read_heads(session: Session, accepted: Iterable[str]) -> Mapping[str, tuple[int, Any]]:
     """Read the last numbers of the accepted topics, and let the hub know them."""
     own = f"user:{session.user_id}"
-    streams = [own if topic == "wallet" else topic for topic in accepted if topic != FEED_TOPIC]
+    streams = [own if topic == "wallet" else topic for topic in accepted if topic != FEED_STREAM]
     if not streams:
         return {}
     context = session.context
@@ -60,6 +60,6 @@ async def _subscribe(session: Session, topic: str) -> str | None:
     if kind == "bounty":
         if not await session.context.reader.may_read(session.user_id, topic):
             return "NOT_FOUND"
-    elif topic != FEED_TOPIC:
+    elif topic != FEED_STREAM:
         return "UNKNOWN_TOPIC"
     return None if session.add_topic(topic) else "TOO_MANY_SUBSCRIPTIONS"

@@ -17,15 +17,15 @@ from bountyexpo.actors.chat.conversation_messages import (
 )
 from bountyexpo.actors.dependencies import ActorDependencies
 from bountyexpo.actors.system import Actors
+from bountyexpo.domain.events import Event, payload_of
 from bountyexpo.domain.ids import new_id
 from bountyexpo.domain.policy import Policy
-from bountyexpo.persistence import streams
-from bountyexpo.persistence.chat import conversation_lists
+from bountyexpo.persistence.chat import conversation_lists, message_stream
 from bountyexpo.persistence.chat.journal import Journal
 from bountyexpo.runtime.clock import SystemClock
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Sequence
 
     from bountyexpo.persistence.pool import Pool
 
@@ -48,7 +48,7 @@ class Town:
             stripe=None,
             policy=Policy(),
             feed=lambda *_: None,
-            ephemeral=lambda _stream, users, frame: self.frames.append((tuple(users), frame)),
+            ephemeral=self.tell,
             unread=self.recounted.extend,
         )
         self.actors = Actors.over(ports, SystemClock())
@@ -59,6 +59,9 @@ class Town:
                 await nursery.start(pool.run)
             task_status.started()
         self.stopped.set()
+
+    def tell(self, event: Event, _of: str, users: Sequence[str]) -> None:
+        self.frames.append((tuple(users), {"type": event.spec().type, **payload_of(event)}))
 
     async def stop_pools(self) -> None:
         for pool in self.actors.pools:
@@ -132,7 +135,7 @@ class Town:
             await self.conversation(conversation_id).ask(Reload())
 
     async def replay(self, conversation_id: str, seq: int = 0) -> list[Any]:
-        return await streams.read_after(self.db, f"conv:{conversation_id}", seq, 10_000)
+        return await message_stream.read_after(self.db, f"conv:{conversation_id}", seq, 10_000)
 
     async def unread(self, user_id: str) -> int:
         counts = (await conversation_lists.unread_of(self.db, [user_id]))[user_id]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 from bountyexpo.actors.chat.conversation_messages import (
     DeleteMessage,
@@ -48,7 +49,7 @@ async def test_an_edit_is_the_next_event_and_a_replay_tells_the_present_text(tow
         (3, "message.edited"),
     ]
     assert {event.payload["text"] for event in replayed} == {"newest"}
-    assert replayed[0].payload["editedAt"] == second.at
+    assert replayed[0].payload["editedAt"] == msgspec.to_builtins(second.at)
 
 
 async def test_the_same_text_again_makes_no_event(town, pair):
@@ -92,7 +93,7 @@ async def test_a_deleted_message_leaves_nothing_but_its_place(town, pair):
     replayed = await town.replay(thread)
     assert [event.seq for event in replayed] == [1, 2, 3, 4, 5]
     assert replayed[0].payload["text"] is None
-    assert replayed[0].payload["deletedAt"] == deleted.at
+    assert replayed[0].payload["deletedAt"] == msgspec.to_builtins(deleted.at)
     assert "secret" not in str(replayed)
     assert await town.db.fetch("select 1 from message_reactions") == []
     [row] = await town.db.fetch("select pinned_message_id from conversations")

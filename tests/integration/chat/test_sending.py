@@ -6,8 +6,9 @@ from base64 import b64encode
 
 import msgspec
 import pytest
+from bountyexpo.actors.chat.announcing import post_system_message
 from bountyexpo.errors import InvalidRequest, TooLarge
-from bountyexpo.persistence.chat import conversations, messages
+from bountyexpo.persistence.chat import conversations
 
 from tests.integration.chat.edge import Edge
 
@@ -159,7 +160,7 @@ async def test_a_message_of_the_service_says_what_it_is_about(town, pair, step, 
     anna, ben, thread = pair
     async with town.db.transaction() as tx:
         conversation = await conversations.get(tx, thread)
-        await messages.add_system_message(
+        await post_system_message(
             tx, conversation, sender_id=anna, code=f"sys:{step}:b1", body="It happened."
         )
     await town.send(anna, thread)

@@ -22,7 +22,7 @@ from bountyexpo.domain.money.ledger.wallets import deposit_captured
 from bountyexpo.domain.policy import Policy
 from bountyexpo.errors import Conflict
 from bountyexpo.integrations.stripe import Intent
-from bountyexpo.persistence import streams
+from bountyexpo.persistence.chat import message_stream
 from bountyexpo.persistence.chat.journal import Journal
 from bountyexpo.persistence.market import bounties
 from bountyexpo.persistence.market.bounties import Terms
@@ -168,7 +168,7 @@ class Market:
         return await payments.get(self.db, payment_id)
 
     async def events(self, bounty_id: str, kind: str) -> list[Any]:
-        found = await streams.read_after(self.db, f"bounty:{bounty_id}", 0, 1_000)
+        found = await message_stream.read_after(self.db, f"bounty:{bounty_id}", 0, 1_000)
         return [event for event in found if event.type == kind]
 
     async def available(self, user_id: str) -> int:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 from bountyexpo.actors.money.payment_messages import ConfirmIntent
 from bountyexpo.errors import CardRefused
-from bountyexpo.persistence import streams
+from bountyexpo.persistence.chat import message_stream
 
 
 async def news(market, user_id, prefix):
-    found = await streams.read_after(market.db, f"user:{user_id}", 0, 1_000)
+    found = await message_stream.read_after(market.db, f"user:{user_id}", 0, 1_000)
     return [(each.type, each.payload) for each in found if each.type.startswith(prefix)]
 
 

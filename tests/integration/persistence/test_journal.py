@@ -12,7 +12,10 @@ import trio.testing
 from bountyexpo.domain.ids import new_id
 from bountyexpo.errors import DatabaseUnavailable, InvalidRequest, StaleVersion, Unavailable
 from bountyexpo.persistence.chat.journal import CommittedMessage, Journal, NewMessage
-from bountyexpo.persistence.streams import heads, message_payload, read_after
+from bountyexpo.persistence.chat.message_stream import message_event, read_after
+from bountyexpo.persistence.streams import heads
+
+from tests.sample_events import write_note
 
 if TYPE_CHECKING:
     from bountyexpo.persistence.pool import Pool
@@ -92,7 +95,7 @@ async def test_a_message_gets_the_next_number_and_is_published(database: Pool, t
     )
     [event] = seen
     assert event.users == (thread.sender, thread.other)
-    assert event.payload == message_payload(row)
+    assert event.payload == message_event(row, "e1").payload
     [read] = await read_after(database, f"conv:{thread.id}", 0, 10)
     assert (read.seq, read.type, read.payload) == (1, "message.new", event.payload)
 
@@ -371,13 +374,13 @@ async def test_messages_and_other_events_are_read_in_one_order(database: Pool, t
     async with writing(journal):
         await append(journal, message(thread))
         async with database.transaction() as tx:
-            await tx.event(f"conv:{thread.id}", "message.edited", {"x": 1})
+            write_note(tx, f"conv:{thread.id}")
         await append(journal, message(thread))
 
     events = await read_after(database, f"conv:{thread.id}", 0, 10)
     assert [(event.seq, event.type) for event in events] == [
         (1, "message.new"),
-        (2, "message.edited"),
+        (2, "note.conversation"),
         (3, "message.new"),
     ]
     assert [e.seq for e in await read_after(database, f"conv:{thread.id}", 1, 1)] == [2]

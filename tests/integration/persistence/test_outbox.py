@@ -22,7 +22,7 @@ class RefusedError(Exception):
 
 async def leave(pool: Pool, *, version: int = 1, due_after_s: float = 0) -> None:
     async with pool.transaction() as tx:
-        await tx.effect("mail", ("user", "u1"), version, {"n": version}, due_after_s=due_after_s)
+        tx.effect("mail", ("user", "u1"), version, {"n": version}, due_after_s=due_after_s)
 
 
 async def only_row(pool: Pool) -> dict:
@@ -56,7 +56,7 @@ async def test_an_effect_is_carried_out_and_done(database: Pool):
 async def test_an_undone_decision_leaves_no_effect(database: Pool):
     with pytest.raises(RefusedError):  # noqa: PT012
         async with database.transaction() as tx:
-            await tx.effect("mail", ("user", "u1"), 1, {})
+            tx.effect("mail", ("user", "u1"), 1, {})
             raise RefusedError
 
     assert await database.fetch("select 1 from outbox") == []

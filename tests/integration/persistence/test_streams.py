@@ -5,17 +5,20 @@ from __future__ import annotations
 import pytest
 from bountyexpo.domain.ids import new_id
 from bountyexpo.persistence import streams
+from bountyexpo.persistence.chat import message_stream
 from bountyexpo.persistence.streams import After
+
+from tests.sample_events import write_note
 
 
 async def write(database, stream, count):
     async with database.transaction() as tx:
         for number in range(count):
-            await tx.event(stream, "note.made", {"number": number})
+            write_note(tx, stream, number)
 
 
 async def kept(database, stream):
-    return [event.seq for event in await streams.read_after(database, stream, 0, 1000)]
+    return [event.seq for event in await message_stream.read_after(database, stream, 0, 1000)]
 
 
 @pytest.mark.parametrize(("kind", "left"), [("user", [4, 5, 6]), ("bounty", [1, 2, 3, 4, 5, 6])])
@@ -56,7 +59,7 @@ async def test_several_streams_are_read_together_each_from_its_place(database, t
         After(stream=two, seq=0, limit=1),
     ]
 
-    found = await streams.read_all_after(database, wanted)
+    found = await message_stream.read_all_after(database, wanted)
 
     assert [[event.seq for event in events] for events in found] == [
         [3, 4],

@@ -6,12 +6,28 @@ import random
 
 import pytest
 import trio
+from bountyexpo.domain.market.events import BountyInFeed
 from bountyexpo.errors import DatabaseUnavailable
 from bountyexpo.realtime import fan_out
 from bountyexpo.realtime.hub import Hub
 from bountyexpo.ws.v1 import serializer
 
-from tests.unit.ws.session.session_fakes import Database, Event
+from tests.unit.ws.session.session_fakes import START, Database, Event
+
+
+def in_feed(bounty_id, version):
+    return BountyInFeed(
+        bounty_id=bounty_id,
+        status="open",
+        title="Paint the fence",
+        amount_cents=100,
+        is_for_honor=False,
+        poster_id="anna",
+        username="anna",
+        category=None,
+        work_type=None,
+        version=version,
+    )
 
 
 class Ear:
@@ -57,7 +73,7 @@ def database():
 
 @pytest.fixture
 async def hub(database, nursery):
-    hub = Hub(database.read_after)
+    hub = Hub(database.read_after, lambda: START)
     await nursery.start(hub.run)
     return hub
 
@@ -312,19 +328,19 @@ async def test_an_event_that_cannot_be_written_does_not_fail_the_commit(
 
 async def test_the_feed_tells_the_last_state_of_a_bounty_once_a_second(autojump_clock, hub):
     anna = Ear(hub, "anna")
-    hub.publish_feed("b0", {"type": "feed", "bountyId": "b0", "n": 0})
+    hub.publish_feed("b0", in_feed("b0", 0))
     hub.subscribe(anna, "feed:open")
-    hub.publish_feed("b1", {"type": "feed", "bountyId": "b1", "n": 1})
+    hub.publish_feed("b1", in_feed("b1", 1))
     await trio.sleep(0.5)
 
     for n in (2, 3):
-        hub.publish_feed("b1", {"type": "feed", "bountyId": "b1", "n": n})
-    hub.publish_feed("b2", {"type": "feed", "bountyId": "b2", "n": 4})
+        hub.publish_feed("b1", in_feed("b1", n))
+    hub.publish_feed("b2", in_feed("b2", 4))
     await trio.sleep(0.4)
-    assert [notice["n"] for notice in anna.notices] == [1]
+    assert [notice["version"] for notice in anna.notices] == [1]
     await trio.sleep(0.2)
 
-    assert [notice["n"] for notice in anna.notices] == [1, 3, 4]
+    assert [notice["version"] for notice in anna.notices] == [1, 3, 4]
 
 
 async def test_the_origin_of_a_message_is_not_sent_its_copy(autojump_clock, hub, database):

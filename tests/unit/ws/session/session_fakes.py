@@ -162,7 +162,7 @@ class World:
         # Whose typing was ended for them, and where.
         self.stopped = []
         clock = Clock()
-        self.hub = Hub(self.database.read_after)
+        self.hub = Hub(self.database.read_after, clock.now)
         seen = LastSeen(self.database.last_seen, self.database.save_last_seen)
         self.presence = Presence(self.hub, clock.now, seen)
         self.typing = TypingTracker(self.hub, lambda *which: self.stopped.append(which))

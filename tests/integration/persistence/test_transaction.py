@@ -9,8 +9,12 @@ import pytest
 import trio
 import trio.testing
 from bountyexpo.domain.ids import new_id
+from bountyexpo.domain.notices import Audience, Notice
 from bountyexpo.errors import InternalError
-from bountyexpo.persistence.streams import heads, read_after
+from bountyexpo.persistence.chat.message_stream import read_after
+from bountyexpo.persistence.streams import heads
+
+from tests.sample_events import SecretNote, write_note
 
 if TYPE_CHECKING:
     from bountyexpo.persistence.pool import Pool
@@ -25,14 +29,14 @@ async def test_events_are_numbered_per_stream_in_their_order(database: Pool):
     user = new_id()
 
     async with database.transaction() as tx:
-        await tx.event(two, "bounty.status", {"n": 1}, users=(user,), private=True)
-        await tx.event(one, "wallet.balance", {"n": 2})
-        await tx.event(two, "bounty.status", {"n": 3})
+        tx.event(SecretNote(n=1), of=two.removeprefix("bounty:"), users=(user,))
+        write_note(tx, one, 2)
+        write_note(tx, two, 3)
 
-    assert [(e.stream, e.seq, e.payload) for e in tx.committed_events] == [
-        (two, 1, {"n": 1}),
-        (one, 1, {"n": 2}),
-        (two, 2, {"n": 3}),
+    assert [(e.stream, e.seq, e.payload, e.private) for e in tx.committed_events] == [
+        (two, 1, {"n": 1, "writer": 0}, True),
+        (one, 1, {"n": 2, "writer": 0}, False),
+        (two, 2, {"n": 3, "writer": 0}, False),
     ]
     assert await heads(database, [one, two, "user:none"]) == {
         one: (1, "e1"),
@@ -51,7 +55,7 @@ async def test_fifty_writers_leave_no_hole_and_times_never_go_back(database: Poo
         for turn in range(10):
             try:
                 async with database.transaction() as tx:
-                    await tx.event(stream, "n", {"writer": number, "turn": turn})
+                    write_note(tx, stream, turn, writer=number)
                     if turn % 3 == 0:
                         raise RefusedError
             except RefusedError:
@@ -66,7 +70,7 @@ async def test_fifty_writers_leave_no_hole_and_times_never_go_back(database: Poo
     times = [event.created_at for event in events]
     assert times == sorted(times)
     for number in range(50):
-        turns = [e.payload["turn"] for e in events if e.payload["writer"] == number]
+        turns = [e.payload["n"] for e in events if e.payload["writer"] == number]
         assert turns == [1, 2, 4, 5, 7, 8]
 
 
@@ -77,13 +81,13 @@ async def test_the_hook_gets_events_only_after_the_commit(database: Pool):
 
     with pytest.raises(RefusedError):  # noqa: PT012
         async with database.transaction() as tx:
-            await tx.event(stream, "never", {})
+            write_note(tx, stream, 1)
             raise RefusedError
     async with database.transaction() as tx:
-        await tx.event(stream, "once", {})
+        write_note(tx, stream, 2)
         assert seen == []
 
-    assert [(event.type, event.seq) for event in seen] == [("once", 1)]
+    assert [(event.payload["n"], event.seq) for event in seen] == [(2, 1)]
 
 
 async def test_events_are_published_in_the_order_of_the_decision(database: Pool):
@@ -92,25 +96,25 @@ async def test_events_are_published_in_the_order_of_the_decision(database: Pool)
 
     async with database.transaction() as tx:
         for stream in ("user:z", "bounty:b", "user:a", "bounty:b"):
-            await tx.event(stream, "bounty.status", {})
+            write_note(tx, stream)
 
     assert heard == ["user:z", "bounty:b", "user:a", "bounty:b"]
 
 
 async def test_events_of_a_conversation_take_its_own_numbers(database: Pool, thread):
     async with database.transaction() as tx:
-        await tx.event(f"conv:{thread.id}", "message.edited", {"x": 1})
+        write_note(tx, f"conv:{thread.id}")
 
     assert await heads(database, [f"conv:{thread.id}"]) == {f"conv:{thread.id}": (1, "e1")}
     [event] = await read_after(database, f"conv:{thread.id}", 0, 10)
-    assert (event.seq, event.type) == (1, "message.edited")
+    assert (event.seq, event.type) == (1, "note.conversation")
 
 
 async def test_an_event_of_a_missing_conversation_undoes_the_decision(database: Pool):
     with pytest.raises(InternalError):  # noqa: PT012
         async with database.transaction() as tx:
             await tx.execute("insert into leases values ('a', 'x', 1, now())")
-            await tx.event(f"conv:{new_id()}", "message.edited", {})
+            write_note(tx, f"conv:{new_id()}")
 
     assert await database.fetch("select 1 from leases") == []
 
@@ -164,7 +168,7 @@ async def test_the_audit_row_is_part_of_the_decision(database: Pool):
     actor = new_id()
 
     async with database.transaction() as tx:
-        await tx.audit(
+        tx.audit(
             category="payment",
             action="deposit",
             actor_id=actor,
@@ -199,3 +203,53 @@ async def test_names_are_locked_until_the_end(database: Pool):
             order.append("first")
 
     assert order == ["first", "second"]
+
+
+async def notices(database: Pool) -> list[tuple[str, list[str], str | None, dict[str, str], str]]:
+    rows = await database.fetch("select * from notices order by id")
+    return [
+        (row["kind"], row["recipients"], row["audience"], row["data"], row["dedupe_key"])
+        for row in rows
+    ]
+
+
+async def test_a_notice_is_one_row_whatever_the_number_of_recipients(database: Pool):
+    people = sorted(new_id() for _ in range(1_000))
+    key = f"test:{new_id()}"
+
+    async with database.transaction() as tx:
+        tx.notify(Notice.MESSAGE, [*people, people[0]], {"conversationId": "c"}, dedupe_key=key)
+
+    found = [row for row in await notices(database) if row[4] == key]
+    assert found == [("message", people, None, {"conversationId": "c"}, key)]
+
+
+async def test_a_notice_happens_once_for_its_key(database: Pool):
+    one, other, key = new_id(), new_id(), f"test:{new_id()}"
+
+    for person in (one, other):
+        async with database.transaction() as tx:
+            tx.notify(Notice.FOLLOW, [person], {}, dedupe_key=key)
+
+    assert [row[1] for row in await notices(database) if row[4] == key] == [[one]]
+
+
+async def test_a_notice_to_an_audience_names_nobody(database: Pool):
+    key = f"test:{new_id()}"
+
+    async with database.transaction() as tx:
+        tx.notify(Notice.BOUNTY_NEARBY, Audience.NEARBY, {"bountyId": "b"}, dedupe_key=key)
+
+    [found] = [row for row in await notices(database) if row[4] == key]
+    assert found[:3] == ("bounty_nearby", [], "nearby")
+
+
+async def test_a_notice_of_an_undone_decision_is_undone(database: Pool):
+    key = f"test:{new_id()}"
+
+    with pytest.raises(RefusedError):  # noqa: PT012
+        async with database.transaction() as tx:
+            tx.notify(Notice.FOLLOW, [new_id()], {}, dedupe_key=key)
+            raise RefusedError
+
+    assert [row for row in await notices(database) if row[4] == key] == []

@@ -1,0 +1,93 @@
+"""What the parties of a bounty hear, and its followers (contract realtime §4.6).
+
+What concerns one applicant, or the work, is private to those it is sent to.
+"""
+
+from __future__ import annotations
+
+from msgspec import UNSET, UnsetType
+
+from bountyexpo.domain.events import Coalesce, Event, Stream, event
+
+BOUNTY, FEED = Stream.BOUNTY, Stream.FEED
+
+
+@event("bounty.status", BOUNTY, public_fields=("id", "status"))
+class BountyStatus(Event, frozen=True, kw_only=True):
+    """A bounty has a new status; the first event of its stream has no previous one."""
+
+    id: str
+    bounty_id: str
+    status: str
+    previous_status: str | None
+    version: int
+
+
+@event("bounty.updated", BOUNTY, is_private=True, redacted_id="bountyId")
+class BountyUpdated(Event, frozen=True, kw_only=True):
+    """A bounty has changed under the same status, such as an end date that has passed."""
+
+    id: str
+    bounty_id: str
+    status: str
+    version: int
+    is_expired: bool | UnsetType = UNSET
+
+
+class RequestEvent(Event, frozen=True, kw_only=True):
+    """An application, as its poster and this one applicant are told of it."""
+
+    bounty_id: str
+    request_id: str
+    hunter_id: str
+    status: str
+    message: str | None = None
+
+
+@event("request.new", BOUNTY, is_private=True)
+class RequestNew(RequestEvent, frozen=True, kw_only=True):
+    """Somebody has applied."""
+
+
+@event("request.updated", BOUNTY, is_private=True)
+class RequestUpdated(RequestEvent, frozen=True, kw_only=True):
+    """An application was decided."""
+
+
+class CompletionEvent(Event, frozen=True, kw_only=True):
+    """Work on a bounty, as both parties are told of it."""
+
+    bounty_id: str
+    submission_id: str
+    status: str
+
+
+@event("completion.submitted", BOUNTY, is_private=True)
+class CompletionSubmitted(CompletionEvent, frozen=True, kw_only=True):
+    """The hunter has handed in work."""
+
+
+@event("completion.reviewed", BOUNTY, is_private=True)
+class CompletionReviewed(CompletionEvent, frozen=True, kw_only=True):
+    """The poster has decided on the work that was handed in."""
+
+
+@event(
+    "bounty.updated",
+    FEED,
+    is_durable=False,
+    coalesce=Coalesce("bounty.updated", ("bountyId",)),
+)
+class BountyInFeed(Event, frozen=True, kw_only=True):
+    """The newest public state of a bounty, at most once a second."""
+
+    bounty_id: str
+    status: str
+    title: str
+    amount_cents: int
+    is_for_honor: bool
+    poster_id: str
+    username: str
+    category: str | None
+    work_type: str | None
+    version: int
