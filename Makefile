@@ -44,9 +44,10 @@ type: .venv/dev.installed  ## Check the types with mypy
 bench: .venv/dev.installed $(PEERS)  ## Measure this machine against the goals; ARGS="messages --json" narrows
 	@$(BIN)/python -m bench $(ARGS)
 
-docs: .venv/dev.installed  ## Write docs/rules.md, the pictures of the machines, and docs/ledger.md
+docs: .venv/dev.installed  ## Write the parts of docs/ that come from the code: rules, machines, ledger, close codes
 	@$(BIN)/python docs/diagrams.py
 	@$(BIN)/python docs/ledger_page.py
+	@$(BIN)/python docs/protocol_page.py
 
 bench-peers: .venv/dev.installed .venv/peers.installed  ## Compare with ws, websockets, Fastify ...
 	@$(BIN)/python -m bench peers $(ARGS)

@@ -31,13 +31,15 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+from bountyexpo.close_codes import CloseCode
+
 
 class BountyExpoError(Exception):
     """Something went wrong."""
 
     code: ClassVar[str] = "INTERNAL_ERROR"
     status: ClassVar[int] = 500
-    close_code: ClassVar[int] = 1011
+    close_code: ClassVar[CloseCode] = CloseCode.SERVER_ERROR
     retryable: ClassVar[bool] = False
 
     def __init__(
@@ -60,7 +62,7 @@ class InvalidRequest(BountyExpoError):
 
     code = "VALIDATION_ERROR"
     status = 400
-    close_code = 4400
+    close_code = CloseCode.PROTOCOL_VIOLATION
 
 
 class InsufficientBalance(InvalidRequest):
@@ -80,14 +82,14 @@ class NotAuthenticated(BountyExpoError):
 
     code = "AUTHENTICATION_REQUIRED"
     status = 401
-    close_code = 4401
+    close_code = CloseCode.NOT_AUTHENTICATED
 
 
 class TokenExpired(NotAuthenticated):
     """Your session has ended. Please sign in again."""
 
     code = "TOKEN_EXPIRED"
-    close_code = 4411
+    close_code = CloseCode.TOKEN_EXPIRED
 
 
 class NotAllowed(BountyExpoError):
@@ -95,7 +97,7 @@ class NotAllowed(BountyExpoError):
 
     code = "AUTHORIZATION_FAILED"
     status = 403
-    close_code = 4403
+    close_code = CloseCode.SUSPENDED
 
 
 class NotFound(BountyExpoError):
@@ -136,7 +138,7 @@ class TooLarge(BountyExpoError):
 
     code = "PAYLOAD_TOO_LARGE"
     status = 413
-    close_code = 1009
+    close_code = CloseCode.TOO_LARGE
 
 
 class RateLimited(BountyExpoError):
@@ -144,7 +146,7 @@ class RateLimited(BountyExpoError):
 
     code = "RATE_LIMIT_EXCEEDED"
     status = 429
-    close_code = 4429
+    close_code = CloseCode.RATE_LIMITED
     retryable = True
 
 
@@ -174,7 +176,7 @@ class Unavailable(BountyExpoError):
 
     code = "SERVICE_UNAVAILABLE"
     status = 503
-    close_code = 1013
+    close_code = CloseCode.OVERLOAD
     retryable = True
 
     def __init__(self, message: str | None = None, **fields: Any) -> None:

@@ -26,8 +26,9 @@ NESTING_MAX = 3
 
 # Who may import what of ours; every package may import itself. The drawing is in
 # docs/architecture.md. Imports for the type checker only are free: they build nothing.
-ALWAYS_ALLOWED = ("errors", "observability", "__version__")
+ALWAYS_ALLOWED = ("close_codes", "errors", "observability", "__version__")
 ALLOWED_IMPORTS: dict[str, tuple[str, ...]] = {
+    "close_codes": (),
     "errors": (),
     "settings": ("domain", "settings_reader"),
     "settings_reader": (),
@@ -58,10 +59,13 @@ TIME_AND_CHANCE = re.compile(
     r"(time\.time(_ns)?|(datetime\.)?(datetime|date)\.(now|utcnow|today)|uuid\.uuid[14]|random\..*)"
 )
 FORBIDDEN_NAMES = {"util", "utils", "helper", "helpers", "common", "manager", "managers"}
+# What may stand in a close frame; 1000 is a number like any other.
+CLOSE_CODES = frozenset({*range(1001, 1016), *range(4400, 4500)})
 UNFINISHED = re.compile(r"\b(T[O]DO|FIX[M]E|XX[X])\b")
 
 # (check, file): why it stands. One that is no longer needed is refused by a test below.
 EXCEPTIONS: dict[tuple[str, str], str] = {
+    ("close_codes", "bountyexpo/ws/transport/frames.py"): "what RFC 6455 allows, ours or not",
     ("imports", "bountyexpo/edge/acceptor.py"): "refusals are still written by the handshake",
     ("imports", "bountyexpo/http/server/fast_connection.py"): "as above",
     ("imports", "bountyexpo/http/server/hypercorn_fallback.py"): "as above",
@@ -198,6 +202,14 @@ def names(source: Source) -> Complaints:
             yield node.lineno, f"{node.name}: {', '.join(bad)} says nothing"
 
 
+def close_codes(source: Source) -> Complaints:
+    if source.module in {"", "close_codes"}:
+        return
+    for node in ast.walk(source.tree):
+        if isinstance(node, ast.Constant) and type(node.value) is int and node.value in CLOSE_CODES:
+            yield node.lineno, f"{node.value} has a name in bountyexpo/close_codes.py"
+
+
 def nurseries(source: Source) -> Complaints:
     if not source.module or source.is_in(NURSERIES_ALLOWED):
         return
@@ -221,6 +233,7 @@ CHECKS: dict[str, Callable[[Source], Complaints]] = {
         time_and_chance,
         unfinished,
         names,
+        close_codes,
         nurseries,
     )
 }
@@ -253,6 +266,7 @@ SAMPLES: list[tuple[str, str, str]] = [
     ("unfinished", "bench/a.py", "x = 1  # \x54ODO: finish"),
     ("names", "bountyexpo/text_utils.py", ""),
     ("names", "bountyexpo/a.py", "class PoolManager: ..."),
+    ("close_codes", "bountyexpo/ws/a.py", "socket.close(4410)"),
     ("nurseries", "bountyexpo/actors/a.py", "async with trio.open_nursery() as nursery: ..."),
 ]
 GOOD = '''"""A module."""

@@ -16,6 +16,7 @@ import msgspec
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from bountyexpo import __version__
+from bountyexpo.close_codes import ADVICE
 from bountyexpo.errors import BountyExpoError
 from bountyexpo.http.messages import HttpResponse
 from bountyexpo.operations import socket_reference
@@ -51,7 +52,7 @@ def pages(*catalogues: Catalogue) -> dict[str, HttpResponse]:
     )
     frames = [operation for operation in operations if operation.frame is not None]
     socket = environment.get_template("socket.html").render(
-        operations=frames, reference=socket_reference, **common
+        operations=frames, reference=socket_reference, close_codes=ADVICE, **common
     )
     return {
         "/openapi.json": HttpResponse(

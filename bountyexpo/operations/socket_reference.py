@@ -1,4 +1,4 @@
-"""What the socket protocol says beyond the catalogue: its own frames and its close codes.
+"""What the socket protocol says beyond the catalogue: its own frames and its streams.
 
 Plain tables for the reference page; the rules themselves live in ``ws`` (contract realtime §4).
 """
@@ -14,15 +14,6 @@ class Frame(NamedTuple):
     type: str
     fields: str
     meaning: str
-
-
-class CloseCode(NamedTuple):
-    """One close code and what a client does after it."""
-
-    code: str
-    meaning: str
-    reconnect: str
-    resume: str
 
 
 CLIENT_FRAMES = (
@@ -112,26 +103,6 @@ SERVER_FRAMES = (
         "afterMs, graceMs, reason, resumable",
         "The server is going to close; come back after afterMs.",
     ),
-)
-
-CLOSE_CODES = (
-    CloseCode("1000", "The client is done", "no", "no"),
-    CloseCode("1001", "The page or app is going away", "yes", "yes"),
-    CloseCode("1003 / 1007", "Wrong kind of frame, or one that cannot be decoded", "no", "no"),
-    CloseCode("1009", "Frame too large", "yes, with a smaller one", "yes"),
-    CloseCode("1011", "A fault on our side", "yes, with backoff", "yes"),
-    CloseCode("1012", "Restart", "yes, after afterMs", "yes"),
-    CloseCode("1013", "Overload", "yes, after retryAfterMs", "yes"),
-    CloseCode("4400", "Protocol violation", "at most 3 times", "no"),
-    CloseCode("4401", "No valid credentials", "with a new token only", "no"),
-    CloseCode("4403", "Account suspended", "no", "no"),
-    CloseCode("4408", "No hello or no heartbeat in time", "yes", "yes"),
-    CloseCode("4409", "Replaced by a newer socket", "not in the background", "no"),
-    CloseCode("4410", "Session ended", "no", "no"),
-    CloseCode("4411", "Token expired", "after a refresh", "yes"),
-    CloseCode("4426", "Protocol version not supported", "no, update the app", "no"),
-    CloseCode("4429", "Too many requests", "after retryAfterMs", "yes"),
-    CloseCode("4430", "Reads too slowly", "yes", "by stream"),
 )
 
 STREAMS = (

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import trio
 
+from bountyexpo.close_codes import CloseCode
 from bountyexpo.observability.logs import get_logger
 from bountyexpo.realtime.broadcasts import Missed
 
@@ -105,4 +106,4 @@ def deliver(listeners: Sequence[Listener], broadcast: Broadcast) -> None:
             broadcast.send_to(listener)
         except Exception:
             log.exception("delivery failed", user_id=listener.user_id)
-            listener.disconnect(1011, "internal error")
+            listener.disconnect(CloseCode.SERVER_ERROR, "internal error")

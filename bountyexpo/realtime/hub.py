@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import trio
 
+from bountyexpo.close_codes import CloseCode
 from bountyexpo.domain.event_catalogue import spec_of
 from bountyexpo.domain.events import FEED_STREAM
 from bountyexpo.errors import BountyExpoError
@@ -134,7 +135,7 @@ class Hub:
     def disconnect_user(
         self,
         user_id: str,
-        code: int = 4410,
+        code: int = CloseCode.REVOKED,
         reason: str = "revoked",
         *,
         session_id: str | None = None,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from bountyexpo.close_codes import CloseCode
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -30,7 +32,7 @@ class LiveUsers:
     def disconnect_user(
         self,
         user_id: str,
-        code: int = 4410,
+        code: int = CloseCode.REVOKED,
         reason: str = "revoked",
         *,
         session_id: str | None = None,

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 import trio
 
+from bountyexpo.close_codes import ADVICE, CloseCode, may_resume
 from bountyexpo.errors import Unavailable
 from bountyexpo.observability import metrics
 from bountyexpo.realtime.fan_out import CHUNK
 from bountyexpo.ws.legacy.session import EVENTS_PATH, MESSAGES_PATH, EventsListener, MessagesSession
 from bountyexpo.ws.session.resumable import Parking
 from bountyexpo.ws.session.session import Session
-from bountyexpo.ws.transport.close_codes import ADVICE, CloseCode, may_resume
 from bountyexpo.ws.v1 import protocol
 
 if TYPE_CHECKING:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeAlias
 
+from bountyexpo.close_codes import CloseCode
 from bountyexpo.edge.protocol_handler import answer
 from bountyexpo.edge.request_head import HEAD_END
 from bountyexpo.errors import BountyExpoError, InternalError, RateLimited, Unavailable
 from bountyexpo.observability import logs
 from bountyexpo.ws.legacy.session import EVENTS_PATH, MESSAGES_PATH
-from bountyexpo.ws.transport.close_codes import CloseCode
 from bountyexpo.ws.transport.connection import Connection
 from bountyexpo.ws.transport.handshake import VERSION_HEADER, Upgrade, refusal
 

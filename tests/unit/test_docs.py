@@ -1,4 +1,4 @@
-"""The pictures and tables of the rules are those of the rules that run."""
+"""The pictures and tables of the docs are those of the code that runs."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
+from bountyexpo.close_codes import CloseCode
 
 from tests.unit.domain.machines import MACHINES
 
@@ -15,14 +16,32 @@ DOCS = Path(__file__).parents[2] / "docs"
 
 
 @pytest.fixture(scope="module")
-def diagrams():
-    spec = importlib.util.spec_from_file_location("diagrams", DOCS / "diagrams.py")
-    module = importlib.util.module_from_spec(spec)
-    # Its dataclasses look themselves up by the name of their module.
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    yield module
-    del sys.modules[spec.name]
+def script():
+    """Load a script of ``docs/`` by its name."""
+    loaded = []
+
+    def load(name):
+        spec = importlib.util.spec_from_file_location(name, DOCS / f"{name}.py")
+        module = importlib.util.module_from_spec(spec)
+        # Its dataclasses look themselves up by the name of their module.
+        sys.modules[spec.name] = module
+        loaded.append(spec.name)
+        spec.loader.exec_module(module)
+        return module
+
+    yield load
+    for name in loaded:
+        del sys.modules[name]
+
+
+@pytest.fixture(scope="module")
+def diagrams(script):
+    return script("diagrams")
+
+
+@pytest.fixture(scope="module")
+def protocol_page(script):
+    return script("protocol_page")
 
 
 @pytest.mark.parametrize("machine", MACHINES.values(), ids=MACHINES)
@@ -45,3 +64,15 @@ def test_the_tables_are_up_to_date(diagrams):
 def test_a_page_without_a_place_for_a_table_is_refused(diagrams):
     with pytest.raises(SystemExit, match="no place for the table of bounty"):
         diagrams.written("# Rules\n")
+
+
+def test_the_close_codes_are_up_to_date(protocol_page):
+    page = (DOCS / "protocol.md").read_text(encoding="utf-8")
+
+    assert protocol_page.written(page) == page, "run make docs"
+    assert all(f"\n| {int(code)} | " in page for code in CloseCode)
+
+
+def test_a_protocol_page_without_a_place_for_the_close_codes_is_refused(protocol_page):
+    with pytest.raises(SystemExit, match="no place for the table of close codes"):
+        protocol_page.written("# Protocol\n")

@@ -18,6 +18,7 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidSta
 from websockets.trio.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
+from bountyexpo.close_codes import CloseCode
 from bountyexpo.load.client.rest import is_loopback
 from bountyexpo.load.client.stream_log import Frame, StreamLog
 
@@ -33,7 +34,18 @@ PAUSE_S = (0.05, 2.0)
 # Part of the announced heartbeat after which a ping goes out (contract realtime §4.3).
 HEARTBEAT_SHARE = 0.8
 # Close codes after which a client must not come back by itself (contract realtime §4.9).
-FINAL_CODES = frozenset({1003, 1007, 4400, 4401, 4403, 4409, 4410, 4426})
+FINAL_CODES = frozenset(
+    {
+        CloseCode.WRONG_OPCODE,
+        CloseCode.UNDECODABLE,
+        CloseCode.PROTOCOL_VIOLATION,
+        CloseCode.NOT_AUTHENTICATED,
+        CloseCode.SUSPENDED,
+        CloseCode.REPLACED,
+        CloseCode.REVOKED,
+        CloseCode.VERSION_UNSUPPORTED,
+    }
+)
 
 
 class SocketFailed(Exception):

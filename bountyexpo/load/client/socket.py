@@ -12,6 +12,7 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING, Final
 
+from bountyexpo.close_codes import CloseCode
 from bountyexpo.load.client.wires import FleetFailed, Wire, Wires
 
 if TYPE_CHECKING:
@@ -113,7 +114,7 @@ class Fleet(Wires):
             elif opcode == PING:
                 self.send(wire, make_frame(payload, PONG))
             elif opcode == CLOSE:
-                self._lose(wire, int.from_bytes(payload[:2], "big") or 1005)
+                self._lose(wire, int.from_bytes(payload[:2], "big") or CloseCode.NO_CODE)
                 return
 
     def _upgrade(self, client: LeanSocket) -> bool:
@@ -126,7 +127,7 @@ class Fleet(Wires):
             if self._on_close is None:
                 raise FleetFailed(f"the server refused a socket: {status}")
             code = status.split(" ")[1:2]
-            self._lose(client, int(code[0]) if code and code[0].isdecimal() else 1006)
+            self._lose(client, int(code[0]) if code and code[0].isdecimal() else CloseCode.ABNORMAL)
             return False
         client.is_upgraded = True
         self.open_count += 1

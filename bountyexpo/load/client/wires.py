@@ -13,6 +13,8 @@ import socket
 import time
 from typing import TYPE_CHECKING
 
+from bountyexpo.close_codes import CloseCode
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -89,7 +91,7 @@ class Wires:
         except BlockingIOError:
             sent = 0
         except OSError as error:
-            self._lose(wire, error.errno or 1006)
+            self._lose(wire, error.errno or CloseCode.ABNORMAL)
             return
         if sent < len(data):
             wire.outgoing += data[sent:]
@@ -145,7 +147,7 @@ class Wires:
         except BlockingIOError:
             return
         except OSError as error:
-            self._lose(wire, error.errno or 1006)
+            self._lose(wire, error.errno or CloseCode.ABNORMAL)
             return
         del wire.outgoing[:sent]
         if not wire.outgoing:
@@ -165,7 +167,7 @@ class Wires:
         except OSError:
             data = b""
         if not data:
-            self._lose(wire, 1006)
+            self._lose(wire, CloseCode.ABNORMAL)
             return
         wire.incoming += data
         self._take(wire)

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 import trio
 
+from bountyexpo.close_codes import CloseCode
 from bountyexpo.errors import BountyExpoError, InvalidRequest, NotAuthenticated, TokenExpired
 from bountyexpo.realtime.hub import PUBLIC_EVENTS
 from bountyexpo.ws.legacy.serializer import LEGACY
 from bountyexpo.ws.session import frame_splice
 from bountyexpo.ws.session.session import Phase, Session
-from bountyexpo.ws.transport.close_codes import CloseCode
 from bountyexpo.ws.v1 import protocol
 from bountyexpo.ws.v1.serializer import serializer_of
 

@@ -21,12 +21,12 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import trio
 
+from bountyexpo.close_codes import CloseCode, may_resume
 from bountyexpo.errors import BountyExpoError, InvalidRequest, RateLimited, TokenExpired, TooLarge
 from bountyexpo.observability import metrics
 from bountyexpo.observability.logs import get_logger
 from bountyexpo.operations.invalid import sentence
 from bountyexpo.ws.session.delivery import Receiver, SocketGone
-from bountyexpo.ws.transport.close_codes import CloseCode, may_resume
 from bountyexpo.ws.v1 import frame_handlers, protocol
 
 if TYPE_CHECKING:

@@ -18,8 +18,8 @@ import socket
 from enum import IntEnum
 from typing import TYPE_CHECKING
 
+from bountyexpo.close_codes import CloseCode
 from bountyexpo.observability import logs
-from bountyexpo.ws.transport.close_codes import CloseCode
 from bountyexpo.ws.transport.frames import (
     BINARY,
     CLOSE,

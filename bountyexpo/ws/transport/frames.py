@@ -11,7 +11,7 @@ import codecs
 import struct
 from typing import TYPE_CHECKING
 
-from bountyexpo.ws.transport.close_codes import CloseCode
+from bountyexpo.close_codes import CloseCode
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 import trio
 
+from bountyexpo.close_codes import CloseCode
 from bountyexpo.errors import Unavailable
 from bountyexpo.observability import logs, metrics
-from bountyexpo.ws.transport.close_codes import CloseCode
 from bountyexpo.ws.transport.limits import Limits
 
 if TYPE_CHECKING:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 import trio
 
+from bountyexpo.close_codes import CloseCode
 from bountyexpo.errors import (
     BountyExpoError,
     InvalidRequest,
@@ -53,7 +54,7 @@ class VersionUnsupported(InvalidRequest):
     """Please update the app."""
 
     code = "VERSION_UNSUPPORTED"
-    close_code = 4426
+    close_code = CloseCode.VERSION_UNSUPPORTED
 
 
 async def greet(session: Session, envelope: Envelope, frame: dict[str, Any]) -> None:

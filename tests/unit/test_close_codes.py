@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from bountyexpo.ws.transport.close_codes import ADVICE, CloseCode, may_resume
+from bountyexpo.close_codes import ADVICE, CloseCode, may_resume
 from bountyexpo.ws.transport.frames import is_wire_code
 
 
