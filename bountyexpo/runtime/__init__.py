@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from bountyexpo.runtime._actor import Actor, Context, Timer
 from bountyexpo.runtime._ask import Ask, Reply
-from bountyexpo.runtime._mailbox import Mailbox, MailboxStatistics
-from bountyexpo.runtime._message import DEFERRED, Deferred, Message, Outcome
+from bountyexpo.runtime._mailbox import Item, Mailbox, MailboxStatistics
+from bountyexpo.runtime._message import DEFERRED, Continuation, Deferred, Message, Outcome
 from bountyexpo.runtime._ref import ASK_TIMEOUT_S, Destination, Ref
 from bountyexpo.runtime._registry import Registry
 from bountyexpo.runtime._wheel import TimerWheel
@@ -22,9 +22,11 @@ __all__ = [
     "Ask",
     "Clock",
     "Context",
+    "Continuation",
     "Deferred",
     "Destination",
     "FixedClock",
+    "Item",
     "Mailbox",
     "MailboxStatistics",
     "Message",

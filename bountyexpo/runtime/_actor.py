@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from bountyexpo.runtime._ask import Reply
-    from bountyexpo.runtime._message import Message, Outcome
+    from bountyexpo.runtime._message import Continuation, Message, Outcome
 
 K = TypeVar("K")
 T = TypeVar("T")
@@ -30,7 +30,7 @@ class Context(Protocol[K]):
         """Return the present moment in UTC."""
         ...
 
-    def tell_self_after(self, seconds: float, message: Message[K, Any]) -> Timer:
+    def tell_self_after(self, seconds: float, message: Message[K, Any] | Continuation[K]) -> Timer:
         """Tell this actor ``message`` in ``seconds``, even if it is idle or reloaded by then.
 
         A timer lives in memory only. What must survive a restart is a ``due_at`` column.
@@ -44,9 +44,9 @@ class Context(Protocol[K]):
     def spawn(
         self,
         job: Callable[[], Awaitable[T]],
-        to_message: Callable[[Outcome[T]], Message[K, Any]],
+        then: Callable[[Outcome[T]], Continuation[K]],
     ) -> None:
-        """Do slow outside work beside the mailbox; its outcome comes back as a message."""
+        """Do slow outside work beside the mailbox; ``then`` says how to go on with its outcome."""
         ...
 
 
@@ -75,6 +75,10 @@ class Actor(Generic[K]):
     async def handle(self, message: Any) -> Any:
         """Handle one message and return its reply."""
         raise TypeError(f"{type(self).__name__} does not accept {type(message).__name__}")
+
+    async def continue_with(self, continuation: Any, /) -> None:
+        """Go on with what came back from outside the mailbox."""
+        raise TypeError(f"{type(self).__name__} does not go on with {type(continuation).__name__}")
 
     async def stopped(self) -> None:
         """Called when the idle actor is put away, or its pool stops in good order."""

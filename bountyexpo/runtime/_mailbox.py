@@ -8,15 +8,13 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 from bountyexpo.errors import MailboxFull
 from bountyexpo.runtime._ask import Ask
+from bountyexpo.runtime._message import Continuation, Message
 
-if TYPE_CHECKING:
-    from bountyexpo.runtime._message import Message
-
-    Item: TypeAlias = Message[Any, Any] | Ask
+Item: TypeAlias = Message[Any, Any] | Continuation[Any] | Ask
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""What actors say to each other: frozen structs, typed with their reply."""
+"""What actors say to each other, and to themselves: frozen, typed with kind and reply."""
 
 from __future__ import annotations
 
@@ -20,6 +20,17 @@ class Message(msgspec.Struct, Generic[K, R], frozen=True, kw_only=True):
     type error; ``Reply`` is what they answer. A subclass states ``tag="kind.verb"`` once; the tag
     is what travels between nodes and never follows from the class name.
     """
+
+
+class Continuation(Generic[K]):
+    """What an actor goes on with after work outside its mailbox; it never leaves the process.
+
+    So it may carry what no message may: the reply that is owed, the error that was met. It comes
+    back to whoever owns the id by then, also when that is an actor loaded afresh. A subclass is a
+    frozen dataclass.
+    """
+
+    __slots__ = ()
 
 
 class Deferred(enum.Enum):

@@ -24,7 +24,7 @@ from structlog.contextvars import bind_contextvars
 
 from bountyexpo.errors import BountyExpoError, Crashed, StaleVersion, Unavailable
 from bountyexpo.observability.logs import get_logger, work_for
-from bountyexpo.runtime import Actor, Ask, Mailbox, Reply
+from bountyexpo.runtime import Actor, Ask, Continuation, Mailbox, Reply
 from bountyexpo.supervisors._node import Node, describe
 from bountyexpo.supervisors._restart_window import add_restart
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from datetime import datetime
 
-    from bountyexpo.runtime import Message, Outcome, Timer
+    from bountyexpo.runtime import Item, Message, Outcome, Timer
     from bountyexpo.supervisors._pool import ActorPool
 
 K = TypeVar("K")
@@ -83,7 +83,7 @@ class Cell(Generic[K]):
         self._actor: Actor[K] | None = None
         self._crashes: tuple[float, ...] = ()
         self._last_used = 0.0
-        self._present: Message[K, Any] | Ask | None = None
+        self._present: Item | None = None
         # Whether the first message in the queue has met a stale version before.
         self._is_retry = False
 
@@ -101,7 +101,7 @@ class Cell(Generic[K]):
         """Return the present moment in UTC."""
         return self._pool.clock.now()
 
-    def tell_self_after(self, seconds: float, message: Message[K, Any]) -> Timer:
+    def tell_self_after(self, seconds: float, message: Message[K, Any] | Continuation[K]) -> Timer:
         """Tell this actor ``message`` in ``seconds``."""
         return self._pool.start_timer(self.id, seconds, message)
 
@@ -116,10 +116,10 @@ class Cell(Generic[K]):
     def spawn(
         self,
         job: Callable[[], Awaitable[T]],
-        to_message: Callable[[Outcome[T]], Message[K, Any]],
+        then: Callable[[Outcome[T]], Continuation[K]],
     ) -> None:
         """Run ``job`` beside the mailbox."""
-        self._pool.start_job(self.id, job, to_message)
+        self._pool.start_job(self.id, job, then)
 
     def settled_late(self) -> None:
         """A reply that was put off has been given, or nobody waits for it any more."""
@@ -209,36 +209,43 @@ class Cell(Generic[K]):
         try:
             while queue:
                 item = self._present = queue.popleft()
-                if type(item) is not Ask:
-                    await handle(item)
-                elif item.is_waiting:
+                if type(item) is Ask and item.is_waiting:
                     work_for(item.origin)
                     item.settle(await handle(item.message))
                     work_for(None)
+                elif isinstance(item, Continuation):
+                    await actor.continue_with(item)
+                elif type(item) is not Ask:
+                    await handle(item)
                 handled += 1
                 if not handled % MESSAGES_PER_TURN:
                     await trio.lowlevel.checkpoint()
-        except StaleVersion as error:
+        except Exception as error:  # noqa: BLE001 - any failure of an actor is a crash
+            self._failed(item, error, is_retry=is_retry and not handled)
+        finally:
+            self._present = None
+            self._pool.handled += handled
+
+    def _failed(self, item: Item, error: Exception, *, is_retry: bool) -> None:
+        """Tell a refusal from a crash, and rows that were changed from both."""
+        if isinstance(error, StaleVersion):
             self._actor = None
-            if is_retry and not handled:
+            if is_retry:
                 self._refuse(item, error)
             else:
                 # Somebody else changed the rows: load afresh and handle the message once more.
                 self._is_retry = True
                 self.mailbox.put_back(item)
-        except BountyExpoError as error:
+        elif isinstance(error, BountyExpoError):
             self._refuse(item, error)
-        except Exception as error:  # noqa: BLE001 - any failure of an actor is a crash
+        else:
             if isinstance(item, Ask):
                 crashed = Crashed()
                 crashed.__cause__ = error
                 item.fail(crashed)
             self._crash(error)
-        finally:
-            self._present = None
-            self._pool.handled += handled
 
-    def _refuse(self, item: Message[K, Any] | Ask, error: BountyExpoError) -> None:
+    def _refuse(self, item: Item, error: BountyExpoError) -> None:
         if isinstance(error, Unavailable):
             self._actor = None
         if isinstance(item, Ask):

@@ -24,7 +24,7 @@ from bountyexpo.supervisors._node import Node
 from bountyexpo.supervisors._restart_window import CrashPolicy
 
 if TYPE_CHECKING:
-    from bountyexpo.runtime import Clock, Message
+    from bountyexpo.runtime import Clock, Continuation, Message
 
 K = TypeVar("K")
 R = TypeVar("R")
@@ -62,7 +62,9 @@ class PoolTimer(Generic[K]):
 
     __slots__ = ("_actor_id", "_message", "_pool", "due")
 
-    def __init__(self, pool: ActorPool[K], actor_id: str, message: Message[K, Any]) -> None:
+    def __init__(
+        self, pool: ActorPool[K], actor_id: str, message: Message[K, Any] | Continuation[K]
+    ) -> None:
         self._pool = pool
         self._actor_id = actor_id
         self._message = message
@@ -277,7 +279,7 @@ class ActorPool(Generic[K]):
             if isinstance(entry, Ask) and (owner is None or entry.owner is owner):
                 entry.fail(Unavailable())
 
-    def tell_own(self, actor_id: str, message: Message[K, Any]) -> None:
+    def tell_own(self, actor_id: str, message: Message[K, Any] | Continuation[K]) -> None:
         """Bring an actor what it set going itself: never refused while the pool runs."""
         cell = self._cells.get(actor_id)
         if cell is None:
@@ -286,7 +288,9 @@ class ActorPool(Generic[K]):
         if cell.state is IDLE:
             cell.work()
 
-    def start_timer(self, actor_id: str, seconds: float, message: Message[K, Any]) -> PoolTimer[K]:
+    def start_timer(
+        self, actor_id: str, seconds: float, message: Message[K, Any] | Continuation[K]
+    ) -> PoolTimer[K]:
         """Tell the actor ``message`` in ``seconds``."""
         timer = PoolTimer(self, actor_id, message)
         self.wheel.add(timer, seconds)
@@ -296,18 +300,18 @@ class ActorPool(Generic[K]):
         self,
         actor_id: str,
         job: Callable[[], Awaitable[T]],
-        to_message: Callable[[Outcome[T]], Message[K, Any]],
+        then: Callable[[Outcome[T]], Continuation[K]],
     ) -> None:
         """Run ``job`` as a task of the pool and bring its outcome to the actor."""
         assert self._nursery is not None, "jobs run only while their pool runs"
         self._jobs += 1
-        self._nursery.start_soon(self._run_job, actor_id, job, to_message)
+        self._nursery.start_soon(self._run_job, actor_id, job, then)
 
     async def _run_job(
         self,
         actor_id: str,
         job: Callable[[], Awaitable[T]],
-        to_message: Callable[[Outcome[T]], Message[K, Any]],
+        then: Callable[[Outcome[T]], Continuation[K]],
     ) -> None:
         try:
             outcome = Outcome(value=await job())
@@ -315,7 +319,7 @@ class ActorPool(Generic[K]):
             outcome = Outcome(error=error)
         self._jobs -= 1
         try:
-            self.tell_own(actor_id, to_message(outcome))
+            self.tell_own(actor_id, then(outcome))
         except Exception:
             log.exception("outcome of a job cannot be told", actor=f"{self.kind}:{actor_id}")
         if self.is_stopping:

@@ -24,10 +24,12 @@ from bountyexpo.sandbox.emulators import with_ports
 from bountyexpo.settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Awaitable, Callable, Iterator
 
     from bountyexpo.runtime import Actor, Context
     from bountyexpo.supervisors import ActorPool, ChildSpec, Supervisor
+
+    Handler = Callable[[Any], Awaitable[Any]]
 
 
 # Tests break more, and faster, than a supervisor bears; that it gives up is tested with it.
@@ -83,16 +85,19 @@ class WeakKind:
     def make(self, actor_id: str, context: Context) -> Actor:
         """Make an actor that looks for orders."""
         actor = self._make(actor_id, context)
-        handle = actor.handle
+        actor.handle = self._weaken(actor, actor.handle)  # type: ignore[method-assign]
+        go_on = self._weaken(actor, actor.continue_with)
+        actor.continue_with = go_on  # type: ignore[method-assign]
+        return actor
 
+    def _weaken(self, actor: Actor, handle: Handler) -> Handler:
         async def handle_or_crash(message: Any) -> Any:
             self._crash_if("before", actor)
             reply = await handle(message)
             self._crash_if("after", actor)
             return reply
 
-        actor.handle = handle_or_crash  # type: ignore[method-assign]
-        return actor
+        return handle_or_crash
 
     async def crash(self, moment: str) -> None:
         """Let the next actor at work crash, and wait until one has."""

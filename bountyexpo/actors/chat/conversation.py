@@ -106,9 +106,6 @@ class ConversationActor(Actor[ConversationKind]):
     async def _handle(self, message: ConversationMessage) -> Answer:
         if isinstance(message, SendMessage):
             return await self._send(message, self.context.defer())
-        if isinstance(message, Resend):
-            await self._resend(message)
-            return None
         if isinstance(message, Receive):
             return await self._receive(message)
         if isinstance(message, Type | EndTyping | FlushReceipts | Reload):
@@ -205,7 +202,7 @@ class ConversationActor(Actor[ConversationKind]):
                 )
             )
 
-    async def _resend(self, again: Resend) -> None:
+    async def continue_with(self, again: Resend) -> None:
         """Try a message once more, on the participants of now."""
         try:
             if self._conversation is None or self._conversation.version == again.version:

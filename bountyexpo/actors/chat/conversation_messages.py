@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeAlias
 
 import msgspec
 
 from bountyexpo.persistence.chat.journal import CommittedMessage
-from bountyexpo.runtime import Message, Reply
+from bountyexpo.runtime import Continuation, Message, Reply
 
 
 class ConversationKind:
@@ -47,8 +48,9 @@ class SendMessage(
     is_encrypted: bool = False
 
 
-class Resend(Message[ConversationKind, None], frozen=True, kw_only=True, tag="conversation.resend"):
-    """Try a message again that met an old set of participants; the conversation tells itself.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resend(Continuation[ConversationKind]):
+    """Try a message again that met an old set of participants.
 
     ``version`` names the set that it met, ``tries`` counts how often it was sent.
     """
@@ -197,7 +199,6 @@ class Reload(Message[ConversationKind, None], frozen=True, kw_only=True, tag="co
 
 ConversationMessage: TypeAlias = (
     SendMessage
-    | Resend
     | EditMessage
     | DeleteMessage
     | PinMessage

@@ -1,7 +1,7 @@
 """The payment actor: a deposit from the first request to the credit, as a saga.
 
 A step that needs the provider is stored first, with the idempotency key that makes it repeatable;
-the call then runs beside the mailbox and comes back as a message. What the provider says, in a
+the call then runs beside the mailbox and comes back to it. What the provider says, in a
 reply or in a webhook, is applied by one rule, and the ledger's business key makes the credit
 happen once (contract money §3.4, §4).
 """
@@ -62,8 +62,8 @@ class PaymentActor(Actor[PaymentKind]):
     """One payment.
 
     Owns:      the payment's status, and who waits for the provider's present answer.
-    Accepts:   CreateIntent, ConfirmIntent, ApplyProviderEvent, ResumePayment, GiveUpPayment,
-               ProviderAnswered.
+    Accepts:   CreateIntent, ConfirmIntent, ApplyProviderEvent, ResumePayment, GiveUpPayment;
+               goes on with ProviderAnswered.
     Persists:  the intention before each provider call; status, credit and inbox mark after it.
     Restarts:  reloads the row; an unfinished step is repeated with its stored key.
     """
@@ -94,9 +94,6 @@ class PaymentActor(Actor[PaymentKind]):
                 return self._resume()
             case GiveUpPayment():
                 return self._give_up()
-            case ProviderAnswered():
-                await self._answered(message)
-                return None
             case _:
                 assert_never(message)
 
@@ -244,22 +241,23 @@ class PaymentActor(Actor[PaymentKind]):
         """Run a provider call beside the mailbox; its answer settles the asker's reply."""
         reply = self.context.defer()
 
-        def to_message(outcome: CallOutcome[Intent]) -> ProviderAnswered:
+        def then(outcome: CallOutcome[Intent]) -> ProviderAnswered:
             return ProviderAnswered(
                 intent=outcome.value, error=outcome.error, reply=reply, inbox_id=inbox_id
             )
 
-        self.context.spawn(call, to_message)
+        self.context.spawn(call, then)
         return DEFERRED
 
-    async def _answered(self, message: ProviderAnswered) -> None:
-        reply = message.reply
+    async def continue_with(self, answered: ProviderAnswered) -> None:
+        """Apply what the provider answered, and answer who asked."""
+        reply = answered.reply
         try:
-            if message.intent is None:
-                raise await self._failed(message.error)
-            answer = await self._apply(message.intent, inbox_id=message.inbox_id)
+            if answered.intent is None:
+                raise await self._failed(answered.error)
+            answer = await self._apply(answered.intent, inbox_id=answered.inbox_id)
         except StaleVersion:
-            # The pool reloads and hands the same message in again; the asker waits on.
+            # The pool reloads and hands the same answer in again; the asker waits on.
             raise
         except Exception as error:
             reply.fail(error if isinstance(error, BountyExpoError) else InternalError())

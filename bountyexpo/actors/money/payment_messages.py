@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TypeAlias
 
 import msgspec
 
 from bountyexpo.integrations.stripe import Intent
-from bountyexpo.runtime import Message, Reply
+from bountyexpo.runtime import Continuation, Message, Reply
 
 
 class PaymentKind:
@@ -64,10 +65,9 @@ class GiveUpPayment(
     """Cancel an intent that nobody has paid in time."""
 
 
-class ProviderAnswered(
-    Message[PaymentKind, None], frozen=True, kw_only=True, tag="payment.answered"
-):
-    """The outcome of a provider call, with the asker it belongs to; never leaves the process."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderAnswered(Continuation[PaymentKind]):
+    """The outcome of a provider call, with the asker it belongs to."""
 
     intent: Intent | None
     error: Exception | None
@@ -76,10 +76,5 @@ class ProviderAnswered(
 
 
 PaymentMessage: TypeAlias = (
-    CreateIntent
-    | ConfirmIntent
-    | ApplyProviderEvent
-    | ResumePayment
-    | GiveUpPayment
-    | ProviderAnswered
+    CreateIntent | ConfirmIntent | ApplyProviderEvent | ResumePayment | GiveUpPayment
 )

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 import trio
 from bountyexpo.errors import Conflict, StaleVersion
-from bountyexpo.runtime import DEFERRED, Actor, FixedClock, Message, Outcome
+from bountyexpo.runtime import DEFERRED, Actor, Continuation, FixedClock, Message, Outcome
 from bountyexpo.supervisors import ActorPool, Backoff, CrashPolicy
 
 MIDNIGHT = datetime(2026, 1, 1, tzinfo=UTC)
@@ -57,10 +58,11 @@ class Fetch(Message[Any, str], frozen=True, kw_only=True):
     job: Any
 
 
-class Fetched(Message[Any, None], frozen=True, kw_only=True):
+@dataclass(frozen=True, slots=True)
+class Fetched(Continuation[Any]):
     """The outcome of the job."""
 
-    outcome: Any
+    outcome: Outcome[Any]
     reply: Any
 
 
@@ -115,13 +117,12 @@ class Summer(Actor):
                     message.job, lambda outcome: Fetched(outcome=outcome, reply=reply)
                 )
                 return DEFERRED
-            case Fetched():
-                return self.on_fetched(message.outcome, message.reply)
             case Remind():
                 return self.context.tell_self_after(message.after_s, Add())
         return await super().handle(message)
 
-    def on_fetched(self, outcome: Outcome[Any], reply: Any) -> None:
+    async def continue_with(self, fetched: Fetched) -> None:
+        outcome, reply = fetched.outcome, fetched.reply
         if outcome.is_ok:
             reply.send(outcome.value)
         else:
