@@ -28,6 +28,7 @@ CHECKS: dict[str, Check] = {
         each_file(habits.time_and_chance),
         each_file(habits.unfinished),
         each_file(habits.nurseries),
+        each_file(habits.close_codes),
         each_file(habits.open_matches),
         each_file(docstrings.docstrings),
         each_file(words.names),

@@ -21,6 +21,8 @@ TIME_AND_CHANCE_ALLOWED = ("runtime.clock", "domain.ids")
 TIME_AND_CHANCE = re.compile(
     r"(time\.time(_ns)?|(datetime\.)?(datetime|date)\.(now|utcnow|today)|uuid\.uuid[14]|random\..*)"
 )
+# What may stand in a close frame; 1000 is a number like any other.
+CLOSE_CODES = frozenset({*range(1001, 1016), *range(4400, 4500)})
 UNFINISHED = re.compile(r"\b(T[O]DO|FIX[M]E|XX[X])\b")
 
 
@@ -61,6 +63,14 @@ def nurseries(source: Source) -> Iterator[tuple[int, str]]:
     for node in ast.walk(source.tree):
         if isinstance(node, ast.Attribute) and node.attr == "open_nursery":
             yield node.lineno, "only supervised places open nurseries"
+
+
+def close_codes(source: Source) -> Iterator[tuple[int, str]]:
+    if not source.is_product or source.module == "close_codes":
+        return
+    for node in ast.walk(source.tree):
+        if isinstance(node, ast.Constant) and type(node.value) is int and node.value in CLOSE_CODES:
+            yield node.lineno, f"{node.value} has a name in bountyexpo/close_codes.py"
 
 
 def open_matches(source: Source) -> Iterator[tuple[int, str]]:

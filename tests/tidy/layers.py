@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 # What each layer may import of ours besides itself and what follows below, from the bottom up.
 LAYERS: dict[str, tuple[str, ...]] = {
+    "close_codes": (),
     "errors": (),
     "settings_reader": (),
     "settings": ("domain", "settings_reader"),
@@ -36,19 +37,12 @@ LAYERS: dict[str, tuple[str, ...]] = {
     "cluster": ("runtime", "persistence"),
     "load": (),
 }
-EVERYWHERE = ("errors", "observability", "__version__")
+EVERYWHERE = ("close_codes", "errors", "observability", "__version__")
 # The composition root wires everything; the emulators may use anything and only it uses them.
 UNBOUND = ("app", "lifecycle", "cli", "gc_tuning", "sandbox", "__main__")
 
 # From left to right: an area may know those before it, and none knows one that comes later.
 AREAS = ("users", "money", "chat", "market", "risk", "notifications", "analytics", "admin")
-
-# Files outside of the areas that gather all of them; each is one list or table, without rules.
-COMPOSITION = (
-    "actors.system",  # the actor kinds and their pools
-    "domain.access",  # one row for each operation: who may pass
-    "operations.areas",  # the modules in which operations are declared
-)
 
 
 def layers(source: Source) -> Iterator[tuple[int, str]]:
@@ -64,7 +58,7 @@ def layers(source: Source) -> Iterator[tuple[int, str]]:
 
 
 def areas(source: Source) -> Iterator[tuple[int, str]]:
-    if not source.module or source.is_in((*UNBOUND, *COMPOSITION)):
+    if not source.module or source.is_in(UNBOUND):
         return
     own = area_of(source.module)
     for line, target in source.imports:

@@ -46,6 +46,7 @@ BAD: list[tuple[str, dict[str, str]]] = [
     ("time_and_chance", {A: "random.random()"}),
     ("unfinished", {"bench/a.py": "x = 1  # \x54ODO: finish"}),
     ("nurseries", {"bountyexpo/actors/a.py": "async with trio.open_nursery() as nursery: ..."}),
+    ("close_codes", {"bountyexpo/ws/a.py": "socket.close(4410)"}),
     ("open_matches", {A: CLOSED_MATCH}),
     ("open_matches", {A: OPEN_MATCH}),
     ("open_matches", {A: CLOSED_MATCH + " case _ if a: raise B"}),
