@@ -1,26 +1,36 @@
 """Every error this service tells a client, and what each means on either transport.
 
+The columns are the HTTP status, the close code where it ends a socket, and the code of the body.
+
     BountyExpoError
-    ├── InvalidRequest            400  VALIDATION_ERROR
-    │   ├── InsufficientBalance   400  insufficient_balance
-    │   └── CardRefused           400  the card network's own code
-    ├── NotAuthenticated          401  AUTHENTICATION_REQUIRED
-    │   └── TokenExpired          401  TOKEN_EXPIRED
-    ├── NotAllowed                403  AUTHORIZATION_FAILED
-    ├── NotFound                  404  RESOURCE_NOT_FOUND
-    ├── Conflict                  409  CONFLICT
-    │   ├── IllegalTransition     409  INVALID_TRANSITION
-    │   ├── StaleVersion          409  STALE_VERSION
-    │   └── IdempotencyConflict   409  idempotency_conflict
-    ├── TooLarge                  413  PAYLOAD_TOO_LARGE
-    ├── RateLimited               429  RATE_LIMIT_EXCEEDED
-    ├── InternalError             500  INTERNAL_ERROR
-    │   └── Crashed               500  INTERNAL_ERROR, worth another try
-    ├── ProviderFailed            502  EXTERNAL_SERVICE_ERROR
-    ├── Unavailable               503  SERVICE_UNAVAILABLE
-    │   ├── MailboxFull           503  OVERLOADED
-    │   └── DatabaseUnavailable   503  DATABASE_UNAVAILABLE
-    └── AskTimeout                504  TIMED_OUT
+    ├── InvalidRequest             400  4400  VALIDATION_ERROR
+    │   ├── InsufficientBalance    400  4400  insufficient_balance
+    │   ├── CardRefused            400  4400  the card network's own code
+    │   ├── MalformedRequest       400  4400  MALFORMED_REQUEST
+    │   ├── TooManyWatched         400  4400  TOO_MANY_SUBSCRIPTIONS
+    │   └── VersionUnsupported     400  4426  VERSION_UNSUPPORTED
+    ├── NotAuthenticated           401  4401  AUTHENTICATION_REQUIRED
+    │   └── TokenExpired           401  4411  TOKEN_EXPIRED
+    ├── NotAllowed                 403  4403  AUTHORIZATION_FAILED
+    ├── NotFound                   404  1011  RESOURCE_NOT_FOUND
+    ├── MethodNotAllowed           405  1011  METHOD_NOT_ALLOWED
+    ├── RequestTooSlow             408  1011  REQUEST_TOO_SLOW
+    ├── Conflict                   409  1011  CONFLICT
+    │   ├── IllegalTransition      409  1011  INVALID_TRANSITION
+    │   ├── StaleVersion           409  1011  STALE_VERSION
+    │   ├── IdempotencyConflict    409  1011  idempotency_conflict
+    │   └── AccountOverdrawn       409  1011  BALANCE_CONFLICT
+    ├── TooLarge                   413  1009  PAYLOAD_TOO_LARGE
+    │   └── HeadTooLarge           431  1009  REQUEST_HEADER_FIELDS_TOO_LARGE
+    ├── UnsupportedMediaType       415  1011  UNSUPPORTED_MEDIA_TYPE
+    ├── RateLimited                429  4429  RATE_LIMIT_EXCEEDED
+    ├── InternalError              500  1011  INTERNAL_ERROR
+    │   └── Crashed                500  1011  INTERNAL_ERROR, worth another try
+    ├── ProviderFailed             502  1011  EXTERNAL_SERVICE_ERROR
+    ├── Unavailable                503  1013  SERVICE_UNAVAILABLE
+    │   ├── MailboxFull            503  1013  OVERLOADED
+    │   └── DatabaseUnavailable    503  1013  DATABASE_UNAVAILABLE
+    └── AskTimeout                 504  1011  TIMED_OUT
 
 ``code`` is for programs and ``message`` for people. The shipped client masks texts that contain
 "network", "timeout", "payment", "JWT" and the like (contract rest-core §4.2), so messages avoid
@@ -77,6 +87,25 @@ class CardRefused(InvalidRequest):
     code = "card_declined"
 
 
+class MalformedRequest(InvalidRequest):
+    """The request is not valid HTTP."""
+
+    code = "MALFORMED_REQUEST"
+
+
+class TooManyWatched(InvalidRequest):
+    """More people than one listener may follow."""
+
+    code = "TOO_MANY_SUBSCRIPTIONS"
+
+
+class VersionUnsupported(InvalidRequest):
+    """Please update the app."""
+
+    code = "VERSION_UNSUPPORTED"
+    close_code = CloseCode.VERSION_UNSUPPORTED
+
+
 class NotAuthenticated(BountyExpoError):
     """Please sign in to continue."""
 
@@ -107,6 +136,21 @@ class NotFound(BountyExpoError):
     status = 404
 
 
+class MethodNotAllowed(BountyExpoError):
+    """This address does not support that method."""
+
+    code = "METHOD_NOT_ALLOWED"
+    status = 405
+
+
+class RequestTooSlow(BountyExpoError):
+    """The request took too long to arrive."""
+
+    code = "REQUEST_TOO_SLOW"
+    status = 408
+    retryable = True
+
+
 class Conflict(BountyExpoError):
     """This cannot be done in the present state."""
 
@@ -133,12 +177,32 @@ class IdempotencyConflict(Conflict):
     code = "idempotency_conflict"
 
 
+class AccountOverdrawn(Conflict):
+    """The money of this step is not where it should be; it may have been moved already."""
+
+    code = "BALANCE_CONFLICT"
+
+
 class TooLarge(BountyExpoError):
     """The request is larger than the limit."""
 
     code = "PAYLOAD_TOO_LARGE"
     status = 413
     close_code = CloseCode.TOO_LARGE
+
+
+class HeadTooLarge(TooLarge):
+    """The head of the request is larger than the limit."""
+
+    code = "REQUEST_HEADER_FIELDS_TOO_LARGE"
+    status = 431
+
+
+class UnsupportedMediaType(BountyExpoError):
+    """The body must be JSON."""
+
+    code = "UNSUPPORTED_MEDIA_TYPE"
+    status = 415
 
 
 class RateLimited(BountyExpoError):

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING
 import trio
 
 from bountyexpo.edge.protocol_handler import Arrival, answer, choose_handler
-from bountyexpo.edge.request_head import HEAD_END, HeadTooLarge, parse_head
-from bountyexpo.errors import NotFound, Unavailable
+from bountyexpo.edge.request_head import HEAD_END, parse_head
+from bountyexpo.errors import HeadTooLarge, NotFound, Unavailable
 from bountyexpo.observability import logs
 from bountyexpo.ws.transport.handshake import refusal
 

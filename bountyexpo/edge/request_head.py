@@ -5,28 +5,11 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-from bountyexpo.errors import BountyExpoError, TooLarge
-
 # Where a head ends.
 HEAD_END = b"\r\n\r\n"
 
 # What an absolute target begins with (RFC 9112 §3.2.2, RFC 6455 §4.2.1).
 _ORIGIN = re.compile(r"https?://[^/?#]*", re.IGNORECASE)
-
-
-class HeadTooLarge(TooLarge):
-    """The head of the request is larger than the limit."""
-
-    code = "REQUEST_HEADER_FIELDS_TOO_LARGE"
-    status = 431
-
-
-class RequestTooSlow(BountyExpoError):
-    """The request took too long to arrive."""
-
-    code = "REQUEST_TOO_SLOW"
-    status = 408
-    retryable = True
 
 
 @dataclass(slots=True)

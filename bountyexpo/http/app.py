@@ -13,14 +13,22 @@ from quart import Response, request
 from quart_trio import QuartTrio
 from werkzeug.exceptions import HTTPException
 
-from bountyexpo.errors import BountyExpoError, InternalError, InvalidRequest, NotFound, TooLarge
+from bountyexpo.errors import (
+    BountyExpoError,
+    InternalError,
+    InvalidRequest,
+    MethodNotAllowed,
+    NotFound,
+    RequestTooSlow,
+    TooLarge,
+    UnsupportedMediaType,
+)
 from bountyexpo.http.binding import BODY_BYTES_MAX, respond
 from bountyexpo.http.docs import pages
 from bountyexpo.http.exchange import answer
 from bountyexpo.http.headers import SECURITY_HEADERS, preflight_headers
 from bountyexpo.http.health import EDGE
 from bountyexpo.http.messages import HttpRequest, HttpResponse
-from bountyexpo.http.problem import MethodNotAllowed, RequestTooSlow, UnsupportedMediaType
 from bountyexpo.http.webhooks import STRIPE_PATHS, receive_stripe
 from bountyexpo.operations.catalogue import CATALOGUE, PATH_PARAMETER, Catalogue, Route
 

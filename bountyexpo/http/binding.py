@@ -12,11 +12,10 @@ from urllib.parse import parse_qsl
 
 import msgspec
 
-from bountyexpo.errors import InvalidRequest, TooLarge
+from bountyexpo.errors import InvalidRequest, TooLarge, UnsupportedMediaType
 from bountyexpo.http.exchange import answer, identify, identify_leniently
 from bountyexpo.http.headers import deprecation_headers
 from bountyexpo.http.messages import HttpRequest, HttpResponse
-from bountyexpo.http.problem import UnsupportedMediaType
 from bountyexpo.observability import metrics
 from bountyexpo.operations.call import RawReply
 from bountyexpo.operations.dispatch import check_idempotency_key, dispatch

@@ -25,28 +25,6 @@ FORBIDDEN_FIELDS = frozenset({"details", "hint"})
 RETRY_AFTER_DEFAULT_S = {429: 60, 503: 1}
 
 
-class MethodNotAllowed(BountyExpoError):
-    """This address does not support that method."""
-
-    code = "METHOD_NOT_ALLOWED"
-    status = 405
-
-
-class RequestTooSlow(BountyExpoError):
-    """The request took too long to arrive."""
-
-    code = "REQUEST_TOO_SLOW"
-    status = 408
-    retryable = True
-
-
-class UnsupportedMediaType(BountyExpoError):
-    """The body must be JSON."""
-
-    code = "UNSUPPORTED_MEDIA_TYPE"
-    status = 415
-
-
 def problem(error: Exception, *, request_id: str, now: datetime) -> HttpResponse:
     """Describe ``error``; an unexpected one is described as an internal error and nothing more."""
     known = error if isinstance(error, BountyExpoError) else InternalError()

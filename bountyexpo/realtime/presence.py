@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import trio
 
-from bountyexpo.errors import InvalidRequest
+from bountyexpo.errors import TooManyWatched
 from bountyexpo.realtime.last_seen import LastSeen, to_minute
 
 if TYPE_CHECKING:
@@ -35,12 +35,6 @@ GRACE_S: Final = 30.0
 
 # Users that one listener may watch (contract realtime §4.5).
 WATCHED_MAX: Final = 200
-
-
-class TooManyWatched(InvalidRequest):
-    """More people than one listener may follow."""
-
-    code = "TOO_MANY_SUBSCRIPTIONS"
 
 
 class Presence:

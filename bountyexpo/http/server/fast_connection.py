@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 import trio
 
 from bountyexpo.edge.protocol_handler import answer, read_away
-from bountyexpo.edge.request_head import HEAD_END, HeadTooLarge, RequestTooSlow
-from bountyexpo.errors import BountyExpoError
-from bountyexpo.http.server.request_parser import HeadParser, Malformed, Unusual
+from bountyexpo.edge.request_head import HEAD_END
+from bountyexpo.errors import BountyExpoError, HeadTooLarge, MalformedRequest, RequestTooSlow
+from bountyexpo.http.server.request_parser import HeadParser, Unusual
 from bountyexpo.observability import metrics
 from bountyexpo.ws.transport.handshake import refusal
 
@@ -166,7 +166,7 @@ class FastConnection:
             except trio.ClosedResourceError:
                 raise RequestTooSlow from None
             if not is_open:
-                raise Malformed("The body of the request is incomplete.")
+                raise MalformedRequest("The body of the request is incomplete.")
         request.body = bytes(self._buffer[:count])
         del self._buffer[:count]
 

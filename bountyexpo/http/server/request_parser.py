@@ -1,8 +1,9 @@
 """Strict reading of a plain HTTP/1.1 request head, by ``httptools`` (the parser of Node).
 
 Three things can come of a head: a request that is understood completely; ``Unusual``, which is
-another door's business (RFC 9112 has many corners that no client of ours needs); or ``Malformed``,
-which could mean one request to us and another one to a proxy in front of us, and is refused.
+another protocol handler's business (RFC 9112 has many corners that no client of ours needs); or
+``MalformedRequest``, which could mean one request to us and another one to a proxy in front of us,
+and is refused.
 """
 
 from __future__ import annotations
@@ -11,8 +12,7 @@ from typing import TYPE_CHECKING
 
 import httptools
 
-from bountyexpo.edge.request_head import HeadTooLarge
-from bountyexpo.errors import InvalidRequest
+from bountyexpo.errors import HeadTooLarge, MalformedRequest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,12 +33,6 @@ UNUSUAL_HEADERS = frozenset({"transfer-encoding", "expect", "upgrade"})
 # Header names as they came, and as we know them; clients use the same few dozen.
 NAMES_MAX = 1_000
 _names: dict[bytes, str] = {}
-
-
-class Malformed(InvalidRequest):
-    """The request is not valid HTTP."""
-
-    code = "MALFORMED_REQUEST"
 
 
 class Unusual(Exception):
@@ -78,7 +72,7 @@ class HeadParser:
         """Read a head, its closing empty line included.
 
         Raises:
-            Malformed, HeadTooLarge: It is to be refused.
+            MalformedRequest, HeadTooLarge: It is to be refused.
             Unusual: Another door may understand it.
         """
         if head == HTTP_2:
@@ -86,7 +80,7 @@ class HeadParser:
         line = head.partition(b"\r\n")[0]
         _check_line(line)
         if has_bare_line_feed(head):
-            raise Malformed
+            raise MalformedRequest
         self._fields = []
         parser = self._feeding = self._parser or httptools.HttpRequestParser(self)
         # After a body, or anything that went wrong, the next head needs a fresh one.
@@ -96,7 +90,7 @@ class HeadParser:
         except (httptools.HttpParserUpgrade, httptools.HttpParserInvalidMethodError):
             raise Unusual from None
         except httptools.HttpParserError:
-            raise Malformed from None
+            raise MalformedRequest from None
         if not line.endswith(VERSION):
             raise Unusual
         request = self._request(line)
@@ -131,7 +125,7 @@ class HeadParser:
         }
         if "host" not in headers or (len(headers) != len(fields) and self._count(b"host") > 1):
             # RFC 9112 §3.2: exactly one, or two readers may disagree on whose request it is.
-            raise Malformed
+            raise MalformedRequest
         path, _, query = self._target.decode("latin-1").partition("?")
         if not path.startswith("/") or "%" in path or "#" in path or "#" in query:
             raise Unusual
@@ -161,9 +155,9 @@ def _name(name: bytes) -> str:
 def _check_line(line: bytes) -> None:
     """Look at the request line: what the library is lenient about must not pass."""
     if b"\n" in line or b"\r" in line or b"\x00" in line:
-        raise Malformed
+        raise MalformedRequest
     if not line.endswith((VERSION, OLD_VERSION)) or line.count(b" ") != 2:
-        raise Malformed
+        raise MalformedRequest
     if not line.partition(b" ")[0].isupper():
         # Methods are case-sensitive (RFC 9110 §9.1); the next door would read "get" as GET.
-        raise Malformed
+        raise MalformedRequest

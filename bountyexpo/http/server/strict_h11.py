@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import h11
 
-from bountyexpo.edge.request_head import HEAD_END, HeadTooLarge, RequestTooSlow
-from bountyexpo.errors import BountyExpoError
-from bountyexpo.http.server.request_parser import HeadParser, Malformed, Unusual, has_bare_line_feed
+from bountyexpo.edge.request_head import HEAD_END
+from bountyexpo.errors import BountyExpoError, HeadTooLarge, MalformedRequest, RequestTooSlow
+from bountyexpo.http.server.request_parser import HeadParser, Unusual, has_bare_line_feed
 from bountyexpo.ws.transport.handshake import refusal
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ class StrictConnection(h11.Connection):
             raise HeadTooLarge
         if end < 0:
             if has_bare_line_feed(data):
-                raise Malformed
+                raise MalformedRequest
             return
         try:
             HeadParser().parse(data[: end + len(HEAD_END)])
@@ -86,13 +86,13 @@ class StrictConnection(h11.Connection):
     def _translate(self, error: h11.RemoteProtocolError) -> BountyExpoError | None:
         if error.error_status_hint == HeadTooLarge.status:
             return HeadTooLarge()
-        if error.error_status_hint != Malformed.status:
+        if error.error_status_hint != MalformedRequest.status:
             return None
         if not self.trailing_data[1]:
-            return Malformed()
+            return MalformedRequest()
         if self._is_late():
             return RequestTooSlow()
-        return Malformed("The body of the request is incomplete.")
+        return MalformedRequest("The body of the request is incomplete.")
 
     def _refuse(self, error: BountyExpoError | None) -> None:
         if error is not None and self.our_state in UNANSWERED:

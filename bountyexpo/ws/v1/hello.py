@@ -11,14 +11,13 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 import trio
 
-from bountyexpo.close_codes import CloseCode
 from bountyexpo.errors import (
     BountyExpoError,
-    InvalidRequest,
     NotAllowed,
     NotAuthenticated,
     TokenExpired,
     Unavailable,
+    VersionUnsupported,
 )
 from bountyexpo.observability import metrics
 from bountyexpo.ws.session.replay_buffer import RING_AGE_S
@@ -48,13 +47,6 @@ CLOSED_ACCOUNTS: Final = frozenset({"suspended", "banned", "deleted"})
 CAP_BATCH: Final = "batch"
 CAP_RESUME: Final = "resume"
 CAP_UNREAD: Final = "unread"
-
-
-class VersionUnsupported(InvalidRequest):
-    """Please update the app."""
-
-    code = "VERSION_UNSUPPORTED"
-    close_code = CloseCode.VERSION_UNSUPPORTED
 
 
 async def greet(session: Session, envelope: Envelope, frame: dict[str, Any]) -> None:

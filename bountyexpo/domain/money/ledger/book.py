@@ -16,6 +16,7 @@ from bountyexpo.domain.money.ledger.accounts import Account, AccountKind, Sign, 
 from bountyexpo.domain.money.ledger.holds import HoldStatus
 from bountyexpo.domain.money.ledger.transfers import Kind, Phase, Transfer, entry, reversal
 from bountyexpo.errors import (
+    AccountOverdrawn,
     Conflict,
     IdempotencyConflict,
     InsufficientBalance,
@@ -39,12 +40,6 @@ TAKEN_WHILE_FROZEN: Final = frozenset(
         Kind.REVERSAL,
     }
 )
-
-
-class AccountOverdrawn(Conflict):
-    """The money of this step is not where it should be; it may have been moved already."""
-
-    code = "BALANCE_CONFLICT"
 
 
 class Balance(msgspec.Struct, frozen=True):

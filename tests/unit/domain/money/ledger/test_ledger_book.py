@@ -15,13 +15,14 @@ from bountyexpo.domain.money.ledger.accounts import (
     held,
     in_flight,
 )
-from bountyexpo.domain.money.ledger.book import AccountOverdrawn, Book
+from bountyexpo.domain.money.ledger.book import Book
 from bountyexpo.domain.money.ledger.holds import Hold, HoldKind, HoldStatus
 from bountyexpo.domain.money.ledger.transfers import (
     Kind,
     pending,
 )
 from bountyexpo.errors import (
+    AccountOverdrawn,
     Conflict,
     IdempotencyConflict,
     InsufficientBalance,

@@ -13,7 +13,7 @@ from bountyexpo.domain.money.ledger.accounts import (
     available,
     escrow,
 )
-from bountyexpo.domain.money.ledger.book import AccountOverdrawn, Balance, Book
+from bountyexpo.domain.money.ledger.book import Balance, Book
 from bountyexpo.domain.money.ledger.transfers import (
     Kind,
     Phase,
@@ -27,6 +27,7 @@ from bountyexpo.domain.money.ledger.transfers import (
     void,
 )
 from bountyexpo.errors import (
+    AccountOverdrawn,
     Conflict,
     IdempotencyConflict,
     InsufficientBalance,
