@@ -1,7 +1,11 @@
-"""Running the service as a process: start, drain at the first signal, stop at once at the second.
+"""Running the service as a process: start, drain when told to stop, end.
 
 The order of a clean stop: readiness goes off, sockets are asked to come back elsewhere, requests in
 flight finish, then the tree stops from the edge inwards. The grace time bounds all of it.
+
+Whoever stops a process may say so twice: ``make`` and ``timeout`` hand a signal on that the whole
+group has heard. So a termination that is repeated is the same one, and only somebody at a terminal
+who interrupts again, later, wants the end at once.
 """
 
 from __future__ import annotations
@@ -25,7 +29,10 @@ if TYPE_CHECKING:
 # Of the grace time, sockets get this share to move; requests in flight get the rest.
 SOCKETS_SHARE = 0.6
 
-# After the grace time, or a second signal, the tree has this long before the process just ends.
+# Signals within this time of the first one are the same order, handed on.
+ONE_ORDER_S = 2.0
+
+# After the grace time the tree has this long before the process just ends.
 ABORT_S = 2.0
 
 EXIT_ABORTED = 1
@@ -51,7 +58,7 @@ async def serve(app: App, on_started: Callable[[], None]) -> None:
             on_started()
             await anext(signals)
             log.info("draining", grace_s=grace_s)
-            nursery.start_soon(_abort_on, signals)
+            nursery.start_soon(_abort_on_interrupt, signals)
             nursery.start_soon(_abort_after, grace_s + ABORT_S)
             with trio.move_on_after(grace_s):
                 await app.drain(grace_s * SOCKETS_SHARE)
@@ -66,11 +73,13 @@ async def _run_tree(
     scope.cancel()
 
 
-async def _abort_on(signals: AsyncIterator[int]) -> None:
-    """End the process at the next signal, whatever is still going on."""
-    await anext(signals)
-    log.warning("second signal: stopping at once")
-    _abort()
+async def _abort_on_interrupt(signals: AsyncIterator[int]) -> None:
+    """End the process at a later interrupt, whatever is still going on."""
+    told_at = trio.current_time()
+    async for number in signals:
+        if number == signal.SIGINT and trio.current_time() - told_at > ONE_ORDER_S:
+            log.warning("interrupted again: stopping at once")
+            _abort()
 
 
 async def _abort_after(seconds: float) -> None:

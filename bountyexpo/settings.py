@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from bountyexpo.settings_database import check_database_url
 from bountyexpo.settings_reader import Reader, check_url
 
 if TYPE_CHECKING:
@@ -148,7 +149,13 @@ def _read(reader: Reader) -> Settings:
         port=port,
         sandbox_port=reader.whole("SANDBOX_PORT", min(port + 1, 65535) if port else 0, 0, 65535),
         data_dir=Path(reader.text("BOUNTYEXPO_DATA") or ".data"),
-        database_url=reader.url(("postgresql", "postgres"), "DATABASE_URL", secret=True),
+        database_url=reader.parsed(
+            "DATABASE_URL",
+            None,
+            check_database_url,
+            "Use the form postgresql://user:password@host[:port]/database.",
+            secret=True,
+        ),
         db_pool_min=reader.whole("DB_POOL_MIN", 2, 0, 1000),
         db_pool_max=reader.whole("DB_POOL_MAX", 10, 1, 1000),
         redis_url=reader.url(("redis", "rediss"), "REDIS_URL", secret=True),

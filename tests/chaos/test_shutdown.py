@@ -194,20 +194,46 @@ async def test_a_message_in_flight_is_acknowledged(dsn: str, tmp_path: Path) -> 
             assert code == 0
 
 
-async def test_a_second_signal_stops_at_once(dsn: str, tmp_path: Path) -> None:
+async def test_an_interrupt_that_is_repeated_stops_at_once(dsn: str, tmp_path: Path) -> None:
     with trio.fail_after(LIMIT_S):
         async with stoppable(dsn, tmp_path, grace_s=600) as product:
+            process = product.server.process
             request = Held(product, product.person())
             async with request.in_flight():
-                product.server.process.send_signal(signal.SIGTERM)
+                process.send_signal(signal.SIGTERM)
                 await told(product)
                 began = trio.current_time()
-                product.server.process.send_signal(signal.SIGTERM)
-                code = await product.server.process.wait()
+                async with trio.open_nursery() as nursery:
+                    # The first ones are the same order as the termination.
+                    nursery.start_soon(interrupt_again_and_again, process)
+                    code = await process.wait()
+                    nursery.cancel_scope.cancel()
 
                 assert trio.current_time() - began < AT_ONCE_S
             assert code != 0
             assert request.answer is None
+
+
+async def interrupt_again_and_again(process: trio.Process) -> None:
+    while process.poll() is None:
+        process.send_signal(signal.SIGINT)
+        await trio.lowlevel.checkpoint()
+
+
+async def test_terminated_twice_is_terminated_once(dsn: str, tmp_path: Path) -> None:
+    with trio.fail_after(LIMIT_S):
+        async with stoppable(dsn, tmp_path) as product:
+            request = Held(product, product.person())
+            async with request.in_flight() as lock:
+                product.server.process.send_signal(signal.SIGTERM)
+                await told(product)
+                product.server.process.send_signal(signal.SIGTERM)
+                lock.commit()
+            code = await product.server.process.wait()
+
+            assert request.answer is not None
+            assert request.answer.status_code == 201
+            assert code == 0
 
 
 async def test_the_end_of_the_grace_time_stops_whatever_is_stuck(dsn: str, tmp_path: Path) -> None:

@@ -17,6 +17,8 @@ PRODUCTION = {
     "STRIPE_WEBHOOK_SECRET": "whsec_a,whsec_b",
 }
 
+SEVERAL_HOSTS = "postgresql://app:x@one:1,two:2/x?target_session_attrs=read-write"
+
 EXAMPLE = Path(__file__).parents[2] / ".env.example"
 
 
@@ -95,6 +97,7 @@ def test_complete_production_is_accepted():
         ("TRUSTED_PROXIES", "10.1.2.3/8", "trusted_proxies", (ip_network("10.0.0.0/8"),)),
         ("REDIS_URL", "redis://h:1/0", "redis_url", "redis://h:1/0"),
         ("DATABASE_URL", "postgres:///x?host=/run", "database_url", "postgres:///x?host=/run"),
+        ("DATABASE_URL", SEVERAL_HOSTS, "database_url", SEVERAL_HOSTS),
         ("METRICS_TOKEN", "m" * 16, "metrics_token", "m" * 16),
         ("SUPABASE_JWT_SECRET", "j" * 32, "supabase_jwt_secret", "j" * 32),
         ("SUPABASE_SERVICE_KEY", "k", "supabase_service_role_key", "k"),
@@ -129,6 +132,12 @@ def test_auth_server_has_three_names(name):
         ("DATABASE_URL", "mysql://h/x"),
         ("DATABASE_URL", "postgresql:///x"),
         ("DATABASE_URL", "postgresql://h:notaport/x"),
+        ("DATABASE_URL", "postgresql://h:70000/x"),
+        ("DATABASE_URL", "postgresql://h/x?pgbouncer=true&connection_limit=1"),
+        ("DATABASE_URL", "postgresql://h/x?schema=public"),
+        ("DATABASE_URL", "postgresql://h/x?sslmode=no-verify"),
+        ("DATABASE_URL", "postgresql://app:S3cret%zz@h/x"),
+        ("DATABASE_URL", "postgresql://h/%zz"),
         ("DB_POOL_MIN", "11"),
         ("DB_POOL_MAX", "0"),
         ("REDIS_URL", "http://h"),
@@ -168,6 +177,23 @@ def test_problem_says_value_and_fix():
     assert problem == (
         "PORT is 'abc', which is not a whole number in range. Use 0 to 65535; 3001 is the default."
     )
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "postgresql://app:hunter2%zz@h/x",
+        "postgresql://app:hunter2@h/x?hunter2=1",
+        "hunter2",
+        "postgresql://app:hunter2@h:hunter2/x",
+        "postgresql://app:hunter2@h/x?sslmode=hunter2",
+    ],
+)
+def test_a_refused_database_address_is_not_repeated(address):
+    [told] = problems({"DATABASE_URL": address})
+
+    assert told.startswith("DATABASE_URL ")
+    assert "hunter2" not in told
 
 
 def test_no_secret_is_told_or_printed():

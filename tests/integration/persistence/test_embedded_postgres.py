@@ -5,20 +5,24 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import stat
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from urllib.parse import unquote
 
 import psycopg
 import pytest
 import trio
 from bountyexpo.errors import DatabaseUnavailable
+from bountyexpo.sandbox import postgres_folder
 from bountyexpo.sandbox.postgres import EmbeddedPostgres
 
 # Starts the server, says so, and then waits to be killed.
 USER = """
 import sys, time
+from bountyexpo.sandbox import postgres_folder
 from bountyexpo.sandbox.postgres import EmbeddedPostgres
 EmbeddedPostgres(sys.argv[1], settings={"fsync": "off"}).start()
 sys.stdout.write("started\\n"); sys.stdout.flush()
@@ -121,3 +125,65 @@ async def test_as_a_child_it_ends_with_its_server(folder: Path, monkeypatch):
         async with trio.open_nursery() as nursery:
             await nursery.start(own.run)
             own.kill()
+
+
+@pytest.mark.parametrize(
+    "name", ["My Projects", "a%20b", "a&b=c", "what?", "nr#1", "a,b", "it's", 'say "$x"', "x" * 120]
+)
+def test_any_path_of_the_data_folder_works(folder: Path, name: str):
+    somewhere = server(folder / name / "postgres")
+
+    dsn = somewhere.start()
+    found = run(dsn, "select 1")
+    again = server(folder / name / "postgres")
+    address = again.start()
+    again.stop()
+    somewhere.stop()
+
+    assert found == [(1,)]
+    assert address == dsn
+    assert not somewhere.is_running()
+
+
+def test_a_socket_outside_the_data_folder_is_nobody_elses(folder: Path):
+    somewhere = server(folder / ("x" * 120))
+    dsn = somewhere.start()
+    try:
+        sockets = Path(unquote(dsn.partition("host=")[2]))
+
+        assert stat.S_IMODE(sockets.stat().st_mode) == 0o700
+    finally:
+        somewhere.stop()
+
+
+def test_a_place_for_the_socket_that_somebody_else_made_is_refused(folder: Path):
+    taken = folder / ("x" * 120)
+    sockets = postgres_folder.socket_folder(taken, None)
+    sockets.chmod(0o777)
+
+    with pytest.raises(OSError, match="not a private folder"):
+        postgres_folder.socket_folder(taken, None)
+
+    sockets.rmdir()
+
+
+def test_nobody_but_the_server_gains_entry_to_the_folders_above(folder: Path):
+    above = folder.parent
+    above.chmod(0o700)
+    somewhere = server(folder)
+    somewhere.start()
+    somewhere.stop()
+
+    assert not above.stat().st_mode & 0o007
+
+
+def test_the_language_of_the_caller_is_not_that_of_the_database(folder: Path, monkeypatch):
+    monkeypatch.setenv("LC_ALL", "tr_TR.ISO-8859-9")
+    somewhere = server(folder)
+    dsn = somewhere.start()
+    try:
+        facts = "select current_setting('server_encoding'), lower('ÄI'), upper('ß') = 'ß'"
+
+        assert run(dsn, facts) == [("UTF8", "äi", True)]
+    finally:
+        somewhere.stop()
