@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import os
+import socket
 import sys
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 import httpx
 import trio
 
 from bountyexpo import __version__
+from bountyexpo.data_folder import DataFolderRefused, claimed
 from bountyexpo.load import options as load_options
 from bountyexpo.load.report.progress import demo
 from bountyexpo.observability import logs
@@ -18,6 +22,11 @@ from bountyexpo.settings import Settings, SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+
+class PortTaken(Exception):
+    """Somebody else listens on a port that we need."""
+
 
 DEFAULT_URL = "http://127.0.0.1:3001"
 
@@ -75,13 +84,20 @@ def _serve(_options: argparse.Namespace) -> int:
         print(error, file=sys.stderr)
         return EXIT_BAD_SETTINGS
     logs.configure(settings.log_level, json=not sys.stderr.isatty())
+    is_real = not (settings.uses_sandbox_auth or settings.uses_sandbox_stripe)
+    uses_folder = settings.uses_embedded_database or not is_real
 
     async def run() -> None:
         app = App(settings)
         await serve(app, lambda: print(_welcome(settings), flush=True))
 
     try:
-        trio.run(run)
+        _check_ports(settings)
+        with claimed(settings.data_dir, port=settings.port) if uses_folder else nullcontext():
+            trio.run(run)
+    except (DataFolderRefused, PortTaken) as refusal:
+        print(refusal, file=sys.stderr)
+        return EXIT_BAD_SETTINGS
     except BaseExceptionGroup as group:
         failures, others = group.split(SupervisorFailed)
         if failures is None or others is not None:
@@ -89,6 +105,23 @@ def _serve(_options: argparse.Namespace) -> int:
         print(f"bountyexpo stopped: {failures.exceptions[0]}", file=sys.stderr)
         return EXIT_FAILED
     return 0
+
+
+def _check_ports(settings: Settings) -> None:
+    """Find out before anything is started whether somebody else listens where we want to."""
+    ports = {"PORT": settings.port}
+    if settings.uses_sandbox_auth or settings.uses_sandbox_stripe:
+        ports["SANDBOX_PORT"] = settings.sandbox_port
+    for name, port in ports.items():
+        try:
+            socket.create_server((settings.host, port)).close()
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                raise PortTaken(
+                    f"{name}: port {port} is in use by another process. "
+                    f"Stop it, or choose another with {name}=…."
+                ) from None
+            # What else is wrong with the address is said by whoever listens there.
 
 
 def _demo(options: argparse.Namespace) -> int:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 import sys
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import httpx
 import pytest
 import trio
+from bountyexpo.data_folder import DataFolderRefused, claimed
 
 from tests.server_process import ServerProcess, free_port, running
 
@@ -80,3 +83,39 @@ async def test_the_tree_is_shown_to_the_operator_only(folder: Path) -> None:
     assert "    bounty (pool) running" in lines
     assert stranger.returncode == 1
     assert "sign in" in stranger.stderr.decode()
+
+
+async def test_a_second_service_on_a_data_folder_is_refused_by_name(folder: Path) -> None:
+    server = ServerProcess(folder)
+    async with running(server):
+        second = await bountyexpo("serve", PORT=str(free_port()), BOUNTYEXPO_DATA=str(folder))
+        first = httpx.get(f"{server.url}/readyz")
+
+    assert second.returncode == 2
+    told = second.stderr.decode()
+    assert all(text in told for text in (str(folder), str(server.process.pid), str(server.port)))
+    assert first.status_code == 200
+
+
+def test_a_data_folder_is_free_when_its_service_has_ended(folder: Path) -> None:
+    with claimed(folder, port=1):
+        pass
+    with claimed(folder, port=2), pytest.raises(DataFolderRefused, match=r"on port 2\b"):
+        claimed(folder, port=3).__enter__()
+
+
+def test_a_data_folder_that_cannot_be_written_is_named(folder: Path) -> None:
+    (folder / "file").write_text("no folder")
+
+    with pytest.raises(DataFolderRefused, match="cannot be written"):
+        claimed(folder / "file" / "data", port=1).__enter__()
+
+
+async def test_a_port_in_use_is_named(folder: Path) -> None:
+    with socket.create_server(("0.0.0.0", 0)) as taken:
+        port = taken.getsockname()[1]
+
+        run = await bountyexpo("serve", PORT=str(port), BOUNTYEXPO_DATA=str(folder))
+
+    assert run.returncode == 2
+    assert f"PORT: port {port} is in use" in run.stderr.decode()
