@@ -89,7 +89,8 @@ async def test_a_second_service_on_a_data_folder_is_refused_by_name(folder: Path
     server = ServerProcess(folder)
     async with running(server):
         second = await bountyexpo("serve", PORT=str(free_port()), BOUNTYEXPO_DATA=str(folder))
-        first = httpx.get(f"{server.url}/readyz")
+        async with httpx.AsyncClient() as client:
+            first = await client.get(f"{server.url}/readyz")
 
     assert second.returncode == 2
     told = second.stderr.decode()

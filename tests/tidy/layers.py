@@ -19,8 +19,10 @@ if TYPE_CHECKING:
 LAYERS: dict[str, tuple[str, ...]] = {
     "close_codes": (),
     "errors": (),
+    "data_folder": (),
     "settings_reader": (),
-    "settings": ("domain", "settings_reader"),
+    "settings_database": (),
+    "settings": ("domain", "settings_reader", "settings_database"),
     "domain": (),
     "observability": (),
     "runtime": ("domain.ids",),
