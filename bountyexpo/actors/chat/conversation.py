@@ -5,8 +5,6 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, assert_never
 
-import trio
-
 from bountyexpo.actors.chat import conversation_changes as changes
 from bountyexpo.actors.chat import conversation_members as members
 from bountyexpo.actors.chat.conversation_messages import (
@@ -78,9 +76,6 @@ class ConversationActor(Actor[ConversationKind]):
         self._ports = ports
         self._conversation: Conversation | None = None
         self._blocks: frozenset[frozenset[str]] = frozenset()
-        # Messages that the journal has not settled yet.
-        self._under_way = 0
-        self._all_settled: trio.Event | None = None
         self._receipts: Receipts | None = None
         self._typing: TypingNotices | None = None
 
@@ -130,7 +125,7 @@ class ConversationActor(Actor[ConversationKind]):
         self, message: changes.MessageChange | members.MemberChange | DeleteMessage
     ) -> Changed | None:
         # So that everybody hears the messages before it first, without waiting for a number.
-        await self._wait_settled()
+        await self._ports.journal.settled(self.id)
         present, ports = self._present, self._ports
         if isinstance(message, DeleteMessage):
             # Moderators need not take part.
@@ -175,32 +170,11 @@ class ConversationActor(Actor[ConversationKind]):
                 is_encrypted=message.is_encrypted,
                 participants=tuple(conversation.participants),
             ),
-            partial(self._settle, attempt),
+            partial(_settle, self.context, attempt),
         )
-        self._under_way += 1
         if self._typing:
             self._typing.stop(message.sender_id)
         return DEFERRED
-
-    def _settle(self, attempt: Resend, result: CommittedMessage | Exception) -> None:
-        """Answer the sender; called by the journal, while this actor may be at something else."""
-        self._under_way -= 1
-        if self._all_settled is not None and not self._under_way:
-            self._all_settled.set()
-        reply = attempt.reply
-        if isinstance(result, StaleVersion) and attempt.tries < SENDS_MAX:
-            self.context.tell_self_after(0, attempt)
-        elif isinstance(result, Exception):
-            reply.fail(result)
-        elif result.same_content:
-            reply.send(result)
-        else:
-            reply.fail(
-                Conflict(
-                    "This message id was already used for another message.",
-                    code="CLIENT_ID_REUSED",
-                )
-            )
 
     async def continue_with(self, again: Resend) -> None:
         """Try a message once more, on the participants of now."""
@@ -213,12 +187,6 @@ class ConversationActor(Actor[ConversationKind]):
         except Exception:
             again.reply.fail(Crashed())
             raise
-
-    async def _wait_settled(self) -> None:
-        if self._under_way:
-            self._all_settled = trio.Event()
-            await self._all_settled.wait()
-            self._all_settled = None
 
     async def _check_blocks(self, sender_id: str) -> None:
         """Refuse contact; but the parties of a running bounty can always talk about it."""
@@ -289,3 +257,24 @@ class ConversationActor(Actor[ConversationKind]):
                 expires_in_ms=round(rules.TYPING_ENDS_AFTER_S * 1000),
             )
         self._ports.ephemeral(event, self.id, others)
+
+
+def _settle(
+    context: Context[ConversationKind], attempt: Resend, result: CommittedMessage | Exception
+) -> None:
+    """Answer the sender. The journal calls this, so nothing of an actor may be touched here."""
+    reply = attempt.reply
+    if isinstance(result, StaleVersion) and attempt.tries < SENDS_MAX:
+        # Whoever owns the conversation by then tries again.
+        context.tell_self_after(0, attempt)
+    elif isinstance(result, Exception):
+        reply.fail(result)
+    elif result.same_content:
+        reply.send(result)
+    else:
+        reply.fail(
+            Conflict(
+                "This message id was already used for another message.",
+                code="CLIENT_ID_REUSED",
+            )
+        )

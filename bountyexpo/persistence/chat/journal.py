@@ -33,6 +33,7 @@ from bountyexpo.errors import (
 from bountyexpo.observability import metrics
 from bountyexpo.persistence.chat import in_doubt
 from bountyexpo.persistence.chat.message_stream import message_event
+from bountyexpo.persistence.chat.under_way import UnderWay
 
 if TYPE_CHECKING:
     from bountyexpo.persistence.queries import Queries
@@ -139,11 +140,13 @@ class _Entry:
 
     message: NewMessage
     settle: Settle | None
+    under_way: UnderWay
 
     def resolve(self, result: CommittedMessage | Exception) -> None:
         """Tell the sender; only the first result counts."""
         settle, self.settle = self.settle, None
         if settle is not None:
+            self.under_way.remove(self.message.conversation_id)
             settle(result)
 
 
@@ -161,6 +164,7 @@ class Journal:
         self.on_commit = on_commit
         self._queue: deque[_Entry] = deque()
         self._in_flight: list[_Entry] = []
+        self._under_way = UnderWay()
         self._doubts = in_doubt.InDoubt()
         self._wake = trio.Event()
         self._is_running = False
@@ -183,8 +187,13 @@ class Journal:
             raise Unavailable
         if len(self._queue) >= QUEUE_MAX:
             raise MailboxFull
-        self._queue.append(_Entry(message, settle))
+        self._queue.append(_Entry(message, settle, self._under_way))
+        self._under_way.add(message.conversation_id)
         self._wake.set()
+
+    async def settled(self, conversation_id: str) -> None:
+        """Wait until every message of a conversation is settled, whoever handed it in."""
+        await self._under_way.wait(conversation_id)
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Write until cancelled; whoever waits then is told."""

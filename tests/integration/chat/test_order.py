@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 import trio
-from bountyexpo.actors.chat.conversation_messages import EditMessage
+from bountyexpo.actors.chat.conversation_messages import EditMessage, Receive
 from bountyexpo.domain.ids import new_id
-from bountyexpo.errors import NotAllowed, StaleVersion
+from bountyexpo.errors import InternalError, NotAllowed, StaleVersion
 from bountyexpo.persistence.chat import participants
 
 WRITERS, SENDS = 50, 200
@@ -150,3 +150,49 @@ async def test_no_message_is_told_before_its_conversation(town):
     told = [event.type for event in town.events if ben in event.users]
     assert told == ["conversation.added", "message.new"]
     assert town.heard("message.read")[0]["upToSeq"] <= town.events[-1].seq
+
+
+async def test_a_change_waits_for_a_message_of_the_owner_that_crashed(town, monkeypatch):
+    anna, ben = await town.people(2)
+    thread = await town.dm(anna, ben)
+    first = await town.send(anna, thread)
+    write, settled = town.journal._write, town.journal.settled
+    gate, waits, sent = trio.Event(), trio.Event(), trio.Event()
+    results = {}
+
+    async def held(batch):
+        sent.set()
+        await gate.wait()
+        return await write(batch)
+
+    async def note(conversation_id):
+        waits.set()
+        await settled(conversation_id)
+
+    async def crash(*_args, **_how):
+        raise ZeroDivisionError
+
+    async def send() -> None:
+        results["sent"] = await town.send(ben, thread)
+
+    async def edit() -> None:
+        edit = EditMessage(user_id=anna, message_id=first.message_id, text="edited")
+        results["edit"] = await town.conversation(thread).ask(edit)
+
+    monkeypatch.setattr(town.journal, "_write", held)
+    monkeypatch.setattr(town.journal, "settled", note)
+    monkeypatch.setattr(participants, "find_messages", crash)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(send)
+        await sent.wait()
+        receive = Receive(user_id=anna, is_read=True, message_ids=(first.message_id,))
+        with pytest.raises(InternalError):
+            await town.conversation(thread).ask(receive)
+        nursery.start_soon(edit)
+        await waits.wait()
+        assert results == {}
+        gate.set()
+
+    assert (results["sent"].seq, results["edit"].seq) == (2, 3)
+    published = [e.type for e in town.events if e.stream == f"conv:{thread}"]
+    assert published[-2:] == ["message.new", "message.edited"]
