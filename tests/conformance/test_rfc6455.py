@@ -12,7 +12,7 @@ from bountyexpo.ws.transport.task_poller import TaskPoller
 from websockets.frames import Opcode
 
 from tests.conformance.raw_client import RawClient, close_payload, frame
-from tests.integration.ws.conftest import serve
+from tests.integration.socket_server import serve
 
 TEXT, BINARY, CONTINUATION, CLOSE, PING, PONG = 0x1, 0x2, 0x0, 0x8, 0x9, 0xA
 

@@ -16,7 +16,7 @@ from bountyexpo.ws.transport.task_poller import TaskPoller
 from bountyexpo.ws.v1.serializer import JSON
 
 from tests.conformance.raw_client import close_payload, frame
-from tests.integration.ws.conftest import serve
+from tests.integration.socket_server import serve
 
 TEXT, CLOSE, PING = 0x1, 0x8, 0x9
 SMALL = AcceptorSettings(host="127.0.0.1", port=0, send_buffer_bytes=4096)

@@ -1,13 +1,14 @@
-"""A real PostgreSQL for every test: an embedded server, or the one of ``TEST_DATABASE_URL``.
+"""A real PostgreSQL and plain connections for every test.
 
-One server serves the session; the schema is migrated once into a template, and each test gets a
-fresh copy of it.
+The PostgreSQL is an embedded server, or the one of ``TEST_DATABASE_URL``. One server serves the
+session; the schema is migrated once into a template, and each test gets a fresh copy of it.
 """
 
 from __future__ import annotations
 
 import os
 import shutil
+import socket
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +20,8 @@ from bountyexpo.domain.ids import new_id
 from bountyexpo.persistence.migrate import migrate_now
 from bountyexpo.persistence.pool import Pool
 from bountyexpo.sandbox.postgres import EmbeddedPostgres
+from bountyexpo.ws.transport.epoll_poller import EpollPoller
+from bountyexpo.ws.transport.task_poller import TaskPoller
 from psycopg.conninfo import make_conninfo
 
 if TYPE_CHECKING:
@@ -78,6 +81,30 @@ async def database(dsn: str) -> AsyncIterator[Pool]:
             await pool.wait_ready()
         yield pool
         nursery.cancel_scope.cancel()
+
+
+@pytest.fixture(params=[EpollPoller, TaskPoller], ids=["epoll", "tasks"])
+def poller(request):
+    """Each test runs with both ways of driving sockets."""
+    return request.param
+
+
+@pytest.fixture
+async def raw():
+    """Open a plain TCP connection to a port; closed at the end of the test."""
+    opened = []
+
+    async def connect(port, *, receive_buffer=None):
+        sock = trio.socket.socket()
+        opened.append(sock)
+        if receive_buffer is not None:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+        await sock.connect(("127.0.0.1", port))
+        return trio.SocketStream(sock)
+
+    yield connect
+    for sock in opened:
+        sock.close()
 
 
 def _fresh(server_dsn: str, template: str) -> Iterator[str]:

@@ -15,6 +15,7 @@ CHECKS: dict[str, Check] = {
     for check in (
         each_file(sizes.file_length),
         sizes.folder_size,
+        sizes.mirrors,
         each_file(sizes.line_length),
         each_file(sizes.function_length),
         each_file(sizes.parameters),

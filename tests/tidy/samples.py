@@ -11,6 +11,7 @@ A, B, C = "bountyexpo/a.py", "bountyexpo/b.py", "bountyexpo/c.py"
 BAD: list[tuple[str, dict[str, str]]] = [
     ("file_length", {"tests/a.py": "x = 1\n" * 401}),
     ("folder_size", {f"tests/a/b{number}.py": "" for number in range(17)}),
+    ("mirrors", {"tests/unit/shop/test_a.py": "", "bountyexpo/domain/shop/a.py": ""}),
     ("line_length", {"bench/a.py": "x = '" + "y" * 100 + "'"}),
     ("function_length", {A: "async def f():\n" + "    x\n" * 70}),
     ("parameters", {A: "def f(self, a, b, c, d, *, e, f, g, h): ..."}),
@@ -95,6 +96,7 @@ def find():
 if __name__ == "__main__":
     find()
 ''',
+    "tests/unit/actors/market/test_part.py": "",
     "bountyexpo/actors/market/other.py": '"""Another."""',
     "bountyexpo/actors/money/wallet.py": '"""A wallet on the floor."""',
     "bountyexpo/http/templates/part.html": "<p>{{ part.shown }} on the floor, indoors</p>",

@@ -1,4 +1,4 @@
-"""Nothing is larger than a reader can hold: files, folders, functions, lines."""
+"""Nothing is larger than a reader can hold, and each test lies where its subject does."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import ast
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from tests.tidy.source import Complaint, Function
+from tests.tidy.source import PRODUCT, Complaint, Function
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,6 +34,15 @@ def folder_size(project: Project) -> Iterator[Complaint]:
     for folder, count in Counter(source.folder for source in files).items():
         if count > FOLDER_FILES_MAX:
             yield Complaint(folder, 1, f"{count} files, at most {FOLDER_FILES_MAX} are allowed")
+
+
+def mirrors(project: Project) -> Iterator[Complaint]:
+    """Unit and integration tests lie in the folders of what they test."""
+    folders = {source.folder for source in project.product.values()}
+    for folder in sorted({source.folder for source in project.code}):
+        tests, _, subject = folder.partition("/")[2].partition("/")
+        if tests in {"unit", "integration"} and f"{PRODUCT}/{subject}".rstrip("/") not in folders:
+            yield Complaint(folder, 1, f"there is no {PRODUCT}/{subject} of which this is a test")
 
 
 def line_length(source: Source) -> Iterator[tuple[int, str]]:

@@ -21,7 +21,7 @@ from bountyexpo.operations import areas
 from bountyexpo.operations.catalogue import CATALOGUE, PATH_PARAMETER, Catalogue
 
 from tests.integration.http.edge_toys import ToyServices
-from tests.integration.ws.plain_client import PlainClient
+from tests.integration.plain_client import PlainClient
 
 ID = "11111111-2222-4333-8444-555555555555"
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.integration.http.both_doors import both_doors, comparable, operations, path_of, sample
-from tests.integration.ws.plain_client import request
+from tests.integration.plain_client import request
 
 OPERATIONS = {operation.name: operation for operation in operations()}
 USER = {"Authorization": "Bearer user"}

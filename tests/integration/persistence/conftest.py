@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from bountyexpo.domain.ids import new_id
 
-from tests.integration.persistence.ledger_books import Books
+from tests.integration.persistence.money.ledger_books import Books
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

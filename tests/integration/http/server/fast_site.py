@@ -15,7 +15,7 @@ from bountyexpo.http.server.hypercorn_stream import HttpTimes
 from quart import request
 from quart_trio import QuartTrio
 
-from tests.integration.ws.conftest import serve
+from tests.integration.socket_server import serve
 
 # More than the small kernel buffers of a test hold.
 BIG = 400_000

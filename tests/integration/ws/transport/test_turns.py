@@ -12,7 +12,7 @@ from bountyexpo.ws.transport.limits import Limits
 from bountyexpo.ws.v1.serializer import JSON
 
 from tests.conformance.raw_client import frame
-from tests.integration.ws.conftest import Recorder, Server, fast, serve
+from tests.integration.socket_server import Recorder, Server, fast, serve
 
 
 async def test_a_socket_is_looked_at_when_its_handler_said_so_or_something_waits(poller):

@@ -7,9 +7,9 @@ import json
 import pytest
 import trio
 
-from tests.integration.ws.ambiguous_requests import AMBIGUOUS, SMUGGLED
-from tests.integration.ws.fast_site import direct_site
-from tests.integration.ws.plain_client import request
+from tests.integration.http.server.ambiguous_requests import AMBIGUOUS, SMUGGLED
+from tests.integration.http.server.fast_site import direct_site
+from tests.integration.plain_client import request
 
 CHUNKED = b"3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n"
 # (request, what the application behind the next door makes of it)

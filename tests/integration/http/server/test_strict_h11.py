@@ -14,9 +14,9 @@ import pytest
 import trio
 from bountyexpo.edge import acceptor
 
-from tests.integration.ws.ambiguous_requests import AMBIGUOUS, SMUGGLED
-from tests.integration.ws.fast_site import quart_site
-from tests.integration.ws.plain_client import request
+from tests.integration.http.server.ambiguous_requests import AMBIGUOUS, SMUGGLED
+from tests.integration.http.server.fast_site import quart_site
+from tests.integration.plain_client import request
 
 SOCKET = {
     "Upgrade": "websocket",

@@ -8,8 +8,8 @@ import json
 import pytest
 import trio
 
-from tests.integration.ws.fast_site import BIG, direct_site
-from tests.integration.ws.plain_client import request
+from tests.integration.http.server.fast_site import BIG, direct_site
+from tests.integration.plain_client import request
 
 
 async def test_a_thousand_requests_share_a_connection(connect):

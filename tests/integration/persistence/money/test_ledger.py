@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
     from bountyexpo.domain.money.ledger.transfers import Transfer
 
-    from tests.integration.persistence.ledger_books import Books
+    from tests.integration.persistence.money.ledger_books import Books
 
 
 async def test_the_worked_check_of_the_contract_holds(books: Books) -> None:

@@ -16,7 +16,7 @@ import pytest
 import trio
 
 from tests.conformance.raw_client import frame
-from tests.integration.ws.plain_client import PlainClient, request
+from tests.integration.plain_client import PlainClient, request
 
 LIMIT = 128
 # What the acceptor leaves of such a limit (a half is kept for everything else).
@@ -74,7 +74,7 @@ class Stormed:
 @asynccontextmanager
 async def stormed_server(limit=LIMIT):
     process = await trio.lowlevel.open_process(
-        [sys.executable, "-m", "tests.integration.ws.storm_server", str(limit)],
+        [sys.executable, "-m", "tests.integration.ws.transport.storm_server", str(limit)],
         stdout=subprocess.PIPE,
     )
     try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from bountyexpo.errors import RateLimited
 
-from tests.integration.chat.edge import Edge
+from tests.integration.actors.chat.edge import Edge
 
 LOAD_TEST = "10.1.2.3"
 

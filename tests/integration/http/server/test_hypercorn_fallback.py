@@ -17,7 +17,7 @@ from hypercorn.trio.tcp_server import TCPServer
 from quart import Response, request
 from quart_trio import QuartTrio
 
-from tests.integration.ws.conftest import serve
+from tests.integration.socket_server import serve
 
 # More than the small kernel buffers of a test hold.
 BIG = 400_000

@@ -15,7 +15,7 @@ from bountyexpo.errors import RateLimited
 from bountyexpo.ws.transport.connection import FRAMES_PER_TURN
 
 from tests.conformance.raw_client import frame
-from tests.integration.ws.conftest import serve
+from tests.integration.socket_server import serve
 
 UPGRADE = (
     "GET {path} HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"

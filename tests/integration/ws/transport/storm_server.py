@@ -17,7 +17,7 @@ from bountyexpo.ws.transport.epoll_poller import create_poller
 from bountyexpo.ws.transport.handshake import Handshake
 from bountyexpo.ws.v1.serializer import JSON, SUBPROTOCOLS
 
-from tests.integration.ws.fast_site import NOW, Answers, application
+from tests.integration.http.server.fast_site import NOW, Answers, application
 
 
 class Counter:

@@ -20,7 +20,7 @@ from bountyexpo.errors import (
 from bountyexpo.persistence.money import ledger
 
 if TYPE_CHECKING:
-    from tests.integration.persistence.ledger_books import Books
+    from tests.integration.persistence.money.ledger_books import Books
 
 
 async def test_a_pending_refund_reserves_the_escrow_until_it_is_posted(books: Books) -> None:

@@ -8,7 +8,7 @@ import pytest
 from bountyexpo.domain.ids import new_id
 from bountyexpo.errors import InvalidRequest, NotFound
 
-from tests.integration.chat.edge import Edge
+from tests.integration.actors.chat.edge import Edge
 
 ONE, TWO = b64encode(bytes(32)).decode(), b64encode(bytes(range(32))).decode()
 

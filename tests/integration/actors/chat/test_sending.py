@@ -10,7 +10,7 @@ from bountyexpo.actors.chat.announcing import post_system_message
 from bountyexpo.errors import InvalidRequest, TooLarge
 from bountyexpo.persistence.chat import conversations
 
-from tests.integration.chat.edge import Edge
+from tests.integration.actors.chat.edge import Edge
 
 BYTES = {
     "ciphertext": b"\x00secret\xff" * 4,

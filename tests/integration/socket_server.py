@@ -1,22 +1,18 @@
-"""A server on a free port with recording handlers, and raw clients for it."""
+"""A socket server on a free port with recording handlers."""
 
 from __future__ import annotations
 
-import socket
 from contextlib import asynccontextmanager
 
-import pytest
 import trio
 from bountyexpo.edge.acceptor import Acceptor, AcceptorSettings
 from bountyexpo.ws.socket_handler import SocketHandler
 from bountyexpo.ws.transport.epoll_poller import EpollPoller
 from bountyexpo.ws.transport.handshake import Handshake
 from bountyexpo.ws.transport.limits import Limits
-from bountyexpo.ws.transport.task_poller import TaskPoller
 from bountyexpo.ws.v1.serializer import SUBPROTOCOLS, serializer_of
 
 from tests.conformance.raw_client import RawClient
-from tests.integration.ws.plain_client import PlainClient
 
 
 class Recorder:
@@ -100,43 +96,3 @@ async def serve(*, poller=EpollPoller, limits=None, settings=None, doors=(), bef
             yield server
         nursery.cancel_scope.cancel()
     assert len(server.poller) == 0
-
-
-@pytest.fixture(params=[EpollPoller, TaskPoller], ids=["epoll", "tasks"])
-def poller(request):
-    """Each test runs with both ways of driving sockets."""
-    return request.param
-
-
-@pytest.fixture
-async def raw():
-    """Open a plain TCP connection to a port; closed at the end of the test."""
-    opened = []
-
-    async def connect(port, *, receive_buffer=None):
-        sock = trio.socket.socket()
-        opened.append(sock)
-        if receive_buffer is not None:
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
-        await sock.connect(("127.0.0.1", port))
-        return trio.SocketStream(sock)
-
-    yield connect
-    for sock in opened:
-        sock.close()
-
-
-@pytest.fixture
-async def connect(raw):
-    """Open a plain HTTP client to a site."""
-
-    async def open_connection(site, **options):
-        return PlainClient(await raw(site.port, **options))
-
-    return open_connection
-
-
-@pytest.fixture(params=[0, 2], ids=["first", "later"])
-def before(request):
-    """How many good requests came before on the same connection."""
-    return request.param

@@ -15,7 +15,7 @@ from bountyexpo.ws.transport.task_poller import TaskPoller
 from bountyexpo.ws.v1.serializer import JSON
 
 from tests.conformance.raw_client import close_payload, frame
-from tests.integration.ws.conftest import fast, serve
+from tests.integration.socket_server import fast, serve
 
 # Small kernel buffers, so that a client that does not read is felt at once.
 SMALL = {
