@@ -8,7 +8,7 @@ Waiting callers are served in the order in which they came, by direct hand-over.
 timer per query is done by one watch that looks round a few times a second: it refuses callers that
 waited too long, breaks the line under sessions that do not answer (the server's own
 ``statement_timeout`` should have come first), notices idle sessions that the server has closed, and
-lets surplus ones go.
+lets surplus ones go. It waits for nothing itself: idle sessions are probed beside it.
 """
 
 from __future__ import annotations
@@ -41,6 +41,9 @@ WATCH_INTERVAL_S = 0.25
 
 # A session idle for this long is let go when surplus, else asked whether it is still there.
 PROBE_AFTER_S = 30.0
+
+# How long such a session has for its answer.
+PROBE_TIMEOUT_S = 5.0
 
 # How much longer than the server's own limit a statement may take before we hang up.
 HANG_UP_GRACE_S = 2.0
@@ -345,7 +348,7 @@ class Pool:
             now = trio.current_time()
             self._refuse_late(now)
             self._hang_up_on_silent(now)
-            await self._look_at_idle(now)
+            self._look_at_idle(now)
 
     def _refuse_late(self, now: float) -> None:
         while self._waiters:
@@ -360,7 +363,7 @@ class Pool:
             if session.is_waiting and now - session.busy_since > limit_s:
                 session.hang_up()
 
-    async def _look_at_idle(self, now: float) -> None:
+    def _look_at_idle(self, now: float) -> None:
         """Drop idle sessions that are dead or surplus; probe the one that was idle longest."""
         dead = [session for session in self._idle if session.has_hung_up()]
         for session in dead:
@@ -371,10 +374,18 @@ class Pool:
         session = self._idle.pop(0)
         if len(self._sessions) > self._size_min:
             self._discard(session)
-            return
-        try:
-            await session.query(_PROBE, ())
-        except Exception:  # noqa: BLE001 - release() sees what has become of it
-            _log.info("idle database session lost")
-        finally:
+        elif self._nursery is not None:
+            # Not here: a peer that vanished would keep the watch from everything else.
+            self._nursery.start_soon(self._probe, session)
+
+    async def _probe(self, session: Connection) -> None:
+        with trio.move_on_after(PROBE_TIMEOUT_S) as scope:
+            try:
+                await session.query(_PROBE, ())
+            except Exception:  # noqa: BLE001 - release() sees what has become of it
+                _log.info("idle database session lost")
+        if scope.cancelled_caught:
+            _log.info("idle database session does not answer")
+            self._discard(session)
+        else:
             self.release(session)
