@@ -12,7 +12,8 @@ from typing import Any
 
 import trio
 from bountyexpo.domain.ids import new_id
-from bountyexpo.persistence.chat.journal import CommittedMessage, Journal, NewMessage
+from bountyexpo.persistence.chat.journal import Journal
+from bountyexpo.persistence.chat.messages import CommittedMessage, NewMessage
 from bountyexpo.persistence.migrate import migrate
 from bountyexpo.persistence.pool import Pool
 from bountyexpo.sandbox.postgres import EmbeddedPostgres

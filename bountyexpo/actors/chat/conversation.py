@@ -41,7 +41,7 @@ from bountyexpo.persistence.chat import (
     message_changes,
     participants,
 )
-from bountyexpo.persistence.chat.journal import CommittedMessage, NewMessage
+from bountyexpo.persistence.chat.messages import CommittedMessage, NewMessage
 from bountyexpo.runtime import DEFERRED, Actor, Context, Deferred, Reply
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 import msgspec
 
-from bountyexpo.persistence.chat.journal import CommittedMessage
+from bountyexpo.persistence.chat.messages import CommittedMessage
 from bountyexpo.runtime import Continuation, Message, Reply
 
 

@@ -15,7 +15,7 @@ import trio
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from bountyexpo.persistence.chat.journal import NewMessage
+    from bountyexpo.persistence.chat.messages import NewMessage
 
 FIND: Final = """
     select m.id, m.seq, c.epoch, m.created_at
@@ -26,7 +26,7 @@ FIND: Final = """
 # How often they are looked for, and how long: a commit cannot come to light much later than its
 # connection was lost.
 LOOK_EVERY_S: Final = 1.0
-DOUBT_S: Final = 30.0
+KEEP_S: Final = 30.0
 
 # The most that are kept; the oldest are forgotten first.
 IN_DOUBT_MAX: Final = 20_000
@@ -48,7 +48,7 @@ class InDoubt:
         return list(self._messages)
 
     def add(self, messages: Iterable[NewMessage]) -> None:
-        """Begin to doubt."""
+        """Keep messages whose commit went unanswered."""
         now = trio.current_time()
         for message in messages:
             self._messages[message.id] = (now, message)
@@ -57,8 +57,8 @@ class InDoubt:
         if self._messages:
             self._next_look = min(self._next_look, now)
 
-    def take(self, message_id: str) -> NewMessage | None:
-        """Doubt no more that this one is stored; None if nobody did."""
+    def pop(self, message_id: str) -> NewMessage | None:
+        """Return the message, which is found now; None if it was not in doubt."""
         _, message = self._messages.pop(message_id, (0.0, None))
         return message
 
@@ -73,7 +73,7 @@ class InDoubt:
     def looked(self) -> None:
         """Forget those that are not there for good, and look again later for the others."""
         now = trio.current_time()
-        since = now - DOUBT_S
+        since = now - KEEP_S
         self._messages = {name: each for name, each in self._messages.items() if each[0] > since}
         self._next_look = now + LOOK_EVERY_S if self._messages else math.inf
 

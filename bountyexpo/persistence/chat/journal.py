@@ -16,7 +16,6 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import msgspec
@@ -33,6 +32,7 @@ from bountyexpo.errors import (
 from bountyexpo.observability import metrics
 from bountyexpo.persistence.chat import in_doubt
 from bountyexpo.persistence.chat.message_stream import message_event
+from bountyexpo.persistence.chat.messages import CommittedMessage, NewMessage
 from bountyexpo.persistence.chat.under_way import UnderWay
 
 if TYPE_CHECKING:
@@ -99,38 +99,6 @@ _APPEND = """
 """
 
 
-class NewMessage(msgspec.Struct, frozen=True, kw_only=True):
-    """A message that its conversation has accepted; ``participants`` get it live."""
-
-    id: str
-    conversation_id: str
-    expected_version: int
-    sender_id: str
-    client_message_id: str | None = None
-    text: str | None = None
-    kind: str = "text"
-    media_url: str | None = None
-    reply_to: str | None = None
-    is_encrypted: bool = False
-    participants: tuple[str, ...] = ()
-
-
-class CommittedMessage(msgspec.Struct, frozen=True, kw_only=True):
-    """Where the message is, now for ever.
-
-    A ``duplicate`` is the message of the first time; without ``same_content`` the client id was
-    used for something else.
-    """
-
-    message_id: str
-    conversation_id: str
-    seq: int
-    epoch: str
-    created_at: datetime
-    duplicate: bool
-    same_content: bool
-
-
 Settle: TypeAlias = Callable[[CommittedMessage | Exception], None]
 
 
@@ -165,7 +133,7 @@ class Journal:
         self._queue: deque[_Entry] = deque()
         self._in_flight: list[_Entry] = []
         self._under_way = UnderWay()
-        self._doubts = in_doubt.InDoubt()
+        self._in_doubt = in_doubt.InDoubt()
         self._wake = trio.Event()
         self._is_running = False
 
@@ -203,14 +171,14 @@ class Journal:
             while True:
                 if not self._queue:
                     self._wake = trio.Event()
-                    await self._doubts.wait(self._wake)
-                if self._doubts.is_due():
-                    await self._look_for_doubted()
+                    await self._in_doubt.wait(self._wake)
+                if self._in_doubt.is_due():
+                    await self._look_for_in_doubt()
                 self._in_flight = self._take()
                 await self._commit(self._in_flight, is_last_attempt=False)
         finally:
             self._is_running = False
-            self._doubts.add(entry.message for entry in self._in_flight if entry.settle)
+            self._in_doubt.add(entry.message for entry in self._in_flight if entry.settle)
             for entry in (*self._in_flight, *self._queue):
                 entry.resolve(DatabaseUnavailable())
             self._queue.clear()
@@ -252,7 +220,7 @@ class Journal:
             else:
                 batch[0].resolve(_meaning(error))
         except DatabaseUnavailable:
-            self._doubts.add(entry.message for entry in batch)
+            self._in_doubt.add(entry.message for entry in batch)
             for entry in batch:
                 entry.resolve(DatabaseUnavailable())
         else:
@@ -272,22 +240,22 @@ class Journal:
         for row in rows:
             entry = batch[row["nth"]]
             entry.resolve(_committed(entry.message, row))
-            message = self._doubts.take(row["id"]) if row["duplicate"] else entry.message
+            message = self._in_doubt.pop(row["id"]) if row["duplicate"] else entry.message
             if message is not None:
                 events.append(_event(message, row))
         for entry in batch:
             entry.resolve(StaleVersion())  # those without a row
         self._publish(events)
 
-    async def _look_for_doubted(self) -> None:
+    async def _look_for_in_doubt(self) -> None:
         """Publish what was committed although its answer was lost."""
         try:
-            rows = await self._db.fetch(in_doubt.FIND, (self._doubts.ids,))
+            rows = await self._db.fetch(in_doubt.FIND, (self._in_doubt.ids,))
         except (psycopg.Error, DatabaseUnavailable):
-            self._doubts.postpone()
+            self._in_doubt.postpone()
             return
-        found = [(message, row) for row in rows if (message := self._doubts.take(row["id"]))]
-        self._doubts.looked()
+        found = [(message, row) for row in rows if (message := self._in_doubt.pop(row["id"]))]
+        self._in_doubt.looked()
         self._publish([_event(message, row) for message, row in found])
 
     def _publish(self, events: list[StreamEvent]) -> None:

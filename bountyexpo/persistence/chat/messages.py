@@ -1,4 +1,5 @@
-"""Messages: pages of a conversation's log, and the system messages that decisions write.
+"""Messages: what they are before and after they are stored, pages of a conversation's log, and the
+system messages that decisions write.
 
 What people send goes through the journal; see there for how a message gets its number.
 """
@@ -60,6 +61,38 @@ INSERT_SYSTEM = f"""
            'system', head.last_message_at
     from head returning {COLUMNS}
 """
+
+
+class NewMessage(msgspec.Struct, frozen=True, kw_only=True):
+    """A message that its conversation has accepted; ``participants`` get it live."""
+
+    id: str
+    conversation_id: str
+    expected_version: int
+    sender_id: str
+    client_message_id: str | None = None
+    text: str | None = None
+    kind: str = "text"
+    media_url: str | None = None
+    reply_to: str | None = None
+    is_encrypted: bool = False
+    participants: tuple[str, ...] = ()
+
+
+class CommittedMessage(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the message is, now for ever.
+
+    A ``duplicate`` is the message of the first time; without ``same_content`` the client id was
+    used for something else.
+    """
+
+    message_id: str
+    conversation_id: str
+    seq: int
+    epoch: str
+    created_at: datetime
+    duplicate: bool
+    same_content: bool
 
 
 class StoredMessage(msgspec.Struct, frozen=True, kw_only=True):

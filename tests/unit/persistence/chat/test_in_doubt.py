@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import trio
-from bountyexpo.persistence.chat.in_doubt import DOUBT_S, LOOK_EVERY_S, InDoubt
-from bountyexpo.persistence.chat.journal import NewMessage
+from bountyexpo.persistence.chat.in_doubt import KEEP_S, LOOK_EVERY_S, InDoubt
+from bountyexpo.persistence.chat.messages import NewMessage
 
 
 def message(name: str) -> NewMessage:
@@ -12,37 +12,37 @@ def message(name: str) -> NewMessage:
 
 
 async def test_a_look_that_failed_forgets_nothing(autojump_clock):
-    doubts = InDoubt()
-    doubts.add([message("m")])
+    in_doubt = InDoubt()
+    in_doubt.add([message("m")])
 
-    await trio.sleep(2 * DOUBT_S)
-    assert doubts.is_due()
-    doubts.postpone()
+    await trio.sleep(2 * KEEP_S)
+    assert in_doubt.is_due()
+    in_doubt.postpone()
 
-    assert doubts.ids == ["m"]
-    assert not doubts.is_due()
+    assert in_doubt.ids == ["m"]
+    assert not in_doubt.is_due()
     await trio.sleep(LOOK_EVERY_S)
-    assert doubts.is_due()
+    assert in_doubt.is_due()
 
 
 async def test_what_is_not_there_for_good_is_forgotten(autojump_clock):
-    doubts = InDoubt()
-    doubts.add([message("m")])
-    doubts.looked()
-    assert doubts.ids == ["m"]
+    in_doubt = InDoubt()
+    in_doubt.add([message("m")])
+    in_doubt.looked()
+    assert in_doubt.ids == ["m"]
 
-    await trio.sleep(DOUBT_S + 1)
-    doubts.looked()
+    await trio.sleep(KEEP_S + 1)
+    in_doubt.looked()
 
-    assert doubts.ids == []
-    assert not doubts.is_due()
+    assert in_doubt.ids == []
+    assert not in_doubt.is_due()
 
 
 async def test_the_oldest_go_first(autojump_clock, monkeypatch):
     monkeypatch.setattr("bountyexpo.persistence.chat.in_doubt.IN_DOUBT_MAX", 2)
-    doubts = InDoubt()
-    doubts.add([message(name) for name in ("a", "b", "c")])
+    in_doubt = InDoubt()
+    in_doubt.add([message(name) for name in ("a", "b", "c")])
 
-    assert doubts.ids == ["b", "c"]
-    assert doubts.take("b").id == "b"
-    assert doubts.take("a") is None
+    assert in_doubt.ids == ["b", "c"]
+    assert in_doubt.pop("b").id == "b"
+    assert in_doubt.pop("a") is None
