@@ -19,8 +19,8 @@ from bountyexpo import __version__
 from bountyexpo.close_codes import ADVICE
 from bountyexpo.errors import BountyExpoError
 from bountyexpo.http.messages import HttpResponse
-from bountyexpo.operations import socket_reference
-from bountyexpo.operations.openapi import describe, rate_text, request_fields
+from bountyexpo.operations.reference import sockets as socket_reference
+from bountyexpo.operations.reference.openapi import describe, rate_text, request_fields
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

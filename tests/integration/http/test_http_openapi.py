@@ -5,7 +5,7 @@ import json
 import pytest
 from bountyexpo.http.health import EDGE
 from bountyexpo.operations.catalogue import AUTH, UNLIMITED, WRITE, Catalogue
-from bountyexpo.operations.openapi import describe, rate_text
+from bountyexpo.operations.reference.openapi import describe, rate_text
 
 from tests.integration.http.edge_toys import TOYS
 
