@@ -1,8 +1,8 @@
-"""Questions gathered: whoever waits while one statement runs is served by the next one together.
+"""Questions in batches: whoever waits while one statement runs is served by the next one together.
 
-There is no task for it. The first who comes leads: it runs the statement for all who wait, hands
-out the answers, and passes the lead to the first of those who came meanwhile. A leader that is
-cancelled passes it on as well, and those it worked for are simply asked for again.
+There is no task for it. The first who comes runs the statement for all who wait, hands out the
+answers, and passes the turn to the first of those who came meanwhile. One that is cancelled passes
+it on as well, and those it worked for are simply asked for again.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ AnswerAll: TypeAlias = Callable[[list[Q]], Awaitable[list[A]]]
 BATCH_MAX = 128
 
 # Statements at one time; the pool has others to serve.
-LEADERS_MAX = 2
+STATEMENTS_MAX = 2
 
 
 class _Waiter(Generic[Q, A]):
-    """One who waits for an answer, or for the lead."""
+    """One who waits for an answer, or for the turn to run a statement."""
 
     __slots__ = ("is_gone", "question", "result", "turn")
 
@@ -43,8 +43,8 @@ class _Waiter(Generic[Q, A]):
 class Batcher(Generic[Q, A]):
     """Answers questions of one kind in batches; a lone one is answered at once.
 
-    ``answer_all`` returns an answer per question, in their order. Questions that ``weigh`` more
-    than ``weight_max`` together are not asked in one statement.
+    ``answer_all`` returns an answer per question, in their order. Questions whose ``size_of`` is
+    more than ``size_max`` together are not asked in one statement.
 
     Unbounded by itself: who waits here is a request or a socket, and the edge bounds those.
     """
@@ -53,55 +53,55 @@ class Batcher(Generic[Q, A]):
         self,
         answer_all: AnswerAll[Q, A],
         *,
-        weigh: Callable[[Q], int] = lambda _question: 1,
-        weight_max: int = BATCH_MAX,
+        size_of: Callable[[Q], int] = lambda _question: 1,
+        size_max: int = BATCH_MAX,
     ) -> None:
         self._answer_all = answer_all
-        self._weigh = weigh
-        self._weight_max = weight_max
+        self._size_of = size_of
+        self._size_max = size_max
         self._waiting: dict[int, _Waiter[Q, A]] = {}
-        self._leaders = 0
+        self._running = 0
 
     async def ask(self, question: Q) -> A:
         """Return the answer; whatever the statement raises, everybody in it raises."""
         waiter: _Waiter[Q, A] = _Waiter(question)
         self._waiting[id(waiter)] = waiter
-        is_leader = self._leaders < LEADERS_MAX
-        self._leaders += is_leader
+        is_running = self._running < STATEMENTS_MAX
+        self._running += is_running
         try:
-            if not is_leader:
+            if not is_running:
                 await waiter.turn.wait()
             if waiter.result is None:
-                is_leader = True
-                await self._lead(waiter)
+                is_running = True
+                await self._run(waiter)
         finally:
             waiter.is_gone = True
             self._waiting.pop(id(waiter), None)
-            # The lead may have come to somebody who was cancelled at the same moment.
-            if is_leader or (waiter.turn.is_set() and waiter.result is None):
+            # The turn may have come to somebody who was cancelled at the same moment.
+            if is_running or (waiter.turn.is_set() and waiter.result is None):
                 self._pass_on()
         assert waiter.result is not None
         return waiter.result.unwrap()
 
-    async def _lead(self, leader: _Waiter[Q, A]) -> None:
-        batch = self._take(leader)
+    async def _run(self, first: _Waiter[Q, A]) -> None:
+        batch = self._next_batch(first)
         try:
             await self._answer(batch)
         finally:
             for each in batch:
                 if each.result is not None:
                     each.turn.set()
-                elif not each.is_gone and each is not leader:
+                elif not each.is_gone and each is not first:
                     self._waiting[id(each)] = each
 
-    def _take(self, leader: _Waiter[Q, A]) -> list[_Waiter[Q, A]]:
-        batch, weight = [leader], self._weigh(leader.question)
+    def _next_batch(self, first: _Waiter[Q, A]) -> list[_Waiter[Q, A]]:
+        batch, size = [first], self._size_of(first.question)
         for each in self._waiting.values():
-            # Somebody who was woken to lead and does not run yet leads a batch of his own.
-            if each is leader or each.turn.is_set():
+            # Who was woken and does not run yet is the first of a batch of their own.
+            if each is first or each.turn.is_set():
                 continue
-            weight += self._weigh(each.question)
-            if weight > self._weight_max or len(batch) >= BATCH_MAX:
+            size += self._size_of(each.question)
+            if size > self._size_max or len(batch) >= BATCH_MAX:
                 break
             batch.append(each)
         for each in batch:
@@ -113,7 +113,7 @@ class Batcher(Generic[Q, A]):
             answers = await self._answer_all([each.question for each in batch])
         except Exception as failure:  # noqa: BLE001 - each one who asked raises it
             for each in batch:
-                # One of his own for each: raising the same one everywhere ties them all together.
+                # One of their own for each: raising the same one everywhere ties them all together.
                 is_ours = isinstance(failure, BountyExpoError)
                 each.result = outcome.Error(copy.copy(failure) if is_ours else failure)
             return
@@ -121,9 +121,9 @@ class Batcher(Generic[Q, A]):
             each.result = outcome.Value(answer)
 
     def _pass_on(self) -> None:
-        """Wake the next leader, or let the lead go."""
+        """Wake the next in line, or have one statement less running."""
         for each in self._waiting.values():
             if not each.turn.is_set():
                 each.turn.set()
                 return
-        self._leaders -= 1
+        self._running -= 1

@@ -39,7 +39,7 @@ EVENTS_MAX = 2_000
 class SessionReader:
     """Reads committed streams on behalf of the sessions of this node.
 
-    After a restart everybody comes back at once, so what each of them reads is gathered.
+    After a restart everybody comes back at once, so they are read for in batches.
     """
 
     def __init__(self, db: Pool) -> None:
@@ -47,13 +47,13 @@ class SessionReader:
         self._sign_ons = Batcher(self._sign_on_all)
         self._events = Batcher(
             partial(message_stream.read_all_after, db),
-            weigh=lambda after: after.limit,
-            weight_max=EVENTS_MAX,
+            size_of=lambda after: after.limit,
+            size_max=EVENTS_MAX,
         )
         self._receipts = Batcher(
             partial(conversation_lists.markers_of, db),
-            weigh=lambda asked: len(asked[1]),
-            weight_max=EVENTS_MAX,
+            size_of=lambda asked: len(asked[1]),
+            size_max=EVENTS_MAX,
         )
 
     async def sign_on(

@@ -51,7 +51,7 @@ class Chat(SocketScenario):
         return len(self.crowd.people) // 2
 
     def prepare(self) -> None:
-        """Batcher the people, and open the conversation of each pair."""
+        """Gather the people, and open the conversation of each pair."""
         super().prepare()
         self.conversations = [""] * self.pairs
         until = time.monotonic() + OPEN_S

@@ -38,7 +38,7 @@ class Room(SocketScenario):
         self._applied = 0
 
     def prepare(self) -> None:
-        """Batcher the people, and let everybody watch."""
+        """Gather the people, and let everybody watch."""
         super().prepare()
         until = time.monotonic() + SUBSCRIBE_S
         asked = 0

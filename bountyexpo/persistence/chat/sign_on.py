@@ -1,7 +1,7 @@
 """What a socket session needs to begin, for many people in one statement.
 
 After a restart everybody comes back at once. One query for each of them would make the database
-the bottleneck, so the edge gathers those who wait and asks for all together.
+the bottleneck, so a batcher asks for all who wait together.
 """
 
 from __future__ import annotations

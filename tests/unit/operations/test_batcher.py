@@ -1,4 +1,4 @@
-"""Questions are gathered while a statement runs, and nobody who waits is left behind."""
+"""Questions wait while a statement runs, and nobody who waits is left behind."""
 
 from __future__ import annotations
 
@@ -50,12 +50,12 @@ async def test_who_waits_is_served_together(autojump_clock, database):
     assert answers == {number: 2 * number for number in range(200)}
     assert trio.current_time() - started < 3.5
     assert max(map(len, database.statements)) <= BATCH_MAX
-    assert batcher._leaders == 0
+    assert batcher._running == 0
     assert not batcher._waiting
 
 
-async def test_heavy_questions_share_no_statement(autojump_clock, database):
-    batcher = Batcher(database.answer_all, weigh=lambda number: number, weight_max=10)
+async def test_large_questions_share_no_statement(autojump_clock, database):
+    batcher = Batcher(database.answer_all, size_of=lambda number: number, size_max=10)
 
     async with trio.open_nursery() as nursery:
         for number in (9, 9, *[4] * 3, 50, *[1] * 10):
@@ -68,8 +68,8 @@ async def test_heavy_questions_share_no_statement(autojump_clock, database):
 
 
 @pytest.mark.parametrize("seed", range(20))
-async def test_questions_of_any_order_share_no_heavy_statement(autojump_clock, database, seed):
-    batcher = Batcher(database.answer_all, weigh=lambda number: number, weight_max=10)
+async def test_questions_of_any_order_share_no_large_statement(autojump_clock, database, seed):
+    batcher = Batcher(database.answer_all, size_of=lambda number: number, size_max=10)
     numbers = [9, 9, *[4] * 3, 50, *[1] * 10]
     random.Random(seed).shuffle(numbers)
 
@@ -99,13 +99,13 @@ async def test_a_failure_reaches_everybody_who_waited(autojump_clock, database):
             nursery.start_soon(ask, number)
 
     assert len(failures) == 20
-    assert batcher._leaders == 0
+    assert batcher._running == 0
 
 
 @pytest.mark.parametrize("seed", range(20))
 async def test_whoever_gives_up_leaves_the_rest_served(autojump_clock, database, seed):
     chance = random.Random(seed)
-    batcher, served = Batcher(database.answer_all, weight_max=3), set()
+    batcher, served = Batcher(database.answer_all, size_max=3), set()
 
     async def ask(number, comes_s, stays_s):
         await trio.sleep(comes_s)
@@ -120,5 +120,5 @@ async def test_whoever_gives_up_leaves_the_rest_served(autojump_clock, database,
             nursery.start_soon(ask, number, chance.uniform(0, 6), stays_s)
 
     assert patient <= served
-    assert batcher._leaders == 0
+    assert batcher._running == 0
     assert not batcher._waiting
