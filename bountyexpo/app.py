@@ -38,6 +38,7 @@ from bountyexpo.integrations.supabase import SupabaseAuth
 from bountyexpo.integrations.tokens import TokenVerifier
 from bountyexpo.jobs import branch as job_branch
 from bountyexpo.operations import areas
+from bountyexpo.operations.batcher import BatchedReads
 from bountyexpo.operations.dependencies import Parts
 from bountyexpo.operations.rate_limits import RateLimiter
 from bountyexpo.operations.session_reader import SessionReader
@@ -102,7 +103,13 @@ class Services:
         self.tickets = TicketStore(app.clock.monotonic)
         self.sockets = sockets
         self.settings: Any = settings
-        self.parts = Parts(actors=app.actors, db=app.db, auth=auth, policy=app.policy)
+        self.parts = Parts(
+            actors=app.actors,
+            db=app.db,
+            auth=auth,
+            policy=app.policy,
+            batched=BatchedReads(app.db),
+        )
         self.readiness = app.readiness
         self.tree = app.tree
         self.receive_webhook = app.events.receive

@@ -9,12 +9,16 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Awaitable, Callable
-from typing import Generic, TypeAlias, TypeVar
+from functools import partial
+from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 
 import outcome
 import trio
 
 from bountyexpo.errors import BountyExpoError
+
+if TYPE_CHECKING:
+    from bountyexpo.persistence.queries import Queries
 
 Q = TypeVar("Q")
 A = TypeVar("A")
@@ -127,3 +131,23 @@ class Batcher(Generic[Q, A]):
                 each.turn.set()
                 return
         self._running -= 1
+
+
+class BatchedReads:
+    """A batcher for each reader of rows, made when it is first asked.
+
+    A reader is a function of a SQL module that returns a row per key, in their order; so there are
+    as many as the program has, and no more.
+    """
+
+    def __init__(self, db: Queries) -> None:
+        self._db = db
+        self._batchers: dict[Any, Batcher[Any, Any]] = {}
+
+    async def ask(self, read_all: Callable[[Queries, list[Q]], Awaitable[list[A]]], key: Q) -> A:
+        """Return what ``read_all`` returns for ``key``, read together with others."""
+        batcher = self._batchers.get(read_all)
+        if batcher is None:
+            batcher = self._batchers[read_all] = Batcher(partial(read_all, self._db))
+        answer: A = await batcher.ask(key)
+        return answer

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from functools import partial
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol
-
-from bountyexpo.operations.batcher import Batcher
-from bountyexpo.persistence.market import bounties
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -15,8 +11,8 @@ if TYPE_CHECKING:
 
     from bountyexpo.actors.system import Actors
     from bountyexpo.domain.policy import Policy
+    from bountyexpo.operations.batcher import BatchedReads
     from bountyexpo.operations.call import Call
-    from bountyexpo.persistence.market.bounties import Bounty
     from bountyexpo.persistence.pool import Pool
 
 
@@ -99,11 +95,8 @@ class Parts:
     db: Pool
     auth: AuthProvider
     policy: Policy
-    # A bounty that is told to a thousand people is looked at by a thousand at once.
-    bounty_reads: Batcher[str, Bounty | None] = field(init=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "bounty_reads", Batcher(partial(bounties.get_all, self.db)))
+    # What is told to a thousand people is looked at by a thousand at once.
+    batched: BatchedReads
 
 
 def parts(call: Call) -> Parts:

@@ -118,7 +118,8 @@ async def list_bounties(call: Call, request: ListBounties) -> BountyPage | list[
 )
 async def get_bounty(call: Call, request: BountyById) -> BountyView:
     """Read one bounty."""
-    found = await parts(call).bounty_reads.ask(parse_id(request.bounty_id, "bounty"))
+    bounty_id = parse_id(request.bounty_id, "bounty")
+    found = await parts(call).batched.ask(bounties.get_all, bounty_id)
     caller = call.identity.user_id if call.identity else None
     if found is None or not found.parties.may_see(found.status, caller):
         raise GONE.raised(None)

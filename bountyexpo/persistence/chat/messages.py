@@ -1,5 +1,4 @@
-"""Messages: what they are before and after they are stored, pages of a conversation's log, and the
-system messages that decisions write.
+"""Messages: what is sent and what is stored, pages of a conversation's log, and system messages.
 
 What people send goes through the journal; see there for how a message gets its number.
 """

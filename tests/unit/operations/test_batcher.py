@@ -7,7 +7,7 @@ import random
 import pytest
 import trio
 from bountyexpo.errors import DatabaseUnavailable
-from bountyexpo.operations.batcher import BATCH_MAX, Batcher
+from bountyexpo.operations.batcher import BATCH_MAX, BatchedReads, Batcher
 from trio.testing import wait_all_tasks_blocked
 
 
@@ -122,3 +122,31 @@ async def test_whoever_gives_up_leaves_the_rest_served(autojump_clock, database,
     assert patient <= served
     assert batcher._running == 0
     assert not batcher._waiting
+
+
+async def test_each_reader_has_a_batcher_of_its_own(autojump_clock):
+    statements = []
+
+    async def double_all(db, numbers):
+        statements.append((db, sorted(numbers)))
+        await trio.sleep(1)
+        return [2 * number for number in numbers]
+
+    async def name_all(db, numbers):
+        statements.append((db, numbers))
+        return [f"{number}" for number in numbers]
+
+    batched = BatchedReads("db")
+    answers = []
+
+    async def ask(number):
+        answers.append(await batched.ask(double_all, number))
+
+    async with trio.open_nursery() as nursery:
+        for number in range(5):
+            nursery.start_soon(ask, number)
+    assert await batched.ask(name_all, 7) == "7"
+
+    assert sorted(answers) == [0, 2, 4, 6, 8]
+    assert max(len(numbers) for _, numbers in statements) > 1
+    assert statements[-1] == ("db", [7])

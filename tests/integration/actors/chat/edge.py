@@ -9,6 +9,7 @@ from bountyexpo.domain.identity import Identity
 from bountyexpo.domain.ids import new_id
 from bountyexpo.domain.policy import Policy
 from bountyexpo.operations import areas
+from bountyexpo.operations.batcher import BatchedReads
 from bountyexpo.operations.call import Call
 from bountyexpo.operations.catalogue import CATALOGUE
 from bountyexpo.operations.dependencies import Parts
@@ -25,7 +26,13 @@ class Edge:
         self.now = 0.0
         self.transport = transport
         self.services = SimpleNamespace(
-            parts=Parts(actors=town.actors, db=town.db, auth=None, policy=Policy()),
+            parts=Parts(
+                actors=town.actors,
+                db=town.db,
+                auth=None,
+                policy=Policy(),
+                batched=BatchedReads(town.db),
+            ),
             rate_limiter=RateLimiter(lambda: self.now, allowed=[ip_network("10.1.0.0/16")]),
             clock=SystemClock(),
             settings=SimpleNamespace(media_hosts=("files.example.org",)),

@@ -12,8 +12,8 @@ import trio.testing
 from bountyexpo.domain.ids import new_id
 from bountyexpo.errors import DatabaseUnavailable, InvalidRequest, StaleVersion, Unavailable
 from bountyexpo.persistence.chat.journal import Journal
-from bountyexpo.persistence.chat.messages import CommittedMessage, NewMessage
 from bountyexpo.persistence.chat.message_stream import message_event, read_after
+from bountyexpo.persistence.chat.messages import CommittedMessage, NewMessage
 from bountyexpo.persistence.streams import heads
 
 from tests.sample_events import write_note
