@@ -104,7 +104,8 @@ class SessionReader:
                 return await conversations.is_member(self._db, entity_id, user_id)
             case "bounty":
                 return await self._may_read_bounty(user_id, entity_id)
-        return False
+            case _:
+                return False
 
     async def _sign_on_all(
         self, asked: list[tuple[str, Sequence[str]]]
