@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING
 
 import trio
 
-from bountyexpo.edge.protocol_handler import Arrival, answer, choose_handler
+from bountyexpo.edge.protocol_handler import Arrival, choose_handler
+from bountyexpo.edge.refusal import refusal, refuse
 from bountyexpo.edge.request_head import HEAD_END, parse_head
 from bountyexpo.errors import HeadTooLarge, NotFound, Unavailable
 from bountyexpo.observability import logs
-from bountyexpo.ws.transport.handshake import refusal
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -207,7 +207,7 @@ class Acceptor:
         self._refusing += 1
         with sock:
             try:
-                await answer(sock, refusal(Unavailable(retry_after_s=5)))
+                await refuse(sock, Unavailable(retry_after_s=5))
             finally:
                 self._refusing -= 1
 
@@ -223,7 +223,7 @@ class Acceptor:
                 arrival = Arrival(sock, parse_head(data), data, peer)
                 await self._open_door(arrival)
         except HeadTooLarge as error:
-            await answer(sock, refusal(error))
+            await refuse(sock, error)
         except OSError:
             _log.debug("a connection broke", peer=address)
         except Exception:  # noqa: BLE001 - logged, and kept to this connection
@@ -238,7 +238,7 @@ class Acceptor:
     async def _open_door(self, arrival: Arrival) -> None:
         door = choose_handler(self._doors, arrival.head)
         if door is None:
-            await answer(arrival.sock, refusal(NotFound()))
+            await refuse(arrival.sock, NotFound())
             return
         await door.serve(arrival)
 

@@ -10,9 +10,10 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from bountyexpo.edge.client_address import client_address
-from bountyexpo.errors import BountyExpoError, NotAuthenticated
+from bountyexpo.edge.refusal import problem_body, problem_headers
+from bountyexpo.errors import BountyExpoError, InternalError, NotAuthenticated
 from bountyexpo.http.headers import SECURITY_HEADERS, cors_headers, sane_request_id
-from bountyexpo.http.problem import problem
+from bountyexpo.http.messages import HttpResponse
 from bountyexpo.observability import logs, metrics
 from bountyexpo.operations.call import Call, new_request_id
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from bountyexpo.domain.identity import Identity
-    from bountyexpo.http.messages import HttpRequest, HttpResponse
+    from bountyexpo.http.messages import HttpRequest
 
 # The label of whatever matches no route: a raw path would make a series for each typing mistake.
 UNMATCHED = "unmatched"
@@ -94,11 +95,16 @@ async def _attempt(
     try:
         return await produce(request, call)
     except BountyExpoError as error:
-        return problem(error, request_id=call.request_id, now=call.services.clock.now())
-    except Exception as error:
+        return _problem(error, call)
+    except Exception:
         # The caller learns nothing of it, the log everything.
         log.exception("request_failed", method=request.method, path=request.path)
-        return problem(error, request_id=call.request_id, now=call.services.clock.now())
+        return _problem(InternalError(), call)
+
+
+def _problem(error: BountyExpoError, call: Call) -> HttpResponse:
+    body = problem_body(error, request_id=call.request_id, now=call.services.clock.now())
+    return HttpResponse(error.status, problem_headers(error), body)
 
 
 def _count(request: HttpRequest, status: int, elapsed_ms: float) -> None:

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from bountyexpo import __version__
 from bountyexpo.edge.client_address import is_local
+from bountyexpo.edge.refusal import timestamp
 from bountyexpo.errors import NotAllowed
-from bountyexpo.http.problem import timestamp
 from bountyexpo.observability import metrics
 from bountyexpo.operations.call import RawReply
 from bountyexpo.operations.catalogue import UNLIMITED, Catalogue

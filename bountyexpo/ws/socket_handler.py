@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeAlias
 
 from bountyexpo.close_codes import CloseCode
-from bountyexpo.edge.protocol_handler import answer
+from bountyexpo.edge.refusal import refusal, refuse
 from bountyexpo.edge.request_head import HEAD_END
 from bountyexpo.errors import BountyExpoError, InternalError, RateLimited, Unavailable
 from bountyexpo.observability import logs
 from bountyexpo.ws.legacy.session import EVENTS_PATH, MESSAGES_PATH
 from bountyexpo.ws.transport.connection import Connection
-from bountyexpo.ws.transport.handshake import VERSION_HEADER, Upgrade, refusal
+from bountyexpo.ws.transport.handshake import VERSION_HEADER, Upgrade
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -87,7 +87,7 @@ class SocketHandler:
             # a second. The head was read, so nothing is left whose loss would reset the answer.
             arrival.sock.send(refusal(error, VERSION_HEADER))
         except BountyExpoError as error:
-            await answer(arrival.sock, refusal(error, VERSION_HEADER))
+            await refuse(arrival.sock, error, VERSION_HEADER)
         else:
             # About 200 bytes into an empty buffer: who does not take them is not worth it.
             if arrival.sock.send(upgrade.response) == len(upgrade.response):

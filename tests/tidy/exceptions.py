@@ -17,18 +17,6 @@ EXCEPTIONS: dict[str, dict[str, str]] = {
     "nesting": {
         "examples/chat.py": "it is read as one piece",
     },
-    "layers": {
-        **dict.fromkeys(
-            (
-                "bountyexpo/edge/acceptor.py",
-                "bountyexpo/http/server/fast_connection.py",
-                "bountyexpo/http/server/hypercorn_fallback.py",
-                "bountyexpo/http/server/hypercorn_stream.py",
-                "bountyexpo/http/server/strict_h11.py",
-            ),
-            STILL_WRONG,
-        ),
-    },
     "areas": {
         "bountyexpo/actors/system.py": "the actor kinds and their pools, and no rule",
         "bountyexpo/domain/event_catalogue.py": "the events of all areas in one table",

@@ -14,12 +14,11 @@ from typing import TYPE_CHECKING
 
 import trio
 
-from bountyexpo.edge.protocol_handler import answer, read_away
+from bountyexpo.edge.refusal import read_away, refuse
 from bountyexpo.edge.request_head import HEAD_END
 from bountyexpo.errors import BountyExpoError, HeadTooLarge, MalformedRequest, RequestTooSlow
 from bountyexpo.http.server.request_parser import HeadParser, Unusual
 from bountyexpo.observability import metrics
-from bountyexpo.ws.transport.handshake import refusal
 
 if TYPE_CHECKING:
     from bountyexpo.edge.protocol_handler import Arrival
@@ -83,7 +82,7 @@ class FastConnection:
             pass  # The wait was ended by ``expire`` or ``drain``.
         except BountyExpoError as error:
             metrics.HTTP_CLIENT_ERRORS.labels("ANY", "unmatched", error.status).inc()
-            await answer(self._sock, refusal(error))
+            await refuse(self._sock, error)
         finally:
             self._parser.close()
         return None

@@ -17,12 +17,11 @@ from hypercorn.trio.tcp_server import TCPServer
 from hypercorn.trio.worker_context import WorkerContext
 from priority.priority import TooManyStreamsError
 
-from bountyexpo.edge.protocol_handler import answer
+from bountyexpo.edge.refusal import refuse
 from bountyexpo.errors import Unavailable
 from bountyexpo.http.server.hypercorn_stream import HttpStream, HttpTimes
 from bountyexpo.http.server.strict_h11 import StrictConnection
 from bountyexpo.observability import logs
-from bountyexpo.ws.transport.handshake import refusal
 
 if TYPE_CHECKING:
     from hypercorn.typing import LifespanState
@@ -108,7 +107,7 @@ class HypercornFallback:
     async def serve(self, arrival: Arrival) -> None:
         """Serve one connection to its end."""
         if not self._is_up:
-            await answer(arrival.sock, refusal(Unavailable()))
+            await refuse(arrival.sock, Unavailable())
             return
         stream = HttpStream(self._app, arrival.sock, arrival.data, self._times)
         app = ASGIWrapper(cast("Any", stream.guard))

@@ -17,9 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 import trio
 
-from bountyexpo.edge.protocol_handler import read_away
+from bountyexpo.edge.refusal import problem_body, problem_headers, read_away
 from bountyexpo.errors import NotFound
-from bountyexpo.ws.transport.handshake import problem_body
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, MutableMapping
@@ -237,7 +236,7 @@ async def _refuse_upgrade(send: Send) -> None:
     error = NotFound("Sockets are opened over HTTP/1.1.")
     body = problem_body(error)
     headers = [
-        (b"content-type", b"application/problem+json"),
+        *((name.encode(), value.encode()) for name, value in problem_headers(error).items()),
         (b"content-length", str(len(body)).encode()),
         (b"cache-control", b"no-store"),
         (b"connection", b"close"),

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import h11
 
+from bountyexpo.edge.refusal import refusal
 from bountyexpo.edge.request_head import HEAD_END
 from bountyexpo.errors import BountyExpoError, HeadTooLarge, MalformedRequest, RequestTooSlow
 from bountyexpo.http.server.request_parser import HeadParser, Unusual, has_bare_line_feed
-from bountyexpo.ws.transport.handshake import refusal
 
 if TYPE_CHECKING:
     from collections.abc import Callable

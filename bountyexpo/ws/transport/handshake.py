@@ -1,8 +1,8 @@
-"""The opening handshake of a WebSocket, and the answers to those that may not pass.
+"""The opening handshake of a WebSocket.
 
 ``websockets``' sans-IO server judges the request (RFC 6455 §4.2); this module adds what the
-service asks for: the subprotocol, the origin, the place where a credential may stand. A refusal is
-a plain HTTP answer with a problem body, so that a client learns the reason before any upgrade.
+service asks for: the subprotocol, the origin, the place where a credential may stand. A request
+that may not pass raises, so that a client learns the reason by plain HTTP before any upgrade.
 """
 
 from __future__ import annotations
@@ -12,10 +12,9 @@ from binascii import b2a_base64
 from dataclasses import dataclass
 from hashlib import sha1
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
 
-import msgspec
 from websockets.exceptions import InvalidOrigin, InvalidUpgrade, NegotiationError
 from websockets.http11 import Request
 from websockets.server import ServerProtocol
@@ -165,43 +164,6 @@ def quick_upgrade(head: RequestHead, data: bytes) -> bytes | None:
         b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
         b"Sec-WebSocket-Accept: " + accept + b"\r\n"
     )
-
-
-def refusal(error: BountyExpoError, *headers: tuple[str, str]) -> bytes:
-    """Return the HTTP answer to a request that may not pass; the connection closes after it."""
-    status = HTTPStatus(error.status)
-    lines = [*headers]
-    if error.retry_after_s is not None:
-        lines.append(("Retry-After", str(error.retry_after_s)))
-    payload = problem_body(error)
-    lines += [
-        ("Content-Type", "application/problem+json"),
-        ("Content-Length", str(len(payload))),
-        ("Cache-Control", "no-store"),
-        ("Connection", "close"),
-    ]
-    head = "".join(f"{name}: {value}\r\n" for name, value in lines)
-    return f"HTTP/1.1 {int(status)} {status.phrase}\r\n{head}\r\n".encode() + payload
-
-
-def problem_body(error: BountyExpoError) -> bytes:
-    """Return the body of a refusal."""
-    status = HTTPStatus(error.status)
-    body: dict[str, Any] = {
-        "type": "about:blank",
-        "title": status.phrase,
-        "status": int(status),
-        "statusCode": int(status),
-        "detail": error.message,
-        "error": error.message,
-        "message": error.message,
-        "code": error.error_code,
-        "success": False,
-        **error.fields,
-    }
-    if error.retry_after_s is not None:
-        body["retryAfter"] = error.retry_after_s
-    return msgspec.json.encode(body)
 
 
 # A head whose every line is beyond doubt; the key is 16 bytes in base64 (RFC 6455 §4.1).

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 from bountyexpo.edge.request_head import parse_head
-from bountyexpo.errors import InvalidRequest, NotAllowed, RateLimited
-from bountyexpo.ws.transport.handshake import Handshake, refusal
+from bountyexpo.errors import InvalidRequest, NotAllowed
+from bountyexpo.ws.transport.handshake import Handshake
 from bountyexpo.ws.transport.subprotocol import Subprotocol
 
 JSON, MSGPACK = Subprotocol("bounty.v1.json", 1), Subprotocol("bounty.v1.msgpack", 2)
@@ -128,14 +126,3 @@ def test_an_allowed_origin_opens(origin, origins):
 def test_a_foreign_origin_is_refused(origin):
     with pytest.raises(NotAllowed):
         judge(request(Origin=origin), origins=("https://app.example",))
-
-
-def test_a_refusal_is_a_problem_with_the_wait_in_its_head():
-    head, _, body = refusal(RateLimited(retry_after_s=7, scope="peer")).partition(b"\r\n\r\n")
-    assert head.startswith(b"HTTP/1.1 429 Too Many Requests\r\n")
-    assert b"Retry-After: 7" in head
-    assert b"Connection: close" in head
-    problem = json.loads(body)
-    assert problem["code"] == "RATE_LIMIT_EXCEEDED"
-    assert problem["retryAfter"] == 7
-    assert problem["scope"] == "peer"

@@ -1,3 +1,5 @@
+"""Every error has one body, before a protocol handler is chosen and after."""
+
 from __future__ import annotations
 
 import json
@@ -5,7 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 from bountyexpo import errors
-from bountyexpo.http.problem import problem
+from bountyexpo.edge.refusal import problem_body, problem_headers, refusal
 
 NOW = datetime(2026, 5, 4, tzinfo=UTC)
 
@@ -20,17 +22,16 @@ TRIGGERS = ["network", "timeout", "navigation", "payment", "supabase", "jwt", "p
 
 
 def body_of(error):
-    response = problem(error, request_id="req_1", now=NOW)
-    return response, json.loads(response.body)
+    return json.loads(problem_body(error, request_id="req_1", now=NOW))
 
 
 @pytest.mark.parametrize("kind", ALL)
 def test_every_error_has_the_shape_the_client_reads(kind):
-    response, body = body_of(kind())
+    body = body_of(kind())
 
     assert body["error"] == body["message"] == kind().message
     assert body["code"] == kind.code
-    assert body["statusCode"] == body["status"] == response.status == kind.status
+    assert body["statusCode"] == body["status"] == kind.status
     assert body["timestamp"] == "2026-05-04T00:00:00.000Z"
     assert body["requestId"] == "req_1"
     assert body["success"] is False
@@ -40,18 +41,10 @@ def test_every_error_has_the_shape_the_client_reads(kind):
 
 @pytest.mark.parametrize("kind", ALL)
 def test_no_text_or_code_misleads_the_client(kind):
-    _, body = body_of(kind())
+    body = body_of(kind())
 
     assert not [word for word in TRIGGERS if word in body["message"].lower()]
     assert not body["code"].startswith(("22", "23", "42", "PGRST"))
-
-
-def test_unexpected_exception_is_an_internal_error_and_nothing_more():
-    response, body = body_of(KeyError("password"))
-
-    assert response.status == 500
-    assert body["code"] == "INTERNAL_ERROR"
-    assert b"password" not in response.body
 
 
 @pytest.mark.parametrize(
@@ -65,18 +58,49 @@ def test_unexpected_exception_is_an_internal_error_and_nothing_more():
     ],
 )
 def test_wait_is_in_whole_seconds(error, wait):
-    response, body = body_of(error)
-
-    assert response.headers.get("retry-after") == wait
-    assert body.get("retryAfter") == (int(wait) if wait else None)
+    assert problem_headers(error).get("retry-after") == wait
+    assert body_of(error).get("retryAfter") == (int(wait) if wait else None)
 
 
 def test_fields_are_told_but_never_those_that_mislead():
     fields = {"details": "x", "hint": "y", "currentStatus": "open", "code2": {1: NOW}}
 
-    _, body = body_of(errors.Conflict("No.", code="own_code", statusCode=200, **fields))
+    body = body_of(errors.Conflict("No.", code="own_code", statusCode=200, **fields))
 
     assert not body.keys() & {"details", "hint"}
     assert body["currentStatus"] == "open"
     assert body["statusCode"] == 409
     assert body["code"] == "own_code"
+
+
+def test_before_a_handler_is_chosen_only_the_request_and_the_moment_are_unknown():
+    error = errors.Conflict("No.", currentStatus="open", details="x")
+
+    before = json.loads(problem_body(error))
+
+    assert body_of(error) == before | {
+        "requestId": "req_1",
+        "timestamp": "2026-05-04T00:00:00.000Z",
+    }
+
+
+def test_a_refusal_is_a_whole_answer_that_closes():
+    error = errors.RateLimited(retry_after_s=7, scope="peer")
+
+    head, _, body = refusal(error, ("Sec-WebSocket-Version", "13")).partition(b"\r\n\r\n")
+
+    assert head.decode().split("\r\n") == [
+        "HTTP/1.1 429 Too Many Requests",
+        "Sec-WebSocket-Version: 13",
+        "Content-Type: application/problem+json",
+        "Retry-After: 7",
+        f"Content-Length: {len(body)}",
+        "Cache-Control: no-store",
+        "Connection: close",
+    ]
+    assert body == problem_body(error)
+    assert json.loads(body)["scope"] == "peer"
+
+
+def test_who_is_not_signed_in_is_told_how():
+    assert problem_headers(errors.TokenExpired())["www-authenticate"] == "Bearer"

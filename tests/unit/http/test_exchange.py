@@ -1,0 +1,43 @@
+"""The shell around every response keeps what went wrong from the caller, and tells the log."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from types import SimpleNamespace
+
+from bountyexpo.errors import Conflict
+from bountyexpo.http.exchange import answer
+from bountyexpo.http.messages import HttpRequest
+
+SERVICES = SimpleNamespace(
+    clock=SimpleNamespace(now=lambda: datetime(2026, 5, 4, tzinfo=UTC), monotonic=lambda: 0.0),
+    settings=SimpleNamespace(trusted_proxies=(), allowed_origins=()),
+)
+
+
+async def response_to(failure):
+    async def fail(_request, _call):
+        raise failure
+
+    request = HttpRequest(method="GET", path="/x", headers={"x-request-id": "req_1"})
+    response = await answer(request, SERVICES, fail)
+    return response, json.loads(response.body)
+
+
+async def test_an_unexpected_exception_is_an_internal_error_and_nothing_more():
+    response, body = await response_to(KeyError("password"))
+
+    assert response.status == 500
+    assert body["code"] == "INTERNAL_ERROR"
+    assert b"password" not in response.body
+
+
+async def test_an_error_is_told_with_the_request_and_the_moment():
+    response, body = await response_to(Conflict("No."))
+
+    assert response.status == 409
+    assert response.headers["content-type"] == "application/problem+json"
+    assert body["message"] == "No."
+    assert body["requestId"] == response.headers["x-request-id"] == "req_1"
+    assert body["timestamp"] == "2026-05-04T00:00:00.000Z"
