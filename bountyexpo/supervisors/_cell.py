@@ -223,6 +223,7 @@ class Cell(Generic[K]):
         except Exception as error:  # noqa: BLE001 - any failure of an actor is a crash
             self._failed(item, error, is_retry=is_retry and not handled)
         finally:
+            work_for(None)
             self._present = None
             self._pool.handled += handled
 

@@ -8,6 +8,7 @@ import pytest
 import structlog
 import trio
 from bountyexpo.errors import (
+    Conflict,
     DatabaseUnavailable,
     InternalError,
     NotFound,
@@ -17,7 +18,7 @@ from bountyexpo.errors import (
 from bountyexpo.observability import logs
 from trio.testing import wait_all_tasks_blocked
 
-from tests.unit.supervisors.pool_actors import Add, Block, Crash, Later, Raise, World
+from tests.unit.supervisors.pool_actors import Add, Block, Crash, Later, Raise, Refuse, World
 
 
 async def crash(pool, times: int = 1, actor_id: str = "a") -> None:
@@ -47,6 +48,29 @@ async def test_the_line_of_a_crash_names_the_actor_and_the_request(
     [line] = [json.loads(text) for text in capsys.readouterr().err.splitlines()]
     assert line["actor"].endswith(":a")
     assert line["request_id"] == "req_7"
+
+
+async def test_what_follows_a_refused_ask_is_not_logged_as_its_work(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    logs.configure("INFO")
+    async with World().running() as pool, trio.open_nursery() as nursery:
+
+        async def ask() -> None:
+            with logs.bind(request_id="req_7"), pytest.raises(Conflict):
+                await pool.ref("a").ask(Refuse())
+
+        gate = trio.Event()
+        pool.ref("a").tell(Block(until=gate))
+        nursery.start_soon(ask)
+        await wait_all_tasks_blocked()
+        pool.ref("a").tell(Refuse())
+        gate.set()
+    structlog.reset_defaults()
+
+    [line] = [json.loads(text) for text in capsys.readouterr().err.splitlines()]
+    assert line["event"] == "told message refused"
+    assert "request_id" not in line
 
 
 async def test_crash_drops_the_state_and_keeps_the_mail(autojump_clock) -> None:
