@@ -10,7 +10,7 @@ from bountyexpo.actors.chat.conversation import ConversationActor
 from bountyexpo.actors.market.bounty import BountyActor
 from bountyexpo.actors.money.payment import PaymentActor
 from bountyexpo.actors.users.user import UserActor
-from bountyexpo.supervisors import ActorPool
+from bountyexpo.supervisors import ActorPool, PoolConfig
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -80,4 +80,6 @@ def _pool(
     ports: ActorDependencies,
     clock: Clock,
 ) -> ActorPool[K]:
-    return ActorPool(kind, lambda name, context: make(name, context, ports), clock=clock)
+    return ActorPool(
+        PoolConfig(kind=kind, factory=lambda name, context: make(name, context, ports), clock=clock)
+    )

@@ -11,6 +11,7 @@ from bountyexpo.supervisors._errors import ChildRefused, SupervisorFailed
 from bountyexpo.supervisors._job import Job, JobStatistics, Lease
 from bountyexpo.supervisors._node import Node
 from bountyexpo.supervisors._pool import ActorPool, PoolStatistics
+from bountyexpo.supervisors._pool_config import PoolConfig
 from bountyexpo.supervisors._restart_window import CrashPolicy, add_restart
 from bountyexpo.supervisors._supervisor import ChildCounts, Supervisor, SupervisorStatistics
 
@@ -26,6 +27,7 @@ __all__ = [
     "JobStatistics",
     "Lease",
     "Node",
+    "PoolConfig",
     "PoolStatistics",
     "Restart",
     "Strategy",

@@ -7,17 +7,17 @@ one message at a time, and the cost of a task is shared by a burst.
     IDLE ──message──▶ BUSY ──mailbox empty──▶ IDLE ──idle time──▶ put away
                        │ crash                 ▲
                        ├────▶ WAITING ──backoff┤      mail is kept
-                       └────▶ PARKED ──park_s──┘      askers are refused, mail is kept
+                       └────▶ QUARANTINED ─────┘      askers are refused, mail is kept
 
 The cell is its own entry on the pool's wheel: as IDLE it waits to be put away, as WAITING or
-PARKED to be tried again. It is also the ``Context`` that the actor sees.
+QUARANTINED to be tried again. It is also the ``Context`` that the actor sees.
 """
 
 from __future__ import annotations
 
 import copy
 import enum
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 import trio
 from structlog.contextvars import bind_contextvars
@@ -32,8 +32,9 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from datetime import datetime
 
-    from bountyexpo.runtime import Item, Message, Outcome, Timer
-    from bountyexpo.supervisors._pool import ActorPool
+    from bountyexpo.runtime import Item, Message, Outcome, Timer, TimerWheel
+    from bountyexpo.supervisors._outstanding import Outstanding
+    from bountyexpo.supervisors._pool_config import PoolConfig
 
 K = TypeVar("K")
 T = TypeVar("T")
@@ -50,10 +51,63 @@ class CellState(enum.Enum):
     IDLE = "idle"
     BUSY = "busy"
     WAITING = "waiting"
-    PARKED = "parked"
+    QUARANTINED = "quarantined"
 
 
-IDLE, BUSY, WAITING, PARKED = CellState
+IDLE, BUSY, WAITING, QUARANTINED = CellState
+
+
+class CellPool(Protocol[K]):
+    """What a cell sees of its pool."""
+
+    wheel: TimerWheel
+    outstanding: Outstanding
+    handled: int
+
+    @property
+    def config(self) -> PoolConfig[K]:
+        """What is the same for all cells."""
+        ...
+
+    @property
+    def is_stopping(self) -> bool:
+        """Tell whether no new work may be put off."""
+        ...
+
+    def start(self, cell: Cell[K], body: Callable[[], Awaitable[None]]) -> None:
+        """Put a cell to work.
+
+        Raises:
+            Unavailable: the pool has failed and is about to end.
+        """
+        ...
+
+    def finished(self, cell: Cell[K]) -> None:
+        """A cell's task ends; it stays active if it waits for something."""
+        ...
+
+    def forget(self, cell: Cell[K]) -> None:
+        """Remove an idle cell; its id may come back at any time."""
+        ...
+
+    def count_crash(self) -> None:
+        """Count a crash of one of the actors."""
+        ...
+
+    def start_timer(
+        self, actor_id: str, seconds: float, message: Message[K, Any] | Continuation[K]
+    ) -> Timer:
+        """Tell the actor ``message`` in ``seconds``."""
+        ...
+
+    def start_job(
+        self,
+        actor_id: str,
+        job: Callable[[], Awaitable[T]],
+        then: Callable[[Outcome[T]], Continuation[K]],
+    ) -> None:
+        """Run ``job`` as a task of the pool and let the actor go on with its outcome."""
+        ...
 
 
 class Cell(Generic[K]):
@@ -73,10 +127,10 @@ class Cell(Generic[K]):
         "state",
     )
 
-    def __init__(self, actor_id: str, pool: ActorPool[K]) -> None:
+    def __init__(self, actor_id: str, pool: CellPool[K]) -> None:
         self.id = actor_id
         self.state = IDLE
-        self.mailbox = Mailbox(pool.mailbox_max)
+        self.mailbox = Mailbox(pool.config.mailbox_max)
         self.due = 0
         self.last_error: Exception | None = None
         self._pool = pool
@@ -93,13 +147,13 @@ class Cell(Generic[K]):
     @property
     def name(self) -> str:
         """The name of the actor in logs."""
-        return f"{self._pool.kind}:{self.id}"
+        return f"{self._pool.config.kind}:{self.id}"
 
     # What the actor sees (``Context``).
 
     def now(self) -> datetime:
         """Return the present moment in UTC."""
-        return self._pool.clock.now()
+        return self._pool.config.clock.now()
 
     def tell_self_after(self, seconds: float, message: Message[K, Any] | Continuation[K]) -> Timer:
         """Tell this actor ``message`` in ``seconds``."""
@@ -110,7 +164,7 @@ class Cell(Generic[K]):
         ask = self._present if isinstance(self._present, Ask) else None
         # Who has given up meanwhile is owed nothing.
         if ask is not None and ask.is_waiting and not ask.is_deferred:
-            self._pool.owe_reply()
+            self._pool.outstanding.owe_reply()
         return Reply(ask)
 
     def spawn(
@@ -123,7 +177,7 @@ class Cell(Generic[K]):
 
     def settled_late(self) -> None:
         """A reply that was put off has been given, or nobody waits for it any more."""
-        self._pool.settle_reply()
+        self._pool.outstanding.settle_reply()
 
     # What the pool does with it.
 
@@ -166,13 +220,13 @@ class Cell(Generic[K]):
     def fire(self) -> None:
         """Be woken by the wheel."""
         if self.state is IDLE:
-            left_s = self._last_used + self._pool.idle_after_s - trio.current_time()
+            left_s = self._last_used + self._pool.config.idle_after_s - trio.current_time()
             if left_s > 0:
                 self._pool.wheel.add(self, left_s)
             else:
                 self.put_away()
         elif self.state is not BUSY:
-            if self.state is PARKED:
+            if self.state is QUARANTINED:
                 self._crashes = ()
             self.work()
 
@@ -189,7 +243,7 @@ class Cell(Generic[K]):
 
     async def _load(self) -> Actor[K] | None:
         try:
-            actor = self._pool.factory(self.id, self)
+            actor = self._pool.config.factory(self.id, self)
             await actor.load()
         except BountyExpoError as error:
             self._refuse_queued(error)
@@ -269,7 +323,7 @@ class Cell(Generic[K]):
 
     def _crash(self, error: Exception) -> None:
         """Drop the state, keep the mail, and decide when to load afresh."""
-        policy = self._pool.policy
+        policy = self._pool.config.policy
         self._actor = None
         self.last_error = error
         self._pool.count_crash()
@@ -281,7 +335,7 @@ class Cell(Generic[K]):
         )
         log.error("actor crashed", crashes=len(self._crashes), exc_info=error)
         if not is_allowed:
-            self._park(policy.park_s)
+            self._quarantine(policy.quarantine_s)
         elif not self._pool.is_stopping:
             self._wait(policy.backoff.delay_s(len(self._crashes)))
 
@@ -290,12 +344,12 @@ class Cell(Generic[K]):
         self._pool.wheel.discard(self)
         self._pool.wheel.add(self, delay_s)
 
-    def _park(self, park_s: float) -> None:
-        self.state = PARKED
-        log.error("actor parked", park_s=park_s, error=describe(self.last_error))
+    def _quarantine(self, seconds: float) -> None:
+        self.state = QUARANTINED
+        log.error("actor quarantined", for_s=seconds, error=describe(self.last_error))
         self._pool.wheel.discard(self)
-        self._pool.wheel.add(self, park_s)
-        self._pool.refuse_askers(self)
+        self._pool.wheel.add(self, seconds)
+        self._pool.outstanding.refuse_askers(self)
 
     def _rest(self) -> None:
         """The drain task ends: become idle, unless something is to be waited for."""
@@ -307,5 +361,5 @@ class Cell(Generic[K]):
                 self._pool.wheel.discard(self)
                 self._pool.forget(self)
             elif not self.due:
-                self._pool.wheel.add(self, self._pool.idle_after_s)
+                self._pool.wheel.add(self, self._pool.config.idle_after_s)
         self._pool.finished(self)

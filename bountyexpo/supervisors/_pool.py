@@ -8,23 +8,26 @@ No asker waits for ever: every ask is on the wheel, and a pool that ends refuses
 from __future__ import annotations
 
 import contextvars
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import trio
 
 from bountyexpo.errors import Unavailable
 from bountyexpo.observability.logs import get_logger
 from bountyexpo.observability.metrics import ACTOR_LIVE, ACTOR_MAILBOX_DEPTH, ACTOR_RESTARTS
-from bountyexpo.runtime import ASK_TIMEOUT_S, Actor, Ask, Context, Outcome, Ref, TimerWheel
+from bountyexpo.runtime import ASK_TIMEOUT_S, Ask, Outcome, Ref, TimerWheel
 from bountyexpo.supervisors._cell import Cell, CellState
 from bountyexpo.supervisors._child_spec import SHUTDOWN_S, ChildSpec, Restart
 from bountyexpo.supervisors._node import Node
-from bountyexpo.supervisors._restart_window import CrashPolicy
+from bountyexpo.supervisors._outstanding import Outstanding
+from bountyexpo.supervisors._pool_timer import PoolTimer
 
 if TYPE_CHECKING:
-    from bountyexpo.runtime import Clock, Continuation, Message
+    from collections.abc import Awaitable, Callable
+
+    from bountyexpo.runtime import Continuation, Message
+    from bountyexpo.supervisors._pool_config import PoolConfig
 
 K = TypeVar("K")
 R = TypeVar("R")
@@ -32,8 +35,6 @@ T = TypeVar("T")
 
 # Looked up once: reading a member of an enum costs as much as queueing a message.
 IDLE = CellState.IDLE
-
-Factory: TypeAlias = Callable[[str, Context[K]], Actor[K]]
 
 # How many troubled actors the picture of the tree shows; more would hide the rest of it.
 TROUBLED_SHOWN_MAX = 20
@@ -49,7 +50,7 @@ class PoolStatistics:
     live: int
     busy: int
     waiting: tuple[str, ...]
-    parked: tuple[str, ...]
+    quarantined: tuple[str, ...]
     queued: int
     jobs: int
     timers: int
@@ -57,73 +58,30 @@ class PoolStatistics:
     crashes: int
 
 
-class PoolTimer(Generic[K]):
-    """A message that an actor will tell itself."""
-
-    __slots__ = ("_actor_id", "_message", "_pool", "due")
-
-    def __init__(
-        self, pool: ActorPool[K], actor_id: str, message: Message[K, Any] | Continuation[K]
-    ) -> None:
-        self._pool = pool
-        self._actor_id = actor_id
-        self._message = message
-        self.due = 0
-
-    def __repr__(self) -> str:
-        return f"<Timer {type(self._message).__name__} for {self._pool.kind}:{self._actor_id}>"
-
-    def fire(self) -> None:
-        """The time has come."""
-        self._pool.tell_own(self._actor_id, self._message)
-
-    def cancel(self) -> None:
-        """Never send it."""
-        self._pool.wheel.discard(self)
-
-
 class ActorPool(Generic[K]):
     """All actors of one kind on this node.
 
-    Mailboxes hold ``mailbox_max`` messages; who finds one full gets ``MailboxFull``. An actor
-    unused for ``idle_after_s`` is put away. Asked to stop, the pool accepts nothing more, handles
-    what is queued, and ends; whoever still waits when it ends gets ``Unavailable``.
+    Who finds a mailbox full gets ``MailboxFull``. An unused actor is put away. Asked to stop, the
+    pool accepts nothing more, handles what is queued, and ends; whoever still waits when it ends
+    gets ``Unavailable``.
     """
 
-    def __init__(
-        self,
-        kind: str,
-        factory: Factory[K],
-        *,
-        clock: Clock,
-        mailbox_max: int = 1024,
-        idle_after_s: float = 600.0,
-        policy: CrashPolicy | None = None,
-    ) -> None:
-        assert idle_after_s > 0, "an actor must be allowed to rest before it is put away"
-        self.kind = kind
-        self.factory = factory
-        self.clock = clock
-        self.mailbox_max = mailbox_max
-        self.idle_after_s = idle_after_s
-        self.policy = policy or CrashPolicy()
+    def __init__(self, config: PoolConfig[K]) -> None:
+        self.config = config
         self._log_context = contextvars.copy_context()
         self._nursery: trio.Nursery | None = None
         self._reset()
-        ACTOR_LIVE.labels(kind).set_function(lambda: len(self._cells))
-        ACTOR_MAILBOX_DEPTH.labels(kind).set_function(self._depth)
+        ACTOR_LIVE.labels(self.kind).set_function(lambda: len(self._cells))
+        ACTOR_MAILBOX_DEPTH.labels(self.kind).set_function(self._depth)
 
     def _reset(self) -> None:
         self._cells: dict[str, Cell[K]] = {}
         # Cells with mail: at work, or waiting for their time.
         self._active: dict[Cell[K], None] = {}
-        self._jobs = 0
-        # Askers whose answer was put off.
-        self._owed = 0
         self._is_accepting = False
         self._stop_requested = trio.Event()
-        self._quiet = trio.Event()
         self.wheel = TimerWheel()
+        self.outstanding = Outstanding(self.wheel, self._is_at_rest)
         self.handled = 0
         self.crashes = 0
 
@@ -131,6 +89,11 @@ class ActorPool(Generic[K]):
         return f"<ActorPool {self.kind} {self._state()} live={len(self._cells)}>"
 
     # For everybody.
+
+    @property
+    def kind(self) -> str:
+        """The kind of the actors."""
+        return self.config.kind
 
     def ref(self, actor_id: str) -> Ref[K]:
         """Return the name of one actor; it need not be active."""
@@ -152,7 +115,7 @@ class ActorPool(Generic[K]):
         cell = self._cells.get(actor_id)
         if cell is None or not self._is_accepting:
             cell = self._admit(actor_id)
-        if cell.state is CellState.PARKED:
+        if cell.state is CellState.QUARANTINED:
             raise Unavailable
         ask = Ask(message, cell, self.wheel)
         cell.mailbox.put(ask)
@@ -169,9 +132,9 @@ class ActorPool(Generic[K]):
             live=len(self._cells),
             busy=sum(cell.state is CellState.BUSY for cell in active),
             waiting=tuple(cell.id for cell in active if cell.state is CellState.WAITING),
-            parked=tuple(cell.id for cell in active if cell.state is CellState.PARKED),
+            quarantined=tuple(cell.id for cell in active if cell.state is CellState.QUARANTINED),
             queued=self._depth(),
-            jobs=self._jobs,
+            jobs=self.outstanding.jobs,
             timers=len(self.wheel),
             handled=self.handled,
             crashes=self.crashes,
@@ -251,33 +214,16 @@ class ActorPool(Generic[K]):
         """A cell's task ends; it stays active if it waits for something."""
         if cell.state is CellState.IDLE:
             del self._active[cell]
-        if self.is_stopping:
-            self._check_quiet()
+        self.outstanding.check()
 
     def forget(self, cell: Cell[K]) -> None:
         """Remove an idle cell; its id may come back at any time."""
         del self._cells[cell.id]
 
-    def owe_reply(self) -> None:
-        """An actor has put off an answer: the pool does not end in good order without it."""
-        self._owed += 1
-
-    def settle_reply(self) -> None:
-        """One of these needs no answer any more."""
-        self._owed -= 1
-        if self.is_stopping:
-            self._check_quiet()
-
     def count_crash(self) -> None:
         """Count a crash of one of the actors."""
         self.crashes += 1
         ACTOR_RESTARTS.labels(self.kind).inc()
-
-    def refuse_askers(self, owner: Cell[K] | None) -> None:
-        """Tell everybody who waits for ``owner`` (None: for anybody here) not to wait."""
-        for entry in self.wheel:
-            if isinstance(entry, Ask) and (owner is None or entry.owner is owner):
-                entry.fail(Unavailable())
 
     def tell_own(self, actor_id: str, message: Message[K, Any] | Continuation[K]) -> None:
         """Bring an actor what it set going itself: never refused while the pool runs."""
@@ -292,7 +238,7 @@ class ActorPool(Generic[K]):
         self, actor_id: str, seconds: float, message: Message[K, Any] | Continuation[K]
     ) -> PoolTimer[K]:
         """Tell the actor ``message`` in ``seconds``."""
-        timer = PoolTimer(self, actor_id, message)
+        timer = PoolTimer(self.wheel, self.tell_own, actor_id, message)
         self.wheel.add(timer, seconds)
         return timer
 
@@ -302,9 +248,9 @@ class ActorPool(Generic[K]):
         job: Callable[[], Awaitable[T]],
         then: Callable[[Outcome[T]], Continuation[K]],
     ) -> None:
-        """Run ``job`` as a task of the pool and bring its outcome to the actor."""
+        """Run ``job`` as a task of the pool and let the actor go on with its outcome."""
         assert self._nursery is not None, "jobs run only while their pool runs"
-        self._jobs += 1
+        self.outstanding.begin_job()
         self._nursery.start_soon(self._run_job, actor_id, job, then)
 
     async def _run_job(
@@ -317,13 +263,11 @@ class ActorPool(Generic[K]):
             outcome = Outcome(value=await job())
         except Exception as error:  # noqa: BLE001 - the outcome carries it to the actor
             outcome = Outcome(error=error)
-        self._jobs -= 1
         try:
             self.tell_own(actor_id, then(outcome))
         except Exception:
             log.exception("outcome of a job cannot be told", actor=f"{self.kind}:{actor_id}")
-        if self.is_stopping:
-            self._check_quiet()
+        self.outstanding.end_job()
 
     def _admit(self, actor_id: str) -> Cell[K]:
         if not self._is_accepting:
@@ -337,26 +281,20 @@ class ActorPool(Generic[K]):
             if cell.state is CellState.WAITING:
                 self.wheel.discard(cell)
                 cell.work()
-        await self._be_quiet()
+        await self.outstanding.wait_for_none()
         for cell in list(self._cells.values()):
             if cell.state is CellState.IDLE:
                 cell.put_away()
-        await self._be_quiet()
+        await self.outstanding.wait_for_none()
 
-    async def _be_quiet(self) -> None:
-        self._quiet = trio.Event()
-        self._check_quiet()
-        await self._quiet.wait()
-
-    def _check_quiet(self) -> None:
-        is_parked = (cell.state is CellState.PARKED for cell in self._active)
-        if self._jobs == 0 and self._owed == 0 and all(is_parked):
-            self._quiet.set()
+    def _is_at_rest(self) -> bool:
+        """Tell whether no actor has anything left to do; who is in quarantine is not waited for."""
+        return all(cell.state is CellState.QUARANTINED for cell in self._active)
 
     def _close(self) -> None:
         self._is_accepting = False
         self._nursery = None
-        self.refuse_askers(None)
+        self.outstanding.refuse_askers(None)
         self.wheel.clear()
         self._cells.clear()
         self._active.clear()

@@ -25,14 +25,16 @@ class CrashPolicy:
     """What a pool does about an actor that crashes.
 
     Up to ``intensity`` crashes within ``period_s`` the actor is loaded again after a backoff; one
-    more parks it for ``park_s``.
+    more puts it into quarantine for ``quarantine_s``.
     """
 
     intensity: int = 5
     period_s: float = 30.0
-    park_s: float = 30.0
+    quarantine_s: float = 30.0
     backoff: Backoff = field(default_factory=Backoff)
 
     def __post_init__(self) -> None:
-        if self.intensity < 0 or self.period_s <= 0 or self.park_s <= 0:
-            raise ValueError("a crash policy needs intensity >= 0, period_s > 0 and park_s > 0")
+        if self.intensity < 0 or self.period_s <= 0 or self.quarantine_s <= 0:
+            raise ValueError(
+                "a crash policy needs intensity >= 0, period_s > 0 and quarantine_s > 0"
+            )

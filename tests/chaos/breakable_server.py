@@ -77,10 +77,10 @@ class WeakKind:
     """The actors of one kind, of which the next one at work crashes on demand."""
 
     def __init__(self, pool: ActorPool) -> None:
-        self._make = pool.factory
+        self._make = pool.config.factory
         self._wanted = ""
         self._crashed = trio.Event()
-        pool.factory = self.make
+        pool.config = dataclasses.replace(pool.config, factory=self.make)
 
     def make(self, actor_id: str, context: Context) -> Actor:
         """Make an actor that looks for orders."""

@@ -7,7 +7,7 @@ from typing import Any
 import trio
 from bountyexpo.errors import BountyExpoError, Conflict, MailboxFull
 from bountyexpo.runtime import Actor, Mailbox, Message, SystemClock
-from bountyexpo.supervisors import ActorPool, Backoff, CrashPolicy
+from bountyexpo.supervisors import ActorPool, Backoff, CrashPolicy, PoolConfig
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
@@ -122,7 +122,10 @@ def test_what_is_told_is_handled_once_in_order_and_every_asker_is_answered(scrip
 
     async def main() -> int:
         policy = CrashPolicy(intensity=100, backoff=Backoff(jitter=0))
-        pool = ActorPool("log", factory, clock=SystemClock(), idle_after_s=3, policy=policy)
+        config = PoolConfig(
+            kind="log", factory=factory, clock=SystemClock(), idle_after_s=3, policy=policy
+        )
+        pool = ActorPool(config)
         asked = 0
         async with trio.open_nursery() as nursery:
             await nursery.start(pool.run)

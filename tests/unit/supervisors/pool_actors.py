@@ -10,11 +10,14 @@ from typing import Any
 import trio
 from bountyexpo.errors import Conflict, StaleVersion
 from bountyexpo.runtime import DEFERRED, Actor, Continuation, FixedClock, Message, Outcome
-from bountyexpo.supervisors import ActorPool, Backoff, CrashPolicy
+from bountyexpo.supervisors import ActorPool, Backoff, CrashPolicy, PoolConfig
 
 MIDNIGHT = datetime(2026, 1, 1, tzinfo=UTC)
 POLICY = CrashPolicy(
-    intensity=2, period_s=60, park_s=100, backoff=Backoff(first_s=1, factor=2, max_s=8, jitter=0)
+    intensity=2,
+    period_s=60,
+    quarantine_s=100,
+    backoff=Backoff(first_s=1, factor=2, max_s=8, jitter=0),
 )
 
 
@@ -145,12 +148,13 @@ class World:
         self.stale_versions = 0
         self.is_stopping_badly = False
         options.setdefault("policy", POLICY)
-        self.pool = ActorPool(
-            "summer",
-            lambda actor_id, context: Summer(actor_id, context, self),
+        config = PoolConfig(
+            kind="summer",
+            factory=lambda actor_id, context: Summer(actor_id, context, self),
             clock=FixedClock(MIDNIGHT),
             **options,
         )
+        self.pool = ActorPool(config)
 
     @asynccontextmanager
     async def running(self):

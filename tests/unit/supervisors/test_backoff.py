@@ -37,7 +37,7 @@ def test_senseless_backoff_is_refused(options) -> None:
         Backoff(**options)
 
 
-@pytest.mark.parametrize("options", [{"intensity": -1}, {"period_s": 0}, {"park_s": 0}])
+@pytest.mark.parametrize("options", [{"intensity": -1}, {"period_s": 0}, {"quarantine_s": 0}])
 def test_senseless_crash_policy_is_refused(options) -> None:
     with pytest.raises(ValueError, match="crash policy"):
         CrashPolicy(**options)

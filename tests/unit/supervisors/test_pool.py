@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -240,13 +241,13 @@ async def test_actor_reads_the_clock_of_its_pool() -> None:
     moments = []
     world = World()
     async with world.running() as pool:
-        inner = pool.factory
+        inner = pool.config.factory
 
         def factory(actor_id, context):
             moments.append(context.now())
             return inner(actor_id, context)
 
-        pool.factory = factory
+        pool.config = replace(pool.config, factory=factory)
         await pool.ref("a").ask(Add())
 
     assert moments == [MIDNIGHT]

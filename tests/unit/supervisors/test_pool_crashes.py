@@ -103,20 +103,20 @@ async def test_crash_leaves_other_actors_alone() -> None:
         assert await pool.ref("b").ask(Add()) == 2
 
 
-async def test_too_many_crashes_park_the_actor(autojump_clock) -> None:
+async def test_too_many_crashes_put_the_actor_into_quarantine(autojump_clock) -> None:
     async with World().running() as pool:
         await crash(pool, 3)
 
-        assert pool.statistics().parked == ("a",)
+        assert pool.statistics().quarantined == ("a",)
         with pytest.raises(Unavailable):
             await pool.ref("a").ask(Add())
         node = pool.tree().children[0]
-        assert (node.name, node.state) == ("summer:a", "parked")
+        assert (node.name, node.state) == ("summer:a", "quarantined")
         assert node.last_error == "ZeroDivisionError"
         assert await pool.ref("b").ask(Add()) == 1
 
 
-async def test_park_refuses_all_who_wait_at_once(autojump_clock) -> None:
+async def test_quarantine_refuses_all_who_wait_at_once(autojump_clock) -> None:
     refused: list[float] = []
     world = World()
     async with world.running() as pool, trio.open_nursery() as nursery:
@@ -137,13 +137,13 @@ async def test_park_refuses_all_who_wait_at_once(autojump_clock) -> None:
         assert max(refused) < 4
 
 
-async def test_parked_actor_keeps_what_it_was_told_and_is_tried_again(autojump_clock) -> None:
+async def test_quarantined_actor_keeps_what_it_was_told_and_is_tried_again(autojump_clock) -> None:
     async with World().running() as pool:
         await crash(pool, 3)
         pool.ref("a").tell(Add(number=7))
         await trio.sleep(101)
 
-        assert pool.statistics().parked == ()
+        assert pool.statistics().quarantined == ()
         assert await pool.ref("a").ask(Add(number=0)) == 7
 
 

@@ -6,7 +6,7 @@ import pytest
 import trio
 from bountyexpo.errors import AskTimeout, DatabaseUnavailable, Unavailable
 from bountyexpo.runtime import DEFERRED, Actor, SystemClock
-from bountyexpo.supervisors import ActorPool, Supervisor
+from bountyexpo.supervisors import ActorPool, PoolConfig, Supervisor
 from trio.testing import wait_all_tasks_blocked
 
 from tests.unit.supervisors.pool_actors import Add, Block, Crash, Fetch, Later, World
@@ -59,7 +59,7 @@ async def test_actor_without_a_hook_is_put_away_without_a_task(autojump_clock) -
         async def handle(self, message) -> int:
             return 1
 
-    pool = ActorPool("plain", Plain, clock=SystemClock(), idle_after_s=10)
+    pool = ActorPool(PoolConfig(kind="plain", factory=Plain, clock=SystemClock(), idle_after_s=10))
     async with trio.open_nursery() as nursery:
         await nursery.start(pool.run)
         assert await pool.ref("a").ask(Add()) == 1
@@ -148,7 +148,7 @@ async def test_nobody_is_owed_an_answer_that_was_put_off_after_he_left(autojump_
             self.context.defer()
             return DEFERRED
 
-    pool = ActorPool("slow", Slow, clock=SystemClock())
+    pool = ActorPool(PoolConfig(kind="slow", factory=Slow, clock=SystemClock()))
     async with trio.open_nursery() as nursery:
         await nursery.start(pool.run)
         with pytest.raises(AskTimeout):
