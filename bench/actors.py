@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import trio
 import trio.testing
-from bountyexpo.runtime import Actor, Message, Registry, SystemClock
-from bountyexpo.supervisors import ActorPool
+from bountyexpo.runtime import Actor, Message, SystemClock
+from bountyexpo.supervisors import ActorPool, PoolConfig
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -52,11 +52,13 @@ def make_ids(number: int) -> list[str]:
     return [f"00000000-0000-4000-8000-{index:012d}" for index in range(number)]
 
 
-async def with_pool(measure: Callable[[Registry, ActorPool], Awaitable[float]]) -> float:
-    pool = ActorPool("counter", Counter, clock=SystemClock(), idle_after_s=3600)
+async def with_pool(measure: Callable[[ActorPool], Awaitable[float]]) -> float:
+    pool = ActorPool(
+        PoolConfig(kind="counter", factory=Counter, clock=SystemClock(), idle_after_s=3600)
+    )
     async with trio.open_nursery() as nursery:
         await nursery.start(pool.run)
-        result = await measure(Registry(pool), pool)
+        result = await measure(pool)
         nursery.cancel_scope.cancel()
     return result
 
@@ -66,16 +68,16 @@ async def wait_until_handled(pool: ActorPool, number: int) -> None:
         await trio.lowlevel.checkpoint()
 
 
-async def idle_bytes(registry: Registry, pool: ActorPool) -> float:
-    """Activate many actors and weigh what stays, the entry in the registry included."""
+async def idle_bytes(pool: ActorPool) -> float:
+    """Activate many actors and weigh what stays, the entry in the pool included."""
     ids = make_ids(IDLE_ACTORS)
-    registry.ref("counter", "warm-up").tell(COUNT)
+    pool.ref("warm-up").tell(COUNT)
     await wait_until_handled(pool, 1)
     tracemalloc.start()
     before, _ = tracemalloc.get_traced_memory()
     for start in range(0, IDLE_ACTORS, 1000):
         for actor_id in ids[start : start + 1000]:
-            registry.ref("counter", actor_id).tell(COUNT)
+            pool.ref(actor_id).tell(COUNT)
         await wait_until_handled(pool, 1 + start + 1000)
         await trio.testing.wait_all_tasks_blocked()
     after, _ = tracemalloc.get_traced_memory()
@@ -84,9 +86,9 @@ async def idle_bytes(registry: Registry, pool: ActorPool) -> float:
     return (after - before) / IDLE_ACTORS
 
 
-async def tell_rate(registry: Registry, pool: ActorPool) -> float:
+async def tell_rate(pool: ActorPool) -> float:
     """Tell every actor a burst, again and again, until all is handled."""
-    refs = [registry.ref("counter", actor_id) for actor_id in make_ids(BUSY_ACTORS)]
+    refs = [pool.ref(actor_id) for actor_id in make_ids(BUSY_ACTORS)]
     for ref in refs:
         ref.tell(COUNT)
     await wait_until_handled(pool, BUSY_ACTORS)
@@ -99,11 +101,11 @@ async def tell_rate(registry: Registry, pool: ActorPool) -> float:
     return BUSY_ACTORS * BURST * BURSTS / (time.perf_counter() - started)
 
 
-async def ask_rate(registry: Registry, _pool: ActorPool) -> float:
+async def ask_rate(pool: ActorPool) -> float:
     """Many askers, each waiting for its answer before it asks again."""
 
     async def ask_often(actor_id: str) -> None:
-        ref = registry.ref("counter", actor_id)
+        ref = pool.ref(actor_id)
         for _ in range(ASKS_EACH):
             await ref.ask(COUNT)
 

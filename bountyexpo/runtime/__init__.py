@@ -11,9 +11,8 @@ from bountyexpo.runtime._ask import Ask, Reply
 from bountyexpo.runtime._mailbox import Item, Mailbox, MailboxStatistics
 from bountyexpo.runtime._message import DEFERRED, Continuation, Deferred, Message, Outcome
 from bountyexpo.runtime._ref import ASK_TIMEOUT_S, Destination, Ref
-from bountyexpo.runtime._registry import Registry
 from bountyexpo.runtime._wheel import TimerWheel
-from bountyexpo.runtime.clock import Clock, FixedClock, RandomSource, SystemClock, system_random
+from bountyexpo.runtime.clock import Clock, RandomSource, SystemClock, system_random
 
 __all__ = [
     "ASK_TIMEOUT_S",
@@ -25,7 +24,6 @@ __all__ = [
     "Continuation",
     "Deferred",
     "Destination",
-    "FixedClock",
     "Item",
     "Mailbox",
     "MailboxStatistics",
@@ -33,7 +31,6 @@ __all__ = [
     "Outcome",
     "RandomSource",
     "Ref",
-    "Registry",
     "Reply",
     "SystemClock",
     "Timer",

@@ -49,8 +49,3 @@ class Outcome(Generic[T]):
 
     value: T | None = None
     error: Exception | None = None
-
-    @property
-    def is_ok(self) -> bool:
-        """Tell whether the work succeeded."""
-        return self.error is None

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Protocol, TypeAlias
 
 import trio
@@ -40,34 +40,6 @@ class SystemClock:
     def monotonic(self) -> float:
         """Return seconds that never go backwards; only differences mean anything."""
         return trio.current_time()
-
-
-class FixedClock:
-    """A clock that stands still until it is told otherwise; for tests."""
-
-    def __init__(self, now: datetime) -> None:
-        assert now.tzinfo is not None, "a moment without a time zone is not a moment"
-        self._now = now.astimezone(UTC)
-        self._monotonic_s = 0.0
-
-    def now(self) -> datetime:
-        """Return the moment last set."""
-        return self._now
-
-    def monotonic(self) -> float:
-        """Return the seconds advanced so far."""
-        return self._monotonic_s
-
-    def advance(self, seconds: float) -> None:
-        """Let ``seconds`` go by."""
-        assert seconds >= 0, "time does not go backwards"
-        self._now += timedelta(seconds=seconds)
-        self._monotonic_s += seconds
-
-    def set(self, now: datetime) -> None:
-        """Jump to ``now``; the monotonic reading does not move."""
-        assert now.tzinfo is not None, "a moment without a time zone is not a moment"
-        self._now = now.astimezone(UTC)
 
 
 def system_random() -> float:

@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,12 +16,6 @@ class Node:
     mailbox_depth: int = 0
     last_error: str | None = None
     children: tuple[Node, ...] = ()
-
-    def walk(self) -> Iterator[Node]:
-        """Go through this node and all below it."""
-        yield self
-        for child in self.children:
-            yield from child.walk()
 
     def render(self, indent: int = 0) -> str:
         """Return the picture as indented text, one node per line."""

@@ -19,7 +19,8 @@ from bountyexpo.operations.catalogue import (
     Catalogue,
 )
 from bountyexpo.operations.rate_limits import RateLimiter
-from bountyexpo.runtime.clock import FixedClock
+
+from tests.fixed_clock import FixedClock
 
 NOW = datetime(2026, 5, 4, 3, 2, 1, 250000, tzinfo=UTC)
 

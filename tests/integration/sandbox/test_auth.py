@@ -17,9 +17,9 @@ from bountyexpo.errors import (
 from bountyexpo.integrations.supabase import SupabaseAuth
 from bountyexpo.integrations.tokens import TokenVerifier
 from bountyexpo.persistence.pool import Pool
-from bountyexpo.runtime.clock import FixedClock
 from bountyexpo.sandbox.server import SandboxServer
 
+from tests.fixed_clock import FixedClock
 from tests.integration.sandbox.conftest import JWT_SECRET, running
 
 EMAIL = "hunter@example.test"

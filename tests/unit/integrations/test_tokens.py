@@ -15,9 +15,10 @@ import trio
 from bountyexpo.errors import NotAuthenticated, TokenExpired, Unavailable
 from bountyexpo.integrations import tokens
 from bountyexpo.integrations.tokens import TokenVerifier
-from bountyexpo.runtime.clock import FixedClock
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from tests.fixed_clock import FixedClock
 
 SECRET = "a-secret-of-at-least-thirty-two-bytes"
 USER = "11111111-1111-4111-8111-111111111111"

@@ -6,7 +6,9 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 import trio
-from bountyexpo.runtime import FixedClock, SystemClock, system_random
+from bountyexpo.runtime import SystemClock, system_random
+
+from tests.fixed_clock import FixedClock
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 

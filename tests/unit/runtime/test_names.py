@@ -1,4 +1,4 @@
-"""Refs and the registry name actors; messages and actors are plain things."""
+"""Refs name actors; messages and actors are plain things."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from bountyexpo.runtime import Actor, Message, Outcome, Ref, Registry
+from bountyexpo.runtime import Actor, Message, Ref
 
 
 class Place:
@@ -47,28 +47,6 @@ async def test_ref_speaks_to_its_actor() -> None:
     assert await ref.ask(Rename(name="Ann"), timeout_s=2) == ("a", 2)
 
 
-def test_registry_finds_each_kind_in_its_place() -> None:
-    users, bounties = Place("user"), Place("bounty")
-    registry = Registry(users)
-    registry.add(bounties)
-
-    assert registry.pool("bounty") is bounties
-    assert registry.ref("user", "a") == Ref(users, "a")
-    assert list(registry) == [users, bounties]
-    assert repr(registry) == "<Registry user bounty>"
-    assert repr(Registry()) == "<Registry empty>"
-
-
-def test_kind_is_registered_once() -> None:
-    with pytest.raises(ValueError, match="already"):
-        Registry(Place("user"), Place("user"))
-
-
-def test_unknown_kind_is_refused() -> None:
-    with pytest.raises(LookupError, match="no actors of kind 'x'"):
-        Registry().ref("x", "a")
-
-
 def test_message_travels_under_its_tag() -> None:
     wire = msgspec.json.encode(Rename(name="Ann"))
 
@@ -79,11 +57,6 @@ def test_message_travels_under_its_tag() -> None:
 def test_message_does_not_change() -> None:
     with pytest.raises(AttributeError):
         Rename(name="Ann").name = "Bob"
-
-
-def test_outcome_without_an_error_is_ok() -> None:
-    assert Outcome(value=1).is_ok
-    assert not Outcome(error=OSError()).is_ok
 
 
 async def test_plain_actor_accepts_nothing() -> None:

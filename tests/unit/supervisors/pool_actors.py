@@ -9,8 +9,10 @@ from typing import Any
 
 import trio
 from bountyexpo.errors import Conflict, StaleVersion
-from bountyexpo.runtime import DEFERRED, Actor, Continuation, FixedClock, Message, Outcome
+from bountyexpo.runtime import DEFERRED, Actor, Continuation, Message, Outcome
 from bountyexpo.supervisors import ActorPool, Backoff, CrashPolicy, PoolConfig
+
+from tests.fixed_clock import FixedClock
 
 MIDNIGHT = datetime(2026, 1, 1, tzinfo=UTC)
 POLICY = CrashPolicy(
@@ -126,7 +128,7 @@ class Summer(Actor):
 
     async def continue_with(self, fetched: Fetched) -> None:
         outcome, reply = fetched.outcome, fetched.reply
-        if outcome.is_ok:
+        if outcome.error is None:
             reply.send(outcome.value)
         else:
             reply.fail(Conflict(str(outcome.error)))

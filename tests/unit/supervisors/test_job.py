@@ -12,9 +12,10 @@ from bountyexpo.observability.metrics import (
     WORKER_JOBS_FAILED,
     WORKER_JOBS_PROCESSED,
 )
-from bountyexpo.runtime import FixedClock
 from bountyexpo.supervisors import Job, Supervisor
 from trio.testing import wait_all_tasks_blocked
+
+from tests.fixed_clock import FixedClock
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import trio
 from bountyexpo.errors import AskTimeout, Conflict, InternalError, MailboxFull, Unavailable
-from bountyexpo.runtime import Message, Registry
+from bountyexpo.runtime import Message
 from trio.testing import wait_all_tasks_blocked
 
 from tests.unit.supervisors.pool_actors import (
@@ -270,15 +270,6 @@ async def test_pool_that_does_not_run_is_unavailable() -> None:
         pool.ref("a").tell(Add())
     with pytest.raises(Unavailable):
         await pool.ref("a").ask(Add())
-
-
-async def test_registry_names_actors() -> None:
-    world = World()
-    registry = Registry(world.pool)
-    async with world.running() as pool:
-        assert registry.pool("summer") is pool
-        assert registry.ref("summer", "a") == pool.ref("a")
-        assert await registry.ref("summer", "a").ask(Add()) == 1
 
 
 async def test_picture_and_statistics_tell_the_state() -> None:

@@ -195,7 +195,6 @@ async def test_picture_shows_the_whole_tree(autojump_clock) -> None:
         "  inner (supervisor one_for_one) running restarts=0 last_error=OSError: oh\n"
         "    leaf (worker) running restarts=1 last_error=OSError: oh"
     ).replace("restarts=0 ", "")
-    assert [node.name for node in picture.walk()] == ["root", "inner", "leaf"]
     assert root.tree().state == "stopped"
 
 
