@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from bountyexpo.supervisors import Backoff, CrashPolicy
+from bountyexpo.supervisors import Backoff, CrashPolicy, PoolConfig
 
 
 def test_delay_doubles_up_to_its_maximum() -> None:
@@ -41,3 +41,9 @@ def test_senseless_backoff_is_refused(options) -> None:
 def test_senseless_crash_policy_is_refused(options) -> None:
     with pytest.raises(ValueError, match="crash policy"):
         CrashPolicy(**options)
+
+
+@pytest.mark.parametrize("options", [{"mailbox_max": 0}, {"idle_after_s": 0}])
+def test_pool_config_makes_sense(options) -> None:
+    with pytest.raises(ValueError, match="mailbox_max"):
+        PoolConfig(kind="user", factory=None, clock=None, **options)
