@@ -1,20 +1,112 @@
-"""What all tests have in common: one seed for everything that is left to chance.
+"""What all tests have in common: one seed, and a PostgreSQL for those that want one.
 
 pytest-randomly shuffles the tests and seeds ``random`` before each; ``--randomly-seed`` gives the
 same run again. trio chooses the order of tasks by a generator of its own, seeded here from that.
+
+The PostgreSQL is an embedded server, or the one of ``TEST_DATABASE_URL``. One server serves the
+session; the schema is migrated once into a template, and each test gets a fresh copy of it.
 """
 
 from __future__ import annotations
 
+import os
 import random
+from functools import partial
+from typing import TYPE_CHECKING
 
 # Importing Hypothesis makes trio shuffle every batch of tasks, instead of turning some around.
 import hypothesis  # noqa: F401
 import pytest
 import trio
+from bountyexpo.domain.ids import new_id
+from bountyexpo.persistence.migrate import migrate_now
+from bountyexpo.persistence.pool import Pool
+from bountyexpo.sandbox.postgres import EmbeddedPostgres
+from psycopg.conninfo import make_conninfo
+
+from tests.databases import QUICK, copy_data_folder, fresh_database, on_server, temporary_folder
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterator
+    from pathlib import Path
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_runtest_setup() -> None:
     """Seed the order in which trio runs the tasks of this test."""
     trio._core._run._r.seed(random.getrandbits(64))
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """A folder that the user of an embedded server may enter."""
+    with temporary_folder() as path:
+        yield path
+
+
+@pytest.fixture(scope="session")
+def initdb() -> Iterator[Callable[[Path], Path]]:
+    """Make the data folder of a server, as PostgreSQL would, but in no time."""
+    with temporary_folder() as made:
+        server = EmbeddedPostgres(made / "data", settings=QUICK)
+        server.start()
+        server.stop()
+        yield partial(copy_data_folder, made / "data")
+
+
+@pytest.fixture(scope="session")
+def server_dsn(initdb: Callable[[Path], Path]) -> Iterator[str]:
+    """The address of a server on which databases may be made."""
+    given = os.environ.get("TEST_DATABASE_URL")
+    if given:
+        yield given
+        return
+    with temporary_folder() as made:
+        server = EmbeddedPostgres(initdb(made / "data"), settings=QUICK)
+        try:
+            yield server.start()
+        finally:
+            server.stop()
+
+
+@pytest.fixture(scope="session")
+def template_database(server_dsn: str) -> Iterator[str]:
+    """The name of a migrated database nobody is connected to."""
+    name = f"template_{new_id().replace('-', '')}"
+    on_server(server_dsn, f"create database {name}")
+    migrate_now(make_conninfo(server_dsn, dbname=name))
+    yield name
+    on_server(server_dsn, f"drop database {name} with (force)")
+
+
+@pytest.fixture
+def empty_dsn(server_dsn: str) -> Iterator[str]:
+    """The address of a database without any table."""
+    with fresh_database(server_dsn) as dsn:
+        yield dsn
+
+
+@pytest.fixture
+def dsn(server_dsn: str, template_database: str) -> Iterator[str]:
+    """The address of a fresh migrated database."""
+    with fresh_database(server_dsn, template_database) as dsn:
+        yield dsn
+
+
+@pytest.fixture(scope="module")
+def module_dsn(server_dsn: str, template_database: str) -> Iterator[str]:
+    """The address of a migrated database that the tests of a file share."""
+    with fresh_database(server_dsn, template_database) as dsn:
+        yield dsn
+
+
+@pytest.fixture
+async def database(dsn: str) -> AsyncIterator[Pool]:
+    """A running, ready pool on a fresh migrated database."""
+    async with trio.open_nursery() as nursery:
+        pool = Pool(dsn)
+        await nursery.start(pool.run)
+        with trio.fail_after(10):
+            await pool.wait_ready()
+        yield pool
+        nursery.cancel_scope.cancel()

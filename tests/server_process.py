@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import signal
 import socket
-import subprocess
-import sys
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 import trio
+
+from tests.forked_process import ForkedProcess
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -42,25 +42,26 @@ class ServerProcess:
             "BOUNTYEXPO_DATA": str(folder),
             "RATE_LIMITS": "off",
         } | environ
-        self._process: trio.Process | None = None
+        self._process: ForkedProcess | None = None
 
     @property
-    def process(self) -> trio.Process:
+    def process(self) -> ForkedProcess:
         assert self._process is not None
         return self._process
 
     async def start(self, nursery: trio.Nursery, *, ready: bool = True) -> None:
         """Start it and wait until it serves, and with ``ready`` until it has its database."""
-        self._process = await trio.lowlevel.open_process(
-            [sys.executable, "-m", *self.command],
-            cwd=ROOT,
-            env=self._environ,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-        )
+        self._process = await ForkedProcess.start(self.command, self._environ)
         expected = {"serves on"} | ({"database ready"} if ready else set())
         with trio.fail_after(START_S):
             await nursery.start(self._read, self._process, expected)
+
+    async def join(self, nursery: trio.Nursery) -> None:
+        """Start it, unless it still runs from an earlier test."""
+        if self._process is None or self._process.poll() is not None:
+            await self.start(nursery)
+        else:
+            await nursery.start(self._read, self._process, set())
 
     async def kill(self) -> None:
         """Kill it as the power cut does: nothing in it gets to run any more."""
@@ -74,11 +75,12 @@ class ServerProcess:
             return await self.process.wait()
 
     async def _read(
-        self, process: trio.Process, expected: set[str], *, task_status: trio.TaskStatus[None]
+        self, process: ForkedProcess, expected: set[str], *, task_status: trio.TaskStatus[None]
     ) -> None:
         """Follow the output to its end; report back when everything ``expected`` was said."""
         waiting, rest = set(expected), b""
-        assert process.stdout is not None
+        if not expected:
+            task_status.started()
         async for chunk in process.stdout:
             *lines, rest = (rest + chunk).split(b"\n")
             for line in lines:
@@ -103,6 +105,15 @@ async def running(server: ServerProcess) -> AsyncIterator[trio.Nursery]:
             with trio.CancelScope(shield=True):
                 if server.process.poll() is None:
                     await server.stop()
+
+
+@asynccontextmanager
+async def left_running(server: ServerProcess) -> AsyncIterator[trio.Nursery]:
+    """Have ``server`` running inside, and leave it running for the next test."""
+    async with trio.open_nursery() as nursery:
+        await server.join(nursery)
+        yield nursery
+        nursery.cancel_scope.cancel()
 
 
 def free_port() -> int:

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 import trio
-from bountyexpo.sandbox.postgres import EmbeddedPostgres
 
 from tests.chaos.breakable import BreakableServer
 from tests.chaos.chat import chatting
+from tests.databases import temporary_folder
 from tests.integration.product.product import Product, standing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from bountyexpo.sandbox.postgres import EmbeddedPostgres
 
     from tests.chaos.chat import Chat
 
@@ -42,18 +41,15 @@ class Setting:
 
 
 @pytest.fixture(scope="module")
-def setting() -> Iterator[Setting]:
-    folder = Path(tempfile.mkdtemp(prefix="bountyexpo-crashes-"))
-    database = EmbeddedPostgres(folder / "postgres")
-    dsn = database.start()
-    try:
-        with standing(BreakableServer(folder / "data", DATABASE_URL=dsn)) as server:
-            found = Setting(server, database, dsn)
-            yield found
-            found.product.close()
-    finally:
-        database.stop()
-        shutil.rmtree(folder, ignore_errors=True)
+def setting(killable: EmbeddedPostgres) -> Iterator[Setting]:
+    dsn = killable.dsn()
+    with (
+        temporary_folder() as folder,
+        standing(BreakableServer(folder, DATABASE_URL=dsn)) as server,
+    ):
+        found = Setting(server, killable, dsn)
+        yield found
+        found.product.close()
 
 
 async def chat_through(setting: Setting, order: str) -> Chat:

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import httpx
 import pytest
 import trio
 from bountyexpo.domain.ids import new_id
-from bountyexpo.sandbox.postgres import EmbeddedPostgres
 
+from tests.databases import temporary_folder
 from tests.integration.product.product import Person, Product, refused, standing
 from tests.integration.product.scene import Scene, wish
 from tests.integration.product.wire import UPGRADE, Wire
@@ -21,6 +18,8 @@ from tests.server_process import ServerProcess
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
+
+    from bountyexpo.sandbox.postgres import EmbeddedPostgres
 
 LIMIT_S = 30.0
 
@@ -55,18 +54,15 @@ class Setting:
 
 
 @pytest.fixture(scope="module")
-def setting() -> Iterator[Setting]:
-    folder = Path(tempfile.mkdtemp(prefix="bountyexpo-outage-"))
-    database = EmbeddedPostgres(folder / "postgres")
-    dsn = database.start()
-    try:
-        with standing(ServerProcess(folder / "data", DATABASE_URL=dsn)) as server:
-            product = Product(server, dsn)
-            yield Setting(product, database)
-            product.close()
-    finally:
-        database.stop()
-        shutil.rmtree(folder, ignore_errors=True)
+def setting(killable: EmbeddedPostgres) -> Iterator[Setting]:
+    dsn = killable.dsn()
+    with (
+        temporary_folder() as folder,
+        standing(ServerProcess(folder, DATABASE_URL=dsn)) as server,
+    ):
+        product = Product(server, dsn)
+        yield Setting(product, killable)
+        product.close()
 
 
 async def chat(setting: Setting, wire: Wire, key: str, text: str) -> dict:

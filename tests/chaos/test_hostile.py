@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 import sys
-import tempfile
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -17,11 +14,11 @@ import pytest
 import trio
 from bountyexpo.domain.ids import new_id
 from bountyexpo.load.client.socket import REQUEST
-from bountyexpo.sandbox.postgres import EmbeddedPostgres
 
 from tests.chaos import flood
 from tests.chaos.chat import chatting
 from tests.chaos.never_reader import ask
+from tests.databases import temporary_folder
 from tests.integration.product.product import Product, standing
 from tests.server_process import ROOT, ServerProcess
 
@@ -91,42 +88,29 @@ class Site:
             return await sock.recv(4_096)
 
 
-@pytest.fixture(scope="module")
-def folder() -> Iterator[Path]:
-    path = Path(tempfile.mkdtemp(prefix="bountyexpo-hostile-"))
-    yield path
-    shutil.rmtree(path, ignore_errors=True)
-
-
-@pytest.fixture(scope="module")
-def dsn(folder: Path) -> Iterator[str]:
-    database = EmbeddedPostgres(folder / "postgres")
-    yield database.start()
-    database.stop()
-
-
 @contextmanager
-def site_with(folder: Path, dsn: str, **limits: str) -> Iterator[Site]:
-    server = ServerProcess(
-        folder, DATABASE_URL=dsn, RATE_LIMITS="on", RATE_LIMIT_MULTIPLIER="1", **limits
-    )
-    with standing(server):
+def site_with(dsn: str, **limits: str) -> Iterator[Site]:
+    settings = {"DATABASE_URL": dsn, "RATE_LIMITS": "on", "RATE_LIMIT_MULTIPLIER": "1"}
+    with (
+        temporary_folder() as folder,
+        standing(ServerProcess(folder, **settings, **limits)) as server,
+    ):
         found = Site(server, dsn)
         yield found
         found.product.close()
 
 
 @pytest.fixture(scope="module")
-def site(folder: Path, dsn: str) -> Iterator[Site]:
+def site(module_dsn: str) -> Iterator[Site]:
     """People come from an address without limits, so that only the server itself can slow them."""
-    with site_with(folder / "wide", dsn, RATE_LIMIT_ALLOW="127.0.0.1/32") as found:
+    with site_with(module_dsn, RATE_LIMIT_ALLOW="127.0.0.1/32") as found:
         yield found
 
 
 @pytest.fixture(scope="module")
-def narrow_site(folder: Path, dsn: str) -> Iterator[Site]:
+def narrow_site(module_dsn: str) -> Iterator[Site]:
     """Nobody is allowed more than anybody else."""
-    with site_with(folder / "narrow", dsn) as found:
+    with site_with(module_dsn) as found:
         yield found
 
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psycopg
@@ -15,10 +12,12 @@ from bountyexpo.load.report.telling import State, telling
 from bountyexpo.load.story import STEPS
 from bountyexpo.sandbox.postgres import EmbeddedPostgres
 
-from tests.server_process import ServerProcess, running
+from tests.databases import temporary_folder
+from tests.server_process import ServerProcess, left_running
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
 
 STORY_S = 60.0
 
@@ -35,11 +34,15 @@ BOOKS = """
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[ServerProcess]:
+def server(initdb: Callable[[Path], Path]) -> Iterator[ServerProcess]:
     """One data folder for all cuts: each restart finds what the earlier stories left behind."""
-    folder = Path(tempfile.mkdtemp(prefix="bountyexpo-kill-"))
-    yield ServerProcess(folder)
-    shutil.rmtree(folder, ignore_errors=True)
+    with temporary_folder() as folder:
+        initdb(folder / "postgres")
+        found = ServerProcess(folder)
+        yield found
+        found.process.kill()
+        # Whoever is the last to leave the embedded database stops it.
+        books(found)
 
 
 def books(server: ServerProcess) -> tuple[int, ...]:
@@ -64,7 +67,7 @@ async def test_the_story_goes_on_after_a_kill_behind(server: ServerProcess, cut:
     codec = ("json", "msgpack")[cut % 2]
     state = State.new()
     with trio.fail_after(STORY_S):
-        async with running(server) as nursery:
+        async with left_running(server) as nursery:
             await play(server, state, 0, cut, codec)
             written = state.dump()
 
@@ -80,7 +83,7 @@ async def test_a_story_goes_on_through_a_kill_in_the_middle_of_every_step(
 ) -> None:
     state = State.new()
     with trio.fail_after(STORY_S * 4):
-        async with running(server) as nursery:
+        async with left_running(server) as nursery:
             for index, step in enumerate(STEPS):
                 codec = ("json", "msgpack")[index % 2]
                 async with (

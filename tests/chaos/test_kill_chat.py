@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 import trio
-from bountyexpo.sandbox.postgres import EmbeddedPostgres
 
 from tests.chaos.chat import Chat, chatting
 from tests.integration.product.product import Product
@@ -17,25 +13,17 @@ from tests.server_process import ServerProcess, running
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 LIMIT_S = 60.0
 # So short that nobody is away for more messages than a replay brings.
 GRACE_S = "1"
 
 
-@pytest.fixture(scope="module")
-def dsn() -> Iterator[str]:
-    folder = Path(tempfile.mkdtemp(prefix="bountyexpo-kill-chat-"))
-    database = EmbeddedPostgres(folder / "postgres")
-    yield database.start()
-    database.stop()
-    shutil.rmtree(folder, ignore_errors=True)
-
-
 @pytest.fixture
-def product(dsn: str, tmp_path: Path) -> Iterator[Product]:
-    server = ServerProcess(tmp_path / "data", DATABASE_URL=dsn, SHUTDOWN_GRACE_S=GRACE_S)
-    found = Product(server, dsn)
+def product(module_dsn: str, tmp_path: Path) -> Iterator[Product]:
+    server = ServerProcess(tmp_path / "data", DATABASE_URL=module_dsn, SHUTDOWN_GRACE_S=GRACE_S)
+    found = Product(server, module_dsn)
     yield found
     found.close()
 

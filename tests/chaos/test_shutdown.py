@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import shutil
 import signal
-import tempfile
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import httpx
@@ -14,7 +11,6 @@ import psycopg
 import pytest
 import trio
 from bountyexpo.domain.ids import new_id
-from bountyexpo.sandbox.postgres import EmbeddedPostgres
 
 from tests.conformance.raw_client import frame
 from tests.integration.product.product import Person, Product
@@ -23,7 +19,8 @@ from tests.integration.product.wire import UPGRADE, Wire
 from tests.server_process import ServerProcess
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator
+    from pathlib import Path
 
 LIMIT_S = 40.0
 GRACE_S = 10.0
@@ -40,16 +37,10 @@ WAITING = """
 """
 
 
-@pytest.fixture(scope="module")
-def dsn() -> Iterator[str]:
+@pytest.fixture
+def dsn(module_dsn: str) -> str:
     """One database for all servers of this module, each of which is stopped."""
-    folder = Path(tempfile.mkdtemp(prefix="bountyexpo-shutdown-"))
-    database = EmbeddedPostgres(folder / "postgres")
-    try:
-        yield database.start()
-    finally:
-        database.stop()
-        shutil.rmtree(folder, ignore_errors=True)
+    return module_dsn
 
 
 @asynccontextmanager

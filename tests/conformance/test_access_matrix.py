@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,6 +12,7 @@ from bountyexpo.http.health import EDGE
 from bountyexpo.operations import areas, edge_access
 from bountyexpo.operations.catalogue import CATALOGUE
 
+from tests.databases import temporary_folder
 from tests.integration.product.product import Person, Product, refused, standing
 from tests.server_process import ServerProcess
 
@@ -273,13 +271,14 @@ CASES: dict[str, Callable[[Stage], Ask]] = {
 
 
 @pytest.fixture(scope="module")
-def stage() -> Iterator[Stage]:
-    folder = Path(tempfile.mkdtemp(prefix="bountyexpo-access-"))
-    with standing(ServerProcess(folder)) as server:
+def stage(module_dsn: str) -> Iterator[Stage]:
+    with (
+        temporary_folder() as folder,
+        standing(ServerProcess(folder, DATABASE_URL=module_dsn)) as server,
+    ):
         product = Product(server, "")
         yield Stage(product)
         product.close()
-    shutil.rmtree(folder, ignore_errors=True)
 
 
 OPERATIONS = {each.name: each for each in (*CATALOGUE.all(), *EDGE.all())}

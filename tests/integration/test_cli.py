@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import os
-import shutil
 import socket
 import sys
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import httpx
@@ -19,16 +16,9 @@ from tests.server_process import ServerProcess, free_port, running
 
 if TYPE_CHECKING:
     import subprocess
-    from collections.abc import Iterator
+    from pathlib import Path
 
 RUN_S = 30.0
-
-
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    made = Path(tempfile.mkdtemp(prefix="bountyexpo-cli-"))
-    yield made
-    shutil.rmtree(made, ignore_errors=True)
 
 
 async def bountyexpo(*arguments: str, **environ: str) -> subprocess.CompletedProcess[bytes]:
@@ -71,8 +61,8 @@ async def test_without_a_server_a_command_says_so_and_fails(command: str, folder
     assert url in (run.stdout + run.stderr).decode()
 
 
-async def test_the_tree_is_shown_to_the_operator_only(folder: Path) -> None:
-    server = ServerProcess(folder)
+async def test_the_tree_is_shown_to_the_operator_only(folder: Path, dsn: str) -> None:
+    server = ServerProcess(folder, DATABASE_URL=dsn)
     async with running(server):
         known = await bountyexpo("tree", "--url", server.url, BOUNTYEXPO_DATA=str(folder))
         stranger = await bountyexpo("tree", "--url", server.url, BOUNTYEXPO_DATA=f"{folder}/none")
@@ -85,8 +75,8 @@ async def test_the_tree_is_shown_to_the_operator_only(folder: Path) -> None:
     assert "sign in" in stranger.stderr.decode()
 
 
-async def test_a_second_service_on_a_data_folder_is_refused_by_name(folder: Path) -> None:
-    server = ServerProcess(folder)
+async def test_a_second_service_on_a_data_folder_is_refused_by_name(folder: Path, dsn: str) -> None:
+    server = ServerProcess(folder, DATABASE_URL=dsn)
     async with running(server):
         second = await bountyexpo("serve", PORT=str(free_port()), BOUNTYEXPO_DATA=str(folder))
         async with httpx.AsyncClient() as client:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 import sys
-import tempfile
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -66,14 +64,10 @@ async def chatting(url: str, token: str, conversation: str, folder: Path) -> Asy
 
 
 @pytest.fixture
-async def server() -> AsyncIterator[ServerProcess]:
-    folder = Path(tempfile.mkdtemp(prefix="bountyexpo-example-"))
-    process = ServerProcess(folder)
-    try:
-        async with running(process):
-            yield process
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+async def server(folder: Path, dsn: str) -> AsyncIterator[ServerProcess]:
+    process = ServerProcess(folder, DATABASE_URL=dsn)
+    async with running(process):
+        yield process
 
 
 async def open_conversation(url: str, tokens: list[str]) -> str:

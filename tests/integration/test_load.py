@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-import shutil
 import sys
-import tempfile
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -20,6 +17,7 @@ from tests.server_process import ServerProcess, running
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from pathlib import Path
 
 SECRET = "a-secret-for-the-load-tests-of-forty-bytes"
 RUN_S = 60.0
@@ -39,14 +37,10 @@ RUNS = (
 
 
 @pytest.fixture
-async def server() -> AsyncIterator[ServerProcess]:
-    folder = Path(tempfile.mkdtemp(prefix="bountyexpo-load-"))
-    process = ServerProcess(folder, SUPABASE_JWT_SECRET=SECRET)
-    try:
-        async with running(process):
-            yield process
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+async def server(folder: Path, dsn: str) -> AsyncIterator[ServerProcess]:
+    process = ServerProcess(folder, DATABASE_URL=dsn, SUPABASE_JWT_SECRET=SECRET)
+    async with running(process):
+        yield process
 
 
 async def load(*arguments: str) -> tuple[int, str]:

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import psycopg
 import pytest
@@ -30,15 +27,13 @@ async def running(pool: Pool, *, ready: bool = True):
 
 
 @pytest.fixture
-def own_server():
-    folder = Path(tempfile.mkdtemp(prefix="bountyexpo-test-"))
-    server = EmbeddedPostgres(folder / "data", settings={"fsync": "off"})
+def own_server(folder, initdb):
+    server = EmbeddedPostgres(initdb(folder / "data"), settings={"fsync": "off"})
     try:
         server.start()
         yield server
     finally:
         server.stop()
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 async def attempt(call, *arguments) -> Exception | None:

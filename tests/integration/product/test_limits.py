@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import tempfile
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-import psycopg
 import pytest
 import trio
 from bountyexpo.domain.ids import new_id
-from psycopg.conninfo import make_conninfo
 
-from tests.integration.product.conftest import url
+from tests.databases import temporary_folder
 from tests.integration.product.product import Product, refused, standing
 from tests.integration.product.wire import Wire
 from tests.server_process import ServerProcess
@@ -36,22 +32,16 @@ def honor(number: int) -> dict[str, object]:
 
 
 @pytest.fixture(scope="module")
-def limited(server_dsn: str) -> Iterator[Product]:
+def limited(module_dsn: str) -> Iterator[Product]:
     """The product with its limits as production has them."""
-    name = f"limits_{new_id().replace('-', '')}"
-    dsn = url(make_conninfo(server_dsn, dbname=name))
-    settings = {"DATABASE_URL": dsn, "RATE_LIMITS": "on", "RATE_LIMIT_MULTIPLIER": "1"}
-    with psycopg.connect(server_dsn, autocommit=True) as session:
-        session.execute(f"create database {name}")
+    settings = {"DATABASE_URL": module_dsn, "RATE_LIMITS": "on", "RATE_LIMIT_MULTIPLIER": "1"}
     with (
-        tempfile.TemporaryDirectory(prefix="bountyexpo-limits-") as folder,
-        standing(ServerProcess(Path(folder), **settings)) as server,
+        temporary_folder() as folder,
+        standing(ServerProcess(folder, **settings)) as server,
     ):
-        found = Product(server, dsn)
+        found = Product(server, module_dsn)
         yield found
         found.close()
-    with psycopg.connect(server_dsn, autocommit=True) as session:
-        session.execute(f"drop database {name} with (force)")
 
 
 def test_guessing_a_password_is_slowed_down(limited: Product) -> None:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,6 +10,7 @@ from bountyexpo.load.report.telling import State, telling
 from bountyexpo.load.story import STEPS
 from bountyexpo.sandbox.postgres import EmbeddedPostgres
 
+from tests.databases import temporary_folder
 from tests.integration.product.product import Product, standing
 from tests.server_process import ServerProcess
 
@@ -24,9 +22,8 @@ STORY_S = 30.0
 
 @pytest.fixture(scope="module")
 def embedded() -> Iterator[Product]:
-    """The product over the database that it starts itself."""
-    folder = Path(tempfile.mkdtemp(prefix="bountyexpo-story-"))
-    with standing(ServerProcess(folder)) as server:
+    """The product over the database that it makes and starts itself."""
+    with temporary_folder() as folder, standing(ServerProcess(folder)) as server:
         database = EmbeddedPostgres(folder / "postgres")
         found = Product(server, database.start())
         try:
@@ -34,7 +31,6 @@ def embedded() -> Iterator[Product]:
         finally:
             found.close()
             database.stop()
-    shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(params=["embedded", "product"], ids=["embedded", "separate"])

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 import time
 from contextlib import asynccontextmanager
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -19,31 +16,27 @@ from bountyexpo.domain.ids import new_id
 from bountyexpo.sandbox.emulators import SECRETS_FILE, Secrets
 from trio_websocket import ConnectionClosed, connect_websocket_url
 
+from tests.databases import temporary_folder
 from tests.integration.product.product import standing
 from tests.server_process import ServerProcess, running
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
+    from pathlib import Path
 
 WAIT_S = 10
 SERIALIZERS = {"json": msgspec.json, "msgpack": msgspec.msgpack}
 
 
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    """A folder that the user of an embedded database may enter."""
-    path = Path(tempfile.mkdtemp(prefix="bountyexpo-wire-"))
-    yield path
-    shutil.rmtree(path, ignore_errors=True)
-
-
 @pytest.fixture(scope="module")
-def server() -> Iterator[ServerProcess]:
+def server(module_dsn: str) -> Iterator[ServerProcess]:
     """A server with the limits of production."""
-    path = Path(tempfile.mkdtemp(prefix="bountyexpo-wire-"))
-    with standing(ServerProcess(path, RATE_LIMITS="on", RATE_LIMIT_MULTIPLIER="1")) as server:
+    limits = {"RATE_LIMITS": "on", "RATE_LIMIT_MULTIPLIER": "1"}
+    with (
+        temporary_folder() as path,
+        standing(ServerProcess(path, DATABASE_URL=module_dsn, **limits)) as server,
+    ):
         yield server
-    shutil.rmtree(path, ignore_errors=True)
 
 
 class Person:
@@ -292,8 +285,8 @@ async def test_the_eleventh_hello_in_a_minute_is_too_much(server: ServerProcess)
         assert await last.closed() == 4429
 
 
-async def test_a_restart_says_so(folder: Path) -> None:
-    server = ServerProcess(folder, SHUTDOWN_GRACE_S="4")
+async def test_a_restart_says_so(folder: Path, module_dsn: str) -> None:
+    server = ServerProcess(folder, DATABASE_URL=module_dsn, SHUTDOWN_GRACE_S="4")
     async with running(server):
         anna = await in_thread(Person, server)
         async with (
@@ -308,8 +301,8 @@ async def test_a_restart_says_so(folder: Path) -> None:
             assert await old.closed() == 1012
 
 
-async def test_last_seen_outlives_the_process(folder: Path) -> None:
-    server = ServerProcess(folder, SHUTDOWN_GRACE_S="2")
+async def test_last_seen_outlives_the_process(folder: Path, module_dsn: str) -> None:
+    server = ServerProcess(folder, DATABASE_URL=module_dsn, SHUTDOWN_GRACE_S="2")
     async with running(server):
         anna, ben = await in_thread(Person, server), await in_thread(Person, server)
         await in_thread(anna.talks_to, ben)
@@ -320,7 +313,7 @@ async def test_last_seen_outlives_the_process(folder: Path) -> None:
             assert await one.closed() == 1012
         with trio.fail_after(WAIT_S):
             await server.process.wait()
-    again = ServerProcess(folder)
+    again = ServerProcess(folder, DATABASE_URL=module_dsn)
     anna.server = again
     async with running(again):
         seen = await in_thread(anna.call, "GET", f"/api/presence?ids={ben.id}")
