@@ -140,7 +140,7 @@ class App:
         self.policy = _policy(settings)
         reader = SessionReader(self.db)
         self.hub = Hub(reader.read_after, self.clock.now)
-        unread = UnreadCounts(self.hub, reader.unread, self.clock.now)
+        unread = UnreadCounts(self.hub, reader.unread)
         self._ports = ActorDependencies(
             db=self.db,
             journal=self._journal,

@@ -32,6 +32,11 @@ class ConversationNote(Note, frozen=True, kw_only=True):
     """A note on the stream of a conversation."""
 
 
+@event("note.passing", Stream.CONVERSATION, is_durable=False)
+class PassingNote(Event, frozen=True, kw_only=True):
+    """A note without a number, each of which counts while there is room."""
+
+
 NOTES = {"user": UserNote, "bounty": BountyNote, "conv": ConversationNote}
 
 

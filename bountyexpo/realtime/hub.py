@@ -3,7 +3,7 @@
 Committed events come in by ``publish``, which is synchronous and never raises, because it is
 called from the commit that made them. An event goes to the live sessions of its ``users`` and to
 the subscribers of the topic named like its stream. Every viewer of a stream sees every number:
-where a private event is not for him he gets ``bounty.updated`` with nothing but the id.
+where a private event is not for them, they are shown that something has changed, and nothing else.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from datetime import datetime
 
-    from bountyexpo.domain.events import Event
+    from bountyexpo.domain.events import Event, EventType
     from bountyexpo.realtime.listener import Listener, ReadAfter, StreamEvent
 
 log = get_logger(__name__)
@@ -114,13 +114,13 @@ class Hub:
         for stream in streams:
             self._order.observe(stream, *heads.get(stream, (0, None)))
 
-    def watch(self, type: str, watcher: Callable[[StreamEvent], None]) -> None:  # noqa: A002
-        """Let ``watcher`` be told of each event of a type as it is delivered."""
-        self._watchers[type] = watcher
+    def watch(self, kind: EventType, watcher: Callable[[StreamEvent], None]) -> None:
+        """Let ``watcher`` be told of each event of this kind as it is delivered."""
+        self._watchers[kind.spec().type] = watcher
 
-    def unwatch(self, type: str) -> None:  # noqa: A002 - the wire's name
+    def unwatch(self, kind: EventType) -> None:
         """End ``watch``; harmless when nobody did."""
-        self._watchers.pop(type, None)
+        self._watchers.pop(kind.spec().type, None)
 
     def expect_origin(self, listener: Listener, client_id: str) -> None:
         """Note that ``listener`` is sending this message, so its ack is its copy."""
@@ -162,18 +162,14 @@ class Hub:
 
     def tell(self, event: Event, of: str, users: Iterable[str]) -> None:
         """Send an event that nobody will miss to the sessions of users."""
+        self.notify(event, of, [s for user_id in users for s in self.users.get(user_id, ())])
+
+    def notify(self, event: Event, of: str, listeners: Sequence[Listener]) -> None:
+        """Send an event that nobody will miss to these sessions."""
         spec = event.spec()
         assert not spec.is_durable, spec.type
-        self.publish_ephemeral(spec.stream.of(of), users, event_frame.ephemeral(event, self._now()))
-
-    def publish_ephemeral(self, stream: str, users: Iterable[str], frame: dict[str, Any]) -> None:
-        """Like ``tell``, for a frame that was made before."""
-        self.notify(stream, [s for user_id in users for s in self.users.get(user_id, ())], frame)
-
-    def notify(self, stream: str, listeners: Sequence[Listener], frame: dict[str, Any]) -> None:
-        """Send a frame that may be lost to these sessions."""
-        if listeners:
-            self._fan_out.submit(stream, listeners, Ephemeral(stream, [frame]))
+        frame = event_frame.ephemeral(event, self._now())
+        self._pass_by(spec.stream.of(of), listeners, [frame])
 
     def publish_feed(self, entity_id: str, event: Event) -> None:
         """Announce the newest public state of an entity; at most one of each and second."""
@@ -228,7 +224,14 @@ class Hub:
             return
         told = {name: event.payload.get(name) for name in spec.public_fields}
         frame = {"type": event.type, **told, "timestamp": event.created_at}
-        self.notify(PUBLIC_EVENTS, list(self.topics[PUBLIC_EVENTS]), frame)
+        self._pass_by(PUBLIC_EVENTS, list(self.topics[PUBLIC_EVENTS]), [frame])
+
+    def _pass_by(
+        self, stream: str, listeners: Sequence[Listener], frames: Sequence[dict[str, Any]]
+    ) -> None:
+        """Send frames without a number, if anybody is there."""
+        if listeners:
+            self._fan_out.submit(stream, listeners, Ephemeral(stream, frames))
 
     def _audience(self, event: StreamEvent) -> Sequence[Listener]:
         listeners: Sequence[Listener] = [
@@ -299,8 +302,7 @@ class Hub:
             await self._feed_changed.wait()
             self._feed_changed = trio.Event()
             messages, self._feed = list(self._feed.values()), {}
-            listeners = list(self.topics.get(FEED_STREAM, ()))
-            self._fan_out.submit(FEED_STREAM, listeners, Ephemeral(FEED_STREAM, messages))
+            self._pass_by(FEED_STREAM, list(self.topics.get(FEED_STREAM, ())), messages)
             await trio.sleep(FEED_INTERVAL_S)
 
     async def _rotate(self) -> None:

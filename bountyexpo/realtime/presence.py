@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import trio
 
+from bountyexpo.domain.users.events import PresenceUpdate
 from bountyexpo.errors import TooManyWatched
+from bountyexpo.realtime import event_frame
 from bountyexpo.realtime.last_seen import LastSeen, to_minute
 
 if TYPE_CHECKING:
@@ -149,13 +151,12 @@ class Presence:
         for listener in self._hub.users.get(viewer_id, ()):
             if user_id in self._watched.get(listener, ()):
                 self.unwatch(listener, [user_id])
-                frame = {"type": "presence.update", **offline(user_id), "senderId": user_id}
-                listener.send_now(frame | {"timestamp": self._now()})
+                self._tell(listener, offline(user_id))
 
     def refresh(self, listener: Listener) -> None:
         """Tell a listener that was away how everybody is whom it follows."""
         for user_id in sorted(self._watched.get(listener, ())):
-            listener.send_now(self._frame(user_id))
+            self._tell(listener, self.view(user_id))
 
     async def run(self) -> None:
         """End the grace of those who did not come back, for ever."""
@@ -200,13 +201,22 @@ class Presence:
         state = self.state_of(user_id)
         if self._announced[user_id] != state:
             self._announced[user_id] = state
-            self._hub.notify(f"presence:{user_id}", list(watchers), self._frame(user_id))
+            self._hub.notify(_update(self.view(user_id)), user_id, list(watchers))
 
-    def _frame(self, user_id: str) -> dict[str, Any]:
-        frame = {"type": "presence.update", **self.view(user_id)}
-        return frame | {"senderId": user_id, "timestamp": self._now()}
+    def _tell(self, listener: Listener, view: dict[str, Any]) -> None:
+        listener.send_now(event_frame.ephemeral(_update(view), self._now()))
 
 
 def offline(user_id: str) -> dict[str, Any]:
     """Return how somebody looks of whom one may not know anything."""
     return {"userId": user_id, "state": OFFLINE, "lastSeenAt": None, "isOnline": False}
+
+
+def _update(view: dict[str, Any]) -> PresenceUpdate:
+    return PresenceUpdate(
+        user_id=view["userId"],
+        state=view["state"],
+        last_seen_at=view["lastSeenAt"],
+        is_online=view["isOnline"],
+        sender_id=view["userId"],
+    )

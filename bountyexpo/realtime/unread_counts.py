@@ -9,16 +9,17 @@ Counts are read from the committed rows, for many people at a time, and never ke
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import trio
+from msgspec import UNSET
 
+from bountyexpo.domain.chat.events import MessageNew, Unread
 from bountyexpo.errors import BountyExpoError
 from bountyexpo.observability.logs import get_logger
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
-    from datetime import datetime
 
     from bountyexpo.realtime.hub import Hub
     from bountyexpo.realtime.listener import Listener, StreamEvent
@@ -43,10 +44,9 @@ class UnreadCounts:
     Bounded by the users who are heard of here.
     """
 
-    def __init__(self, hub: Hub, read: Read, now: Callable[[], datetime]) -> None:
+    def __init__(self, hub: Hub, read: Read) -> None:
         self._hub = hub
         self._read = read
-        self._now = now
         self._followers: dict[str, set[Listener]] = {}
         self._changed: dict[str, None] = {}
         self._arrival = trio.Event()
@@ -54,7 +54,7 @@ class UnreadCounts:
     def follow(self, listener: Listener) -> None:
         """Tell the user of this listener also when new messages raise their count."""
         self._followers.setdefault(listener.user_id, set()).add(listener)
-        self._hub.watch("message.new", self._raise)
+        self._hub.watch(MessageNew, self._raise)
 
     def left(self, listener: Listener) -> None:
         """End ``follow``; harmless for one that did not."""
@@ -65,7 +65,7 @@ class UnreadCounts:
         if not followers:
             del self._followers[listener.user_id]
         if not self._followers:
-            self._hub.unwatch("message.new")
+            self._hub.unwatch(MessageNew)
 
     def change(self, users: Iterable[str]) -> None:
         """Note that these users' counts have changed; who is not here is passed over."""
@@ -100,16 +100,17 @@ class UnreadCounts:
                 self.change(changed)
                 raise
             for user_id in users:
-                frame = self._frame(found.get(user_id, {}))
-                self._hub.publish_ephemeral(f"user:{user_id}", (user_id,), frame)
+                self._hub.tell(_unread(found.get(user_id, {})), of=user_id, users=(user_id,))
             changed = rest
 
     def _raise(self, event: StreamEvent) -> None:
-        sender = event.payload.get("senderId")
+        sender = MessageNew.spec().sender_of(event.payload)
         self.change(each for each in event.users if each in self._followers and each != sender)
 
-    def _frame(self, counts: Mapping[str, int]) -> dict[str, Any]:
-        frame = {"type": "unread", "notifications": 0, "messages": sum(counts.values())}
-        if len(counts) <= NAMED_MAX:
-            frame["byConversation"] = dict(counts)
-        return frame | {"timestamp": self._now()}
+
+def _unread(counts: Mapping[str, int]) -> Unread:
+    return Unread(
+        notifications=0,
+        messages=sum(counts.values()),
+        by_conversation=dict(counts) if len(counts) <= NAMED_MAX else UNSET,
+    )

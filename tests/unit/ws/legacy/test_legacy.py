@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 import trio
 import trio.testing
+from bountyexpo.domain.chat.events import MessageRead, TypingStart
+from bountyexpo.domain.event_catalogue import declared
 
 from tests.unit.ws.session.session_fakes import World, declare_operations
 
@@ -27,6 +29,18 @@ async def subscribe(world, user="anna"):
     # Whom it talks to is read behind the welcome.
     await trio.testing.wait_all_tasks_blocked()
     return socket
+
+
+def read(*message_ids):
+    """Tell that Ben has read these messages, which are all of the conversation."""
+    return MessageRead(
+        conversation_id="c",
+        message_id=message_ids[-1],
+        message_ids=list(message_ids),
+        up_to_seq=len(message_ids),
+        sender_id="ben",
+        user_id="ben",
+    )
 
 
 async def test_a_token_in_the_address_connects(autojump_clock, world):
@@ -87,13 +101,30 @@ async def test_a_message_arrives_in_the_old_words_and_some_more(autojump_clock, 
     }
 
 
-async def test_the_sender_does_not_hear_himself(autojump_clock, world):
+async def test_the_sender_does_not_hear_themself(autojump_clock, world):
     anna, ben = await subscribe(world), await subscribe(world, "ben")
 
     world.publish("conv:c", payload={"senderId": "anna", "text": "hi"}, users=("anna", "ben"))
 
     assert "message.new" not in anna.types()
     assert "message.new" in ben.types()
+
+
+async def test_a_message_that_only_speaks_of_somebody_is_not_theirs(autojump_clock, world):
+    anna = await subscribe(world)
+    payload = {"system": {"senderId": "anna"}, "senderId": "ben", "text": '"senderId":"anna"'}
+
+    world.publish("conv:c", payload=payload, users=("anna", "ben"))
+
+    assert "message.new" in anna.types()
+
+
+def test_an_event_has_the_same_old_words_on_every_stream():
+    words = {}
+    for spec in declared():
+        words.setdefault(spec.type, set()).add(spec.legacy_fields)
+
+    assert {kind: len(each) for kind, each in words.items()} == dict.fromkeys(words, 1)
 
 
 async def test_what_old_clients_do_not_know_is_not_sent(autojump_clock, world):
@@ -124,30 +155,25 @@ async def test_join_without_membership_is_refused(autojump_clock, world):
 
 async def test_a_receipt_is_told_for_each_message_that_it_covers(autojump_clock, world):
     old, new = await subscribe(world), await world.open("anna")
-    frame = {
+
+    world.hub.tell(read("m1", "m2", "m3"), of="c", users=["anna"])
+
+    told = {
         "type": "message.read",
         "conversationId": "c",
-        "messageId": "m3",
-        "messageIds": ["m1", "m2", "m3"],
-        "upToSeq": 3,
         "senderId": "ben",
-        "userId": "ben",
         "status": "read",
+        "timestamp": "2026-01-01T00:00:00Z",
     }
-
-    world.hub.publish_ephemeral("conv:c", ["anna"], frame)
-
-    told = {"type": "message.read", "conversationId": "c", "senderId": "ben", "status": "read"}
     assert old.frames[1:] == [told | {"messageId": each} for each in ("m1", "m2", "m3")]
-    assert new.frames[-1] == {name: frame[name] for name in frame if name != "messageIds"}
+    assert new.frames[-1] == told | {"messageId": "m3", "upToSeq": 3, "userId": "ben"}
 
 
 async def test_a_busy_old_socket_gets_each_receipt_when_there_is_room(autojump_clock, world):
     old = await subscribe(world)
     old.room = 0
-    frame = {"type": "message.read", "conversationId": "c", "senderId": "ben", "upToSeq": 2}
 
-    world.hub.publish_ephemeral("conv:c", ["anna"], frame | {"messageIds": ["m1", "m2"]})
+    world.hub.tell(read("m1", "m2"), of="c", users=["anna"])
     old.drain()
 
     assert [each["messageId"] for each in old.frames[1:]] == ["m1", "m2"]
@@ -155,13 +181,18 @@ async def test_a_busy_old_socket_gets_each_receipt_when_there_is_room(autojump_c
 
 async def test_leave_mutes_what_passes(autojump_clock, world):
     socket = await subscribe(world)
-    frame = {"type": "typing.start", "senderId": "ben", "conversationId": "c", "timestamp": "t"}
+    typing = TypingStart(conversation_id="c", sender_id="ben", expires_in_ms=5000)
 
-    world.hub.publish_ephemeral("conv:c", ["anna"], frame | {"expiresInMs": 5000})
-    assert socket.frames[-1] == frame
+    world.hub.tell(typing, of="c", users=["anna"])
+    assert socket.frames[-1] == {
+        "type": "typing.start",
+        "senderId": "ben",
+        "conversationId": "c",
+        "timestamp": "2026-01-01T00:00:00Z",
+    }
     socket.say(type="leave", conversationId="c")
     await trio.sleep(0.1)
-    world.hub.publish_ephemeral("conv:c", ["anna"], frame)
+    world.hub.tell(typing, of="c", users=["anna"])
 
     assert socket.types() == ["connected", "typing.start"]
 

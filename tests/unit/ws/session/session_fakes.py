@@ -166,7 +166,7 @@ class World:
         seen = LastSeen(self.database.last_seen, self.database.save_last_seen)
         self.presence = Presence(self.hub, clock.now, seen)
         self.typing = TypingTracker(self.hub, lambda *which: self.stopped.append(which))
-        self.unread = UnreadCounts(self.hub, self.database.unread, clock.now)
+        self.unread = UnreadCounts(self.hub, self.database.unread)
         self.users = LiveUsers(self.hub, self.presence)
         self.admission = Admission(
             RateLimiter(trio.current_time, enabled=False) if limiter is None else limiter

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from bountyexpo.domain.chat.events import MessageRead
 from bountyexpo.ws.session.limits import SessionLimits
 
 from tests.unit.ws.session.session_fakes import World
@@ -55,7 +56,15 @@ async def test_joining_again_tells_what_went_by(autojump_clock, world):
     await anna.reply_to("j1")
     anna.say(type="leave", id="l", conversationId="c1")
     await anna.reply_to("l")
-    world.hub.publish_ephemeral("conv:c1", ["anna"], {"type": "message.read", "senderId": "ben"})
+    read = MessageRead(
+        conversation_id="c1",
+        message_id="m1",
+        message_ids=["m1"],
+        up_to_seq=1,
+        sender_id="ben",
+        user_id="ben",
+    )
+    world.hub.tell(read, of="c1", users=["anna"])
     anna.say(type="join", id="j2", conversationId="c1")
     await anna.until(lambda: "receipts" in anna.types())
 

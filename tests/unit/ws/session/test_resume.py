@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import trio
+from bountyexpo.domain.chat.events import MessageRead, TypingStart
 from bountyexpo.errors import DatabaseUnavailable
 from bountyexpo.ws.session import replay_buffer
 from bountyexpo.ws.session.resumable import Parking
@@ -365,10 +366,17 @@ async def test_receipts_that_went_by_meanwhile_are_told_as_they_are(autojump_clo
     world.database.markers["c2"] = {"ben": (1, 1)}
     anna = await start(world)
     anna.close(1006)
-    read = {"type": "message.read", "senderId": "ben", "conversationId": "c1", "upToSeq": 2}
-    typing = {"type": "typing.start", "senderId": "ben", "conversationId": "c2"}
-    world.hub.publish_ephemeral("conv:c1", ["anna"], read)
-    world.hub.publish_ephemeral("conv:c2", ["anna"], typing)
+    read = MessageRead(
+        conversation_id="c1",
+        message_id="m2",
+        message_ids=["m1", "m2"],
+        up_to_seq=2,
+        sender_id="ben",
+        user_id="ben",
+    )
+    world.hub.tell(read, of="c1", users=["anna"])
+    typing = TypingStart(conversation_id="c2", sender_id="ben", expires_in_ms=5000)
+    world.hub.tell(typing, of="c2", users=["anna"])
 
     back = await go_on(world, anna)
     await back.until(lambda: "receipts" in back.types())

@@ -7,8 +7,10 @@ from types import SimpleNamespace
 import msgspec
 import pytest
 import trio
+from bountyexpo.domain.chat.events import TypingStart, TypingStop, Unread
 from bountyexpo.observability import metrics
 
+from tests.sample_events import PassingNote
 from tests.unit.ws.session.session_fakes import World, declare_operations
 
 
@@ -87,17 +89,17 @@ async def test_a_closed_socket_leaves_its_topics(autojump_clock, world):
 async def test_leaving_a_conversation_mutes_what_is_ephemeral(autojump_clock, world):
     world.database.members["c"] = {"anna"}
     anna = await world.open("anna")
-    typing = {"type": "typing.start", "conversationId": "c"}
+    typing = TypingStart(conversation_id="c", sender_id="ben", expires_in_ms=5000)
 
     anna.say(type="leave", id="l", conversationId="c")
     await anna.reply_to("l")
-    world.hub.publish_ephemeral("conv:c", ["anna"], typing)
+    world.hub.tell(typing, of="c", users=["anna"])
     world.publish("conv:c", users=("anna",))
     assert "typing.start" not in anna.types()
     assert anna.seqs("conv:c") == [1]
     anna.say(type="join", id="j", conversationId="c")
     await anna.reply_to("j")
-    world.hub.publish_ephemeral("conv:c", ["anna"], typing)
+    world.hub.tell(typing, of="c", users=["anna"])
 
     assert anna.types().count("typing.start") == 1
 
@@ -139,13 +141,14 @@ async def test_ephemeral_frames_of_a_slow_reader_vanish_but_for_the_last(autojum
     anna = await world.open("anna")
     anna.room = 0
 
-    for kind in ("typing.start", "typing.stop", "typing.start"):
-        frame = {"type": kind, "senderId": "ben", "conversationId": "c"}
-        world.hub.publish_ephemeral("conv:c", ["anna"], frame)
+    start = TypingStart(conversation_id="c", sender_id="ben", expires_in_ms=5000)
+    stop = TypingStop(conversation_id="c", sender_id="ben")
+    for typing in (start, stop, start):
+        world.hub.tell(typing, of="c", users=["anna"])
     for count in range(3):
-        frame = {"type": "unread", "messages": count, "notifications": 0}
-        world.hub.publish_ephemeral("user:anna", ["anna"], frame)
-    world.hub.publish_ephemeral("conv:c", ["anna"], {"type": "reaction.passing"})
+        unread = Unread(messages=count, notifications=0)
+        world.hub.tell(unread, of="anna", users=["anna"])
+    world.hub.tell(PassingNote(), of="c", users=["anna"])
     anna.drain()
 
     assert anna.types() == ["welcome", "typing.start", "unread"]
