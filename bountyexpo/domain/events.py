@@ -78,7 +78,7 @@ class EventSpec(msgspec.Struct, frozen=True, kw_only=True):
             shown, under the same number, that something has changed and nothing else.
         coalesce: what it stands for while a socket is slow; None when each one counts.
         origin: the two fields that name sender and client id: the socket that sent it is answered
-            by an ack and needs no copy.
+            by an ack and needs no copy. Old clients never hear what their own user has sent.
         redacted_id: the field with the id of the stream's entity: alone with it, this event is
             what others are shown in the place of a private one.
         public_fields: what anybody hears on the old event path; empty for nothing.
@@ -102,6 +102,10 @@ class EventSpec(msgspec.Struct, frozen=True, kw_only=True):
     def fields(self) -> tuple[str, ...]:
         """The names of its fields on the wire, in their order."""
         return self.struct.__struct_encode_fields__
+
+    def sender_of(self, payload: Mapping[str, Any]) -> str | None:
+        """Return who has sent it; None for what is not sent by anybody."""
+        return None if self.origin is None else payload.get(self.origin[0])
 
     def in_order(self, payload: dict[str, Any]) -> dict[str, Any]:
         """Return a stored payload with its fields in the order in which they were sent live.

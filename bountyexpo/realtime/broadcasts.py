@@ -8,7 +8,7 @@ from bountyexpo.domain.event_catalogue import spec_of
 from bountyexpo.realtime import event_frame
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterator, Sequence
+    from collections.abc import Callable, Hashable, Iterator, Sequence
 
     from bountyexpo.domain.events import EventSpec
     from bountyexpo.realtime.listener import Encoding, Listener, StreamEvent
@@ -24,31 +24,38 @@ class Broadcast(Protocol):
 class EventBroadcast:
     """A numbered event; who may not see a private one gets it redacted, under the same number."""
 
-    __slots__ = ("_full", "_redacted", "source")
+    __slots__ = ("_full", "_redacted", "_sender", "source")
 
     def __init__(self, source: StreamEvent) -> None:
         self.source = source
+        spec = spec_of(source.stream, source.type)
+        self._sender = spec.sender_of(source.payload) if spec is not None else None
         self._full: dict[str, bytes] = {}
-        self._redacted: dict[str, bytes] | None = None
+        self._redacted: dict[str, bytes] = {}
 
     def send_to(self, listener: Listener) -> None:
-        """Hand the shared bytes to one listener."""
+        """Hand the shared bytes to one listener, unless its clients have no word for it."""
         source = self.source
+        if listener.user_id == self._sender and listener.serializer.is_old:
+            # An old client shows what its user has sent, and would show the copy as well.
+            return
         if source.private and listener.user_id not in source.users:
-            frame = self._redacted_frame(listener.serializer)
+            frame = self._frame(listener.serializer, self._redacted, event_frame.redacted)
         else:
-            serializer = listener.serializer
-            frame = self._full.get(serializer.name) or self._full.setdefault(
-                serializer.name, serializer.frame(event_frame.full(source))
-            )
-        listener.deliver(source.stream, source.seq, frame)
+            frame = self._frame(listener.serializer, self._full, event_frame.full)
+        if frame:
+            listener.deliver(source.stream, source.seq, frame)
 
-    def _redacted_frame(self, serializer: Encoding) -> bytes:
-        if self._redacted is None:
-            self._redacted = {}
-        return self._redacted.get(serializer.name) or self._redacted.setdefault(
-            serializer.name, serializer.frame(event_frame.redacted(self.source))
-        )
+    def _frame(
+        self,
+        serializer: Encoding,
+        made: dict[str, bytes],
+        make: Callable[[StreamEvent], dict[str, Any]],
+    ) -> bytes:
+        frame = made.get(serializer.name)
+        if frame is None:
+            frame = made[serializer.name] = serializer.frame(make(self.source))
+        return frame
 
 
 class Ephemeral:
@@ -74,7 +81,8 @@ class Ephemeral:
         for frame in self._frames:
             spec = spec_of(self.stream, frame["type"])
             for told, key in _told(frame, spec, is_old=serializer.is_old):
-                yield serializer.frame(told), key
+                if encoded := serializer.frame(told):
+                    yield encoded, key
 
 
 def _told(

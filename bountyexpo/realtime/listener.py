@@ -96,7 +96,7 @@ class Encoding(Protocol):
         """True for clients that speak the words that were before the protocol."""
 
     def frame(self, value: Any) -> bytes:
-        """Return the bytes of one frame, ready to be sent."""
+        """Return the bytes of one frame, ready to be sent; none where there is no word for it."""
 
 
 class Listener(Protocol):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from bountyexpo.domain.event_catalogue import declared
 from bountyexpo.ws.v1.serializer import JSON, Serializer
 
 if TYPE_CHECKING:
@@ -15,27 +16,13 @@ if TYPE_CHECKING:
 
     Message = Mapping[str, Any]
 
-# What old readers know of each frame, and what they gained (contract realtime §2.5).
-FIELDS: Final[Mapping[str, tuple[str, ...]]] = {
-    "message.new": (
-        "conversationId",
-        "messageId",
-        "senderId",
-        "text",
-        "timestamp",
-        "status",
-        "seq",
-        "createdAt",
-        "mediaUrl",
-        "replyTo",
-        "clientMsgId",
-        "kind",
-    ),
-    "message.delivered": ("conversationId", "messageId", "senderId", "timestamp", "status"),
-    "message.read": ("conversationId", "messageId", "senderId", "timestamp", "status"),
-    "typing.start": ("conversationId", "senderId", "timestamp"),
-    "typing.stop": ("conversationId", "senderId", "timestamp"),
-    "presence.update": ("userId", "senderId", "isOnline", "timestamp"),
+# What old readers know of an event, as the catalogue says.
+EVENTS: Final[Mapping[str, tuple[str, ...]]] = {
+    spec.type: spec.legacy_fields for spec in declared() if spec.legacy_fields is not None
+}
+
+# What they know of the frames of the protocol itself, and what they gained (realtime §2.5).
+FRAMES: Final[Mapping[str, tuple[str, ...]]] = {
     "error": ("code", "message", "conversationId", "retryAfterMs", "timestamp"),
     "pong": ("timestamp",),
 }
@@ -69,7 +56,7 @@ def translate(message: Message) -> dict[str, Any] | None:
     special = _SPECIAL.get(kind)
     if special is not None:
         return special(message)
-    names = FIELDS.get(kind)
+    names = EVENTS.get(kind) or FRAMES.get(kind)
     return None if names is None else _pick(message, names)
 
 
@@ -90,7 +77,7 @@ def _connected(message: Message) -> dict[str, Any]:
 
 def _error(message: Message) -> dict[str, Any]:
     text = REFUSED.get(message["code"], message["message"])
-    return _pick(message, FIELDS["error"]) | {"message": text}
+    return _pick(message, FRAMES["error"]) | {"message": text}
 
 
 _SPECIAL: Final[Mapping[str, Callable[[Message], dict[str, Any]]]] = {

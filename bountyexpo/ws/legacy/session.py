@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import trio
 
 from bountyexpo.close_codes import CloseCode
+from bountyexpo.domain.events import Stream
 from bountyexpo.errors import BountyExpoError, InvalidRequest, NotAuthenticated, TokenExpired
 from bountyexpo.realtime.hub import PUBLIC_EVENTS
 from bountyexpo.ws.legacy.serializer import LEGACY
@@ -24,7 +25,6 @@ from bountyexpo.ws.v1.serializer import serializer_of
 if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping
 
-    from bountyexpo.domain.identity import Identity
     from bountyexpo.ws.gateway import SessionGateway
     from bountyexpo.ws.transport.connection import Connection
     from bountyexpo.ws.transport.handshake import UpgradeRequest
@@ -53,14 +53,13 @@ KNOWN: Final = {
 class MessagesSession(Session):
     """A session in the old words; it cannot resume or sync, for its client knows neither."""
 
-    __slots__ = ("_bad_at", "_own_mark", "_shared")
+    __slots__ = ("_bad_at", "_shared")
 
     def __init__(
         self, connection: Connection, gateway: SessionGateway, upgrade: UpgradeRequest
     ) -> None:
         super().__init__(connection, gateway, upgrade)
         self._bad_at: list[float] = []
-        self._own_mark = b""
         self._shared: Mapping[str, Any] = {}
         self.bearer = upgrade.query.get("token") or upgrade.bearer
         if self.bearer:
@@ -102,22 +101,16 @@ class MessagesSession(Session):
 
     # -- what the hub calls
 
-    def deliver(self, stream: str, seq: int, frame: bytes) -> None:
-        """Send an event that old clients know; what the user sent himself they never get."""
-        is_own = b'"type":"message.new"' in frame and self._own_mark in frame
-        if frame and not is_own:
-            super().deliver(stream, seq, frame)
-
     def deliver_ephemeral(self, stream: str, frame: bytes, key: Hashable = None) -> None:
         """Send a passing frame; presence once for each conversation that is shared."""
         kind, _, user_id = stream.partition(":")
-        if kind != "presence":
-            if frame:
-                super().deliver_ephemeral(stream, frame, key)
+        if kind != Stream.PRESENCE:
+            super().deliver_ephemeral(stream, frame, key)
             return
         for conversation_id in self._shared.get(user_id, ()):
             told = frame_splice.with_fields(LEGACY, frame, conversationId=conversation_id)
-            super().deliver_ephemeral(f"conv:{conversation_id}", told, (key, conversation_id))
+            of = Stream.CONVERSATION.of(conversation_id)
+            super().deliver_ephemeral(of, told, (key, conversation_id))
 
     # -- for the handlers of frames
 
@@ -128,11 +121,6 @@ class MessagesSession(Session):
     def reject_malformed(self, message: str, re: str | None = None) -> None:  # noqa: ARG002
         """Ignore a frame that does not fit, but count it."""
         self._count_bad()
-
-    def sign_in(self, identity: Identity) -> None:
-        """Take on an identity, and know one's own messages by it."""
-        super().sign_in(identity)
-        self._own_mark = b'"senderId":"%s"' % self.user_id.encode()
 
     async def release(self, floors: Mapping[str, int]) -> None:
         """Go live, and hear of the people one talks to."""
