@@ -8,6 +8,7 @@ from typing import Literal
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from bountyexpo.domain.chat.system_messages import SystemNote
 from bountyexpo.domain.events import Coalesce, Event, Stream, event
 
 CONVERSATION, USER = Stream.CONVERSATION, Stream.USER
@@ -41,8 +42,7 @@ class MessageNew(Event, frozen=True, kw_only=True):
     is_encrypted: bool
     created_at: datetime
     status: Literal["sent"] = "sent"
-    # What a message of the service is about: code and bountyId.
-    system: dict[str, str] | UnsetType = UNSET
+    system: SystemNote | UnsetType = UNSET
     edited_at: datetime | UnsetType = UNSET
     deleted_at: datetime | UnsetType = UNSET
 

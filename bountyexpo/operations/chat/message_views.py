@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from bountyexpo.domain.chat.conversation import status_of
-from bountyexpo.persistence.chat.message_stream import system_of
+from bountyexpo.domain.chat.system_messages import SystemNote, note_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,7 +39,7 @@ class MessageView(msgspec.Struct, kw_only=True):
     clientMsgId: str | None
     text: str | None
     kind: str
-    system: dict[str, str] | None
+    system: SystemNote | None
     mediaUrl: str | None
     media_url: str | None
     replyTo: str | None
@@ -73,7 +73,7 @@ def message_view(
         clientMsgId=row.client_message_id,
         text=row.body,
         kind=row.kind,
-        system=system_of(row.kind, row.client_message_id),
+        system=note_of(row.kind, row.client_message_id),
         mediaUrl=row.media_url,
         media_url=row.media_url,
         replyTo=row.reply_to,

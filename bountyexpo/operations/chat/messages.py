@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import msgspec
 
 from bountyexpo.actors.chat.conversation_messages import SendMessage
+from bountyexpo.domain.chat import system_messages
 from bountyexpo.domain.chat.conversation import message_text
 from bountyexpo.domain.chat.envelope import Envelope, is_envelope, text_of
 from bountyexpo.domain.ids import new_id
@@ -23,9 +24,6 @@ from bountyexpo.persistence.chat.messages import StoredMessage
 
 if TYPE_CHECKING:
     from bountyexpo.operations.call import Call
-
-# The service writes its own messages under this prefix, which makes them happen once.
-RESERVED_PREFIX = "sys:"
 
 # The longest id that the database keeps.
 CLIENT_ID_CHARS_MAX = 128
@@ -150,8 +148,8 @@ def _client_id(call: Call, request: NewMessage) -> str:
             "clientMsgId is required.", issues=[{"path": "clientMsgId", "message": "is required"}]
         )
     client_id = client_id or new_id()
-    if client_id.startswith(RESERVED_PREFIX):
-        raise InvalidRequest(f"clientMsgId must not begin with {RESERVED_PREFIX!r}.")
+    if client_id.startswith(system_messages.PREFIX):
+        raise InvalidRequest(f"clientMsgId must not begin with {system_messages.PREFIX!r}.")
     if len(client_id) > CLIENT_ID_CHARS_MAX:
         # A key of the header may be longer than what is stored.
         client_id = hashlib.sha256(client_id.encode()).hexdigest()

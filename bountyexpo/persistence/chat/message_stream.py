@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec import UNSET
 
 from bountyexpo.domain.chat.events import MessageNew
+from bountyexpo.domain.chat.system_messages import note_of
 from bountyexpo.domain.events import Stream, payload_of
 from bountyexpo.persistence import streams
 from bountyexpo.persistence.streams import WANTED, After, StreamEvent
@@ -27,15 +28,6 @@ _MESSAGES_AFTER = f"""
         select * from messages where conversation_id = w.conversation_id and seq > w.seq
         order by seq limit w.most) m
 """
-
-# What a step of a bounty is called once it is done.
-_DONE = {
-    "accept": "accepted",
-    "cancel": "cancelled",
-    "complete": "completed",
-    "dispute": "disputed",
-    "refund": "refunded",
-}
 
 
 def message_event(row: Mapping[str, Any], epoch: str, users: tuple[str, ...] = ()) -> StreamEvent:
@@ -56,7 +48,7 @@ def message_event(row: Mapping[str, Any], epoch: str, users: tuple[str, ...] = (
         reply_to=row["reply_to"],
         is_encrypted=row["is_encrypted"],
         created_at=row["created_at"],
-        system=system_of(row["kind"], row["client_message_id"]) or UNSET,
+        system=note_of(row["kind"], row["client_message_id"]) or UNSET,
         edited_at=row.get("edited_at") or UNSET,
         deleted_at=row.get("deleted_at") or UNSET,
     )
@@ -69,17 +61,6 @@ def message_event(row: Mapping[str, Any], epoch: str, users: tuple[str, ...] = (
         users=users,
         created_at=row["created_at"],
     )
-
-
-def system_of(kind: str, client_message_id: str | None) -> dict[str, str] | None:
-    """Return what a message of the service is about, for clients that show it in words of theirs.
-
-    Its client id is ``sys:<step>:<bounty>``, which also makes it happen once.
-    """
-    if kind != "system":
-        return None
-    step, _, bounty_id = (client_message_id or "").removeprefix("sys:").partition(":")
-    return {"code": f"bounty.{_DONE.get(step, step)}", "bountyId": bounty_id}
 
 
 async def read_after(db: Queries, stream: str, seq: int, limit: int) -> list[StreamEvent]:

@@ -171,7 +171,7 @@ async def test_a_message_of_the_service_says_what_it_is_about(town, pair, step, 
     about = {"code": code, "bountyId": "b1"}
     assert live["system"] == (await stored(town, thread))[0]["system"] == about
     assert "system" not in plain
-    assert [message.system for message in page.messages] == [about, None]
+    assert [msgspec.to_builtins(each.system) for each in page.messages] == [about, None]
 
 
 async def test_where_no_storage_is_known_any_host_will_do(town, pair):
