@@ -248,7 +248,6 @@ EXCEPTIONS: dict[str, dict[str, str]] = {
                 "bountyexpo/load/scenarios/reconnect.py",
                 "bountyexpo/load/scenarios/rest.py",
                 "bountyexpo/load/story.py",
-                "bountyexpo/persistence/chat/conversation_lists.py",
                 "bountyexpo/persistence/chat/participants.py",
                 "bountyexpo/sandbox/auth/api.py",
                 "bountyexpo/sandbox/stripe/webhooks.py",

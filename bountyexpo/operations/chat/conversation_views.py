@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -13,7 +13,7 @@ from bountyexpo.persistence.chat import conversation_lists
 
 if TYPE_CHECKING:
     from bountyexpo.operations.call import Call
-    from bountyexpo.persistence.chat.conversation_lists import Listed
+    from bountyexpo.persistence.chat.conversation_lists import LastMessage, Listed, Person
 
 # What a group is called that has no name of its own, and who has none.
 GROUP_NAME = "Group Chat"
@@ -31,6 +31,17 @@ class ParticipantView(msgspec.Struct, kw_only=True):
     displayName: str | None
     avatar: str | None
     role: str
+
+
+class LastMessageView(msgspec.Struct, kw_only=True):
+    """The newest message of a conversation."""
+
+    id: str
+    seq: int
+    kind: str
+    text: str | None
+    senderId: str
+    createdAt: str
 
 
 class ConversationView(msgspec.Struct, kw_only=True):
@@ -61,7 +72,7 @@ class ConversationView(msgspec.Struct, kw_only=True):
     muted: bool
     mutedUntil: datetime | None
     pinnedMessageId: str | None
-    lastMessage: dict[str, Any] | None
+    lastMessage: LastMessageView | None
     # Told by the reply that opened it: whether it was there before.
     existing: bool | None = None
 
@@ -89,7 +100,7 @@ def conversation_view(row: Listed, viewer_id: str, now: datetime) -> Conversatio
         name=name,
         avatar=avatar,
         participantIds=row.participants,
-        participants=msgspec.convert(row.people, list[ParticipantView]),
+        participants=[_participant(each) for each in row.people],
         createdBy=row.created_by,
         created_by=row.created_by,
         createdAt=row.created_at,
@@ -105,7 +116,28 @@ def conversation_view(row: Listed, viewer_id: str, now: datetime) -> Conversatio
         muted=is_muted,
         mutedUntil=row.muted_until if is_muted and row.muted_until != FOR_GOOD else None,
         pinnedMessageId=row.pinned_message_id,
-        lastMessage=row.last_message,
+        lastMessage=_last_message(row.last_message) if row.last_message else None,
+    )
+
+
+def _participant(person: Person) -> ParticipantView:
+    return ParticipantView(
+        id=person.id,
+        handle=person.handle,
+        displayName=person.display_name,
+        avatar=person.avatar,
+        role=person.role,
+    )
+
+
+def _last_message(message: LastMessage) -> LastMessageView:
+    return LastMessageView(
+        id=message.id,
+        seq=message.seq,
+        kind=message.kind,
+        text=message.text,
+        senderId=message.sender_id,
+        createdAt=message.created_at,
     )
 
 
@@ -113,7 +145,7 @@ def _face(row: Listed, viewer_id: str) -> tuple[str, str | None]:
     """Return name and picture: the group's own, else those of the other person."""
     if row.kind == "group":
         return row.name or GROUP_NAME, row.avatar_url
-    peer = next((each for each in row.people if each["id"] != viewer_id), None)
+    peer = next((each for each in row.people if each.id != viewer_id), None)
     if peer is None:
         return UNKNOWN_NAME, None
-    return peer["handle"] or peer["displayName"] or UNKNOWN_NAME, peer["avatar"]
+    return peer.handle or peer.display_name or UNKNOWN_NAME, peer.avatar

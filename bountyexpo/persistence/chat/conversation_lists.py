@@ -8,7 +8,7 @@ beyond the user's own read marker.
 from __future__ import annotations
 
 from datetime import datetime  # noqa: TC003 - fields of structs
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
     from bountyexpo.persistence.queries import Queries
+    from bountyexpo.persistence.statement import Row
 
 NOT_HIDDEN = "(mine.hidden_at is null or c.last_message_at > mine.hidden_at)"
 
@@ -32,15 +33,15 @@ LISTED = f"""
     select {COLUMNS}, mine.last_read_seq, mine.muted_until,
         (select count(*) from messages m where m.conversation_id = c.id
             and m.seq > mine.last_read_seq and m.sender_id <> mine.user_id) as unread,
-        (select jsonb_build_object('id', m.id, 'text', m.body, 'senderId', m.sender_id,
-                                   'createdAt', m.created_at, 'seq', m.seq, 'kind', m.kind)
+        (select jsonb_build_object('id', m.id, 'text', m.body, 'sender_id', m.sender_id,
+                                   'created_at', m.created_at, 'seq', m.seq, 'kind', m.kind)
          from messages m where m.conversation_id = c.id order by m.seq desc limit 1)
             as last_message,
         (select coalesce(min(p.last_read_seq), 0) from conversation_participants p
          where p.conversation_id = c.id and p.left_at is null and p.user_id <> mine.user_id
            and {NO_BLOCK}) as peer_read_seq,
         (select jsonb_agg(jsonb_build_object(
-                    'id', u.id, 'handle', u.username, 'displayName', f.display_name,
+                    'id', u.id, 'handle', u.username, 'display_name', f.display_name,
                     'avatar', f.avatar_url, 'role', p.role) order by u.id)
          from conversation_participants p join users u on u.id = p.user_id
          join user_profiles f on f.user_id = p.user_id
@@ -79,15 +80,36 @@ MARKERS = f"""
 """
 
 
+class LastMessage(msgspec.Struct, frozen=True, kw_only=True):
+    """The newest message of a conversation; its time is text, as the database writes it."""
+
+    id: str
+    seq: int
+    kind: str
+    text: str | None
+    sender_id: str
+    created_at: str
+
+
+class Person(msgspec.Struct, frozen=True, kw_only=True):
+    """Somebody who takes part now."""
+
+    id: str
+    handle: str
+    display_name: str | None
+    avatar: str | None
+    role: str
+
+
 class Listed(Conversation, frozen=True, kw_only=True):
     """A conversation as one participant sees it in the list."""
 
     last_read_seq: int
     muted_until: datetime | None
     unread: int
-    last_message: dict[str, Any] | None
+    last_message: LastMessage | None
     peer_read_seq: int
-    people: list[dict[str, Any]]
+    people: list[Person]
 
 
 class Marker(msgspec.Struct, frozen=True, kw_only=True):
@@ -104,13 +126,13 @@ async def page(
     """Return a user's conversations, the most recently active first, from behind ``after`` on."""
     at, row_id = after or (None, None)
     rows = await db.fetch(PAGE, {"user_id": user_id, "at": at, "id": row_id, "limit": limit})
-    return [Listed(**row) for row in rows]
+    return [_listed(row) for row in rows]
 
 
 async def one(db: Queries, user_id: str, conversation_id: str) -> Listed | None:
-    """Return the conversation as the user sees it; None when he does not take part."""
+    """Return the conversation as the user sees it; None when they do not take part."""
     row = await db.fetch_one(ONE, {"user_id": user_id, "id": conversation_id})
-    return Listed(**row) if row else None
+    return _listed(row) if row else None
 
 
 async def unread_of(db: Queries, users: Collection[str]) -> dict[str, dict[str, int]]:
@@ -124,7 +146,7 @@ async def unread_of(db: Queries, users: Collection[str]) -> dict[str, dict[str, 
 async def markers(
     db: Queries, viewer_id: str, conversation_ids: Sequence[str]
 ) -> dict[str, list[Marker]]:
-    """Return the markers that the viewer may see, by conversation that he takes part in."""
+    """Return the markers that the viewer may see, by conversation that they take part in."""
     [found] = await markers_of(db, [(viewer_id, conversation_ids)])
     return found
 
@@ -132,7 +154,7 @@ async def markers(
 async def markers_of(
     db: Queries, wanted: Sequence[tuple[str, Sequence[str]]]
 ) -> list[dict[str, list[Marker]]]:
-    """Return what ``markers`` would for each viewer with his conversations, in their order."""
+    """Return what ``markers`` would for each viewer with their conversations, in their order."""
     asked = [(nth, viewer, each) for nth, (viewer, ids) in enumerate(wanted) for each in ids]
     params = {
         "nths": [nth for nth, _, _ in asked],
@@ -148,3 +170,13 @@ async def markers_of(
         )
         found[row["nth"]].setdefault(row["conversation_id"], []).append(marker)
     return found
+
+
+def _listed(row: Row) -> Listed:
+    return Listed(
+        **row
+        | {
+            "last_message": msgspec.convert(row["last_message"], LastMessage | None),
+            "people": msgspec.convert(row["people"], list[Person]),
+        }
+    )

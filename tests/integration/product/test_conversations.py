@@ -224,7 +224,10 @@ def test_a_conversation_over_http_from_first_to_last(product, pair, thread):
     [row] = product.get(f"{HOME}?limit=1", by=anna).json()["conversations"]
     assert (row["unreadCount"], row["peerReadSeq"], row["muted"]) == (1, 0, True)
     assert row["name"] == next(p["handle"] for p in row["participants"] if p["id"] == ben.id)
-    assert row["lastMessage"]["text"] == "Three"
+    last, person = row["lastMessage"], row["participants"][0]
+    assert (last["text"], last["senderId"], last["kind"]) == ("Three", ben.id, "text")
+    assert list(last) == ["id", "seq", "kind", "text", "senderId", "createdAt"]
+    assert list(person) == ["id", "handle", "displayName", "avatar", "role"]
     refused(product.post(f"{at}/leave", by=anna), 400, "NOT_A_GROUP")
 
 

@@ -102,7 +102,7 @@ async def test_only_the_owner_gives_roles_and_may_pass_the_group_on(town):
     await set_role(anna, ben, "owner")
 
     [row] = await town.listed(cleo)
-    roles = {each["id"]: each["role"] for each in row.people}
+    roles = {each.id: each.role for each in row.people}
     assert roles == {anna: "admin", ben: "owner", cleo: "member"}
     assert not repeated.is_new
     assert [e.payload["role"] for e in await town.replay(group)] == ["admin", "owner"]
@@ -119,7 +119,7 @@ async def test_a_group_whose_owner_leaves_goes_to_an_admin(town):
     await town.remove(cleo, group, ben)
 
     [row] = await town.listed(cleo)
-    assert [(each["id"], each["role"]) for each in row.people] == [(cleo, "owner")]
+    assert [(each.id, each.role) for each in row.people] == [(cleo, "owner")]
     assert await town.listed(anna) == []
 
 
