@@ -103,6 +103,11 @@ class EventSpec(msgspec.Struct, frozen=True, kw_only=True):
         """The names of its fields on the wire, in their order."""
         return self.struct.__struct_encode_fields__
 
+    def on_wire(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Return values of some of its fields under their names on the wire."""
+        names = dict(zip(self.struct.__struct_fields__, self.fields, strict=True))
+        return {names[name]: value for name, value in values.items()}
+
     def sender_of(self, payload: Mapping[str, Any]) -> str | None:
         """Return who has sent it; None for what is not sent by anybody."""
         return None if self.origin is None else payload.get(self.origin[0])

@@ -19,6 +19,7 @@ from bountyexpo.domain.events import Stream
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from bountyexpo.domain.events import EventType
     from bountyexpo.persistence.queries import Queries
 
 CONVERSATION = f"{Stream.CONVERSATION}:"
@@ -46,6 +47,11 @@ _STORED_AFTER = f"""
     from {WANTED} cross join lateral (
         select * from stream_events where stream = w.stream and seq > w.seq
         order by seq limit w.most) e
+"""
+
+_AMEND = """
+    update stream_events set payload = payload || %(to)s
+    where stream = %(stream)s and type = %(type)s and payload @> %(where)s
 """
 
 # Streams of users are kept for a time, up to a length; a client that is further behind refetches.
@@ -114,6 +120,20 @@ def parameters(wanted: Sequence[After]) -> dict[str, list[Any]]:
         "seqs": [each.seq for each in wanted],
         "limits": [each.limit for each in wanted],
     }
+
+
+async def amend(
+    db: Queries, kind: EventType, *, of: str, where: Mapping[str, Any], to: Mapping[str, Any]
+) -> int:
+    """Change fields of those events of one kind that say the same as ``where``; return how many."""
+    spec = kind.spec()
+    params = {
+        "stream": spec.stream.of(of),
+        "type": spec.type,
+        "where": spec.on_wire(where),
+        "to": spec.on_wire(to),
+    }
+    return await db.execute(_AMEND, params)
 
 
 async def prune(db: Queries, *, days: int, most: int) -> int:

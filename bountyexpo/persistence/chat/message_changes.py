@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from bountyexpo.domain.chat.events import MessageEdited
+from bountyexpo.persistence import streams
+
 if TYPE_CHECKING:
     from datetime import datetime
 
@@ -32,18 +35,6 @@ DELETE = """
     where conversation_id = %(conversation_id)s and id = %(id)s returning deleted_at
 """
 
-# Earlier events of the stream say the present text as well, so that no replay brings back a text
-# that its author took away.
-REWRITE = """
-    update stream_events set payload = jsonb_set(payload, '{text}', to_jsonb(%s::text))
-    where stream = 'conv:' || %s and type = 'message.edited' and payload->>'messageId' = %s
-"""
-
-BLANK = """
-    update stream_events set payload = jsonb_set(payload, '{text}', 'null')
-    where stream = 'conv:' || %s and type = 'message.edited' and payload->>'messageId' = %s
-"""
-
 PIN = "update conversations set pinned_message_id = %s where id = %s"
 
 REACT = """
@@ -65,10 +56,7 @@ async def get(db: Queries, conversation_id: str, message_id: str) -> dict[str, A
 
 async def edit(tx: Queries, conversation_id: str, message_id: str, body: str | None) -> datetime:
     """Replace the text."""
-    if body is None:
-        await tx.execute(BLANK, (conversation_id, message_id))
-    else:
-        await tx.execute(REWRITE, (body, conversation_id, message_id))
+    await _retell(tx, conversation_id, message_id, body)
     row = await tx.fetch_one(EDIT, (body, conversation_id, message_id))
     assert row is not None
     at: datetime = row["edited_at"]
@@ -77,7 +65,7 @@ async def edit(tx: Queries, conversation_id: str, message_id: str, body: str | N
 
 async def delete(tx: Queries, conversation_id: str, message_id: str) -> datetime:
     """Leave a tombstone: number and author stay; text, media, reactions and pin go."""
-    await tx.execute(BLANK, (conversation_id, message_id))
+    await _retell(tx, conversation_id, message_id, None)
     row = await tx.fetch_one(DELETE, {"conversation_id": conversation_id, "id": message_id})
     assert row is not None
     at: datetime = row["deleted_at"]
@@ -104,3 +92,10 @@ async def unreact(tx: Queries, message_id: str, user_id: str, emoji: str) -> boo
 async def emoji_of(db: Queries, message_id: str) -> dict[str, int]:
     """Return how many people reacted with each emoji."""
     return {row["emoji"]: row["count"] for row in await db.fetch(EMOJI_OF, (message_id,))}
+
+
+async def _retell(tx: Queries, conversation_id: str, message_id: str, body: str | None) -> None:
+    """Let earlier edits say the present text, so that no replay brings back one that was taken."""
+    await streams.amend(
+        tx, MessageEdited, of=conversation_id, where={"message_id": message_id}, to={"text": body}
+    )
