@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from bountyexpo.actors.money import postings
 from bountyexpo.domain.machine import Role
 from bountyexpo.domain.money.escrow import Effect, Event, Facts, State
 from bountyexpo.domain.money.escrow_rules import MACHINE
 from bountyexpo.domain.money.ledger.wallets import escrow_held, escrow_released
-from bountyexpo.persistence.money import ledger
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -84,4 +84,4 @@ async def carry_out(tx: Transaction, step: Step, about: Escrow, *, actor_id: str
         InsufficientBalance: the wallet does not cover the price.
     """
     for effect in step.effects:
-        await ledger.post(tx, POSTINGS[effect](about), actor_id=actor_id)
+        await postings.post(tx, POSTINGS[effect](about), actor_id=actor_id)

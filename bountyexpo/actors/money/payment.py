@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, assert_never
 
-from bountyexpo.actors.money import payment_events
+from bountyexpo.actors.money import payment_events, postings
 from bountyexpo.actors.money.payment_facts import Told, facts_of, give_up_at, seconds, told_by
 from bountyexpo.actors.money.payment_messages import (
     ApplyProviderEvent,
@@ -39,7 +39,7 @@ from bountyexpo.errors import (
 from bountyexpo.observability import metrics
 from bountyexpo.observability.logs import get_logger
 from bountyexpo.persistence import inbox
-from bountyexpo.persistence.money import ledger, payments
+from bountyexpo.persistence.money import payments
 from bountyexpo.persistence.money.payments import NewPayment, Payment
 from bountyexpo.runtime import DEFERRED, Actor, Context
 from bountyexpo.runtime import Outcome as CallOutcome
@@ -337,7 +337,7 @@ class PaymentActor(Actor[PaymentKind]):
         transfer = deposit_captured(
             intent_id=intent.id, user_id=payment.user_id, amount_cents=amount_cents
         )
-        if not await ledger.post(tx, transfer):
+        if not await postings.post(tx, transfer):
             return
         payment_events.succeeded(tx, payment, intent.id, amount_cents)
         tx.audit(

@@ -11,9 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from bountyexpo.domain.amounts import CURRENCY
 from bountyexpo.domain.ids import new_id
-from bountyexpo.domain.money.events import WalletBalance, WalletTransaction
 from bountyexpo.domain.money.ledger.accounts import Account, AccountKind
 from bountyexpo.domain.money.ledger.book import (
     check_ending,
@@ -25,8 +23,6 @@ from bountyexpo.domain.money.ledger.book import (
     touched,
 )
 from bountyexpo.domain.money.ledger.holds import Hold, HoldKind, HoldStatus
-from bountyexpo.domain.money.ledger.legacy import RowStatus
-from bountyexpo.domain.money.ledger.statement import shown
 from bountyexpo.domain.money.ledger.transfers import Kind, Phase, Posting, Transfer
 from bountyexpo.errors import Conflict
 from bountyexpo.persistence.money import ledger_accounts
@@ -129,15 +125,12 @@ class Wallet(msgspec.Struct, frozen=True, kw_only=True):
     held_cents: int
     version: int
 
-    def event(self) -> WalletBalance:
-        """Return what its owner is told."""
-        return WalletBalance(
-            available_cents=self.available_cents,
-            held_cents=self.held_cents,
-            pending_cents=0,
-            currency=CURRENCY,
-            version=self.version,
-        )
+
+class Written(msgspec.Struct, frozen=True):
+    """A transfer as it was just written, with the id that it got."""
+
+    id: str
+    transfer: Transfer
 
 
 async def post(
@@ -146,10 +139,8 @@ async def post(
     *,
     actor_id: str | None = None,
     reason: str | None = None,
-) -> bool:
-    """Write ``transfer`` and what it brings about; return False if it was there.
-
-    Each user whose money moved is told.
+) -> list[Written]:
+    """Write ``transfer`` and what it brings about; return all that is new, or nothing.
 
     Raises:
         IdempotencyConflict: another event has this business key.
@@ -158,12 +149,32 @@ async def post(
         NotFound: what it ends or takes back is not there (yet).
         Conflict: that has ended or was taken back before.
     """
-    written = await _write(tx, transfer, actor_id, reason)
-    people = {user_id for new in written for user_id in new.users}
-    for user_id in sorted(people):
-        event = (await wallet(tx, user_id)).event()
-        tx.event(event, of=user_id, users=(user_id,))
-    return bool(written)
+    transfer_id = new_id()
+    if not await _record(tx, transfer_id, transfer, actor_id, reason):
+        return []
+    intention = await _intention(tx, transfer)
+    opened = {line.account for line in (intention or transfer).postings} | {
+        line.account for line in transfer.postings
+    }
+    locked = await ledger_accounts.lock(tx, opened, touched(transfer))
+    after = moved(transfer, locked.balances, intention)
+    await ledger_accounts.reserve(tx, locked, after)
+    if transfer.postings:
+        is_pending = transfer.phase is Phase.PENDING
+        await tx.execute(
+            KEEP_PENDING_ENTRIES if is_pending else POST_ENTRIES,
+            {
+                "transfer": transfer_id,
+                "accounts": [locked.ids[line.account] for line in transfer.postings],
+                "amounts": [line.amount_cents for line in transfer.postings],
+            },
+        )
+    if transfer.hold is not None:
+        await _keep_hold(tx, transfer_id, transfer.hold)
+    written = [Written(transfer_id, transfer)]
+    for debt_paid in recoveries(transfer, after):
+        written += await post(tx, debt_paid)
+    return written
 
 
 async def find(db: Queries, business_key: str) -> Transfer | None:
@@ -199,43 +210,16 @@ async def wallet(db: Queries, user_id: str) -> Wallet:
     return Wallet(**row)
 
 
+async def hunts(db: Queries, bounty_id: str, user_id: str) -> bool:
+    """Tell whether this user is the hunter of the bounty."""
+    return await db.fetch_one(HUNTS, (bounty_id, user_id)) is not None
+
+
 async def imbalance_cents(db: Queries) -> int:
     """Return the sum of all accounts, which is zero as long as the books are right."""
     row = await db.fetch_one(IMBALANCE)
     assert row is not None
     return int(row["cents"])
-
-
-async def _write(
-    tx: Transaction, transfer: Transfer, actor_id: str | None, reason: str | None
-) -> list[Transfer]:
-    transfer_id = new_id()
-    if not await _record(tx, transfer_id, transfer, actor_id, reason):
-        return []
-    intention = await _intention(tx, transfer)
-    opened = {line.account for line in (intention or transfer).postings} | {
-        line.account for line in transfer.postings
-    }
-    locked = await ledger_accounts.lock(tx, opened, touched(transfer))
-    after = moved(transfer, locked.balances, intention)
-    await ledger_accounts.reserve(tx, locked, after)
-    if transfer.postings:
-        is_pending = transfer.phase is Phase.PENDING
-        await tx.execute(
-            KEEP_PENDING_ENTRIES if is_pending else POST_ENTRIES,
-            {
-                "transfer": transfer_id,
-                "accounts": [locked.ids[line.account] for line in transfer.postings],
-                "amounts": [line.amount_cents for line in transfer.postings],
-            },
-        )
-    if transfer.hold is not None:
-        await _keep_hold(tx, transfer_id, transfer.hold)
-    await _tell(tx, transfer_id, transfer)
-    written = [transfer]
-    for debt_paid in recoveries(transfer, after):
-        written += await _write(tx, debt_paid, None, None)
-    return written
 
 
 async def _record(
@@ -291,26 +275,6 @@ async def _keep_hold(tx: Transaction, transfer_id: str, new: Hold) -> None:
     else:
         ended = (new.status.value, transfer_id, new.kind.value, new.reference_id)
         await tx.execute(END_HOLD, ended)
-
-
-async def _tell(tx: Transaction, transfer_id: str, transfer: Transfer) -> None:
-    """Tell each one whose wallet's list has a new row (contract realtime §4.6)."""
-    status = RowStatus.PENDING if transfer.phase is Phase.PENDING else RowStatus.COMPLETED
-    for user_id in transfer.users:
-        # The two sides of a split look alike.
-        is_split = transfer.kind is Kind.SETTLEMENT
-        is_hunter = is_split and bool(await tx.fetch(HUNTS, (transfer.reference_id, user_id)))
-        row = shown(transfer, user_id, is_hunter=is_hunter)
-        if row is not None:
-            event = WalletTransaction(
-                transaction_id=transfer_id,
-                transaction_type=row.type.value,
-                amount_cents=row.amount_cents,
-                method=row.method,
-                bounty_id=row.bounty_id,
-                status=status.value,
-            )
-            tx.event(event, of=user_id, users=(user_id,))
 
 
 def _turnover(lines: list[dict[str, Any]]) -> int:

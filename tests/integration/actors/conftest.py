@@ -15,6 +15,7 @@ from bountyexpo.actors.market.bounty_messages import (
     SubmitApplication,
     SubmitCompletion,
 )
+from bountyexpo.actors.money import postings
 from bountyexpo.actors.money.payment_messages import CreateIntent
 from bountyexpo.actors.system import Actors
 from bountyexpo.domain.ids import new_id
@@ -117,7 +118,7 @@ class Market:
         if cents:
             async with self.db.transaction() as tx:
                 deposit = deposit_captured(intent_id=new_id(), user_id=user_id, amount_cents=cents)
-                await ledger.post(tx, deposit)
+                await postings.post(tx, deposit)
         return user_id
 
     async def bounty(self, poster: str, *, cents: int = 10_000, **terms: Any) -> str:

@@ -51,7 +51,7 @@ class Books:
 
     async def post(self, *transfers: Transfer) -> list[bool]:
         async with self.db.transaction() as tx:
-            return [await ledger.post(tx, transfer) for transfer in transfers]
+            return [bool(await ledger.post(tx, transfer)) for transfer in transfers]
 
     async def deposit(self, amount_cents: int, intent_id: str = "pi_1") -> list[bool]:
         return await self.post(
