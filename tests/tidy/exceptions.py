@@ -66,6 +66,7 @@ EXCEPTIONS: dict[str, dict[str, str]] = {
         ),
         **dict.fromkeys(
             (
+                "bountyexpo/actors/money/escrow.py:adjust",
                 "bountyexpo/domain/event_catalogue.py:AREAS",
                 "bountyexpo/domain/limits.py:adjustment_amount",
                 "bountyexpo/domain/limits.py:instant_payout_amount",
@@ -82,9 +83,7 @@ EXCEPTIONS: dict[str, dict[str, str]] = {
                 "bountyexpo/domain/money/ledger/payouts.py:payout_returned",
                 "bountyexpo/domain/money/ledger/statement.py:withdrawal_status",
                 "bountyexpo/domain/money/ledger/transfers.py:in_currency",
-                "bountyexpo/domain/money/ledger/transfers.py:void",
                 "bountyexpo/domain/policy.py:policy_of",
-                "bountyexpo/domain/policy.py:release_fee_bps",
                 "bountyexpo/domain/risk/categories.py:check_category",
                 "bountyexpo/domain/risk/gate.py:debt_steps",
                 "bountyexpo/domain/risk/scoring.py:RESERVE_DAYS",
@@ -238,7 +237,6 @@ EXCEPTIONS: dict[str, dict[str, str]] = {
                 "bench/messages.py",
                 "bountyexpo/actors/chat/conversation_members.py",
                 "bountyexpo/actors/chat/typing_notices.py",
-                "bountyexpo/domain/money/ledger/wallets.py",
                 "bountyexpo/load/checks.py",
                 "bountyexpo/load/client/client.py",
                 "bountyexpo/load/crowd.py",

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, assert_never
 
-from bountyexpo.actors.market import bounty_conversation, bounty_escrow, bounty_events
-from bountyexpo.actors.market.bounty_escrow import Escrow
+from bountyexpo.actors.market import bounty_conversation, bounty_events
 from bountyexpo.actors.market.bounty_facts import applied_to, facts_of, outcomes_of
 from bountyexpo.actors.market.bounty_messages import (
     AcceptApplication,
@@ -20,6 +19,8 @@ from bountyexpo.actors.market.bounty_messages import (
     SubmitCompletion,
     TellExpiry,
 )
+from bountyexpo.actors.money import escrow
+from bountyexpo.actors.money.escrow import Funding
 from bountyexpo.domain.ids import new_id
 from bountyexpo.domain.machine import Decision, Role
 from bountyexpo.domain.market.application import MACHINE as APPLICATION
@@ -27,14 +28,12 @@ from bountyexpo.domain.market.application import Status as ApplicationStatus
 from bountyexpo.domain.market.bounty import Effect, Event, Facts, Status
 from bountyexpo.domain.market.bounty_rules import MACHINE
 from bountyexpo.domain.market.events import CompletionReviewed, CompletionSubmitted
-from bountyexpo.domain.money.escrow import Event as EscrowEvent
-from bountyexpo.domain.money.escrow import State as EscrowState
-from bountyexpo.domain.money.events import EscrowHeld, EscrowReleased
 from bountyexpo.domain.policy import DAY_S
 from bountyexpo.observability import metrics
 from bountyexpo.persistence import idempotency
 from bountyexpo.persistence.market import bounties, requests, submissions
 from bountyexpo.persistence.market.bounties import NewBounty
+from bountyexpo.persistence.money import escrows
 from bountyexpo.persistence.users import blocks, users
 from bountyexpo.runtime import Actor, Context
 
@@ -43,6 +42,7 @@ if TYPE_CHECKING:
     from bountyexpo.persistence.market.bounties import Bounty
     from bountyexpo.persistence.market.requests import Application
     from bountyexpo.persistence.market.submissions import Submission
+    from bountyexpo.persistence.money.escrows import Escrow
     from bountyexpo.persistence.transaction import Transaction
 
 # The reply to a repeated creation is kept under this scope and the caller's key.
@@ -69,6 +69,7 @@ class BountyActor(Actor[BountyKind]):
         self._bounty: Bounty | None = None
         self._applications: list[Application] = []
         self._submission: Submission | None = None
+        self._escrow: Escrow | None = None
 
     async def load(self) -> None:
         """Read the bounty and what belongs to it."""
@@ -77,6 +78,7 @@ class BountyActor(Actor[BountyKind]):
         if self._bounty is not None:
             self._applications = await requests.of_bounty(db, self.id)
             self._submission = await submissions.newest(db, self.id)
+            self._escrow = await escrows.newest(db, self.id)
 
     async def handle(
         self, message: BountyMessage
@@ -117,6 +119,7 @@ class BountyActor(Actor[BountyKind]):
             bounty,
             self._applications,
             self._submission,
+            self._escrow,
             now=self.context.now(),
             application=application,
             **known,
@@ -175,26 +178,19 @@ class BountyActor(Actor[BountyKind]):
         self, tx: Transaction, message: CreateBounty, decision: Decision[Status, Facts]
     ) -> None:
         poster_id, terms, funding = message.poster_id, message.terms, self._ports.policy.terms()
-        step = None
-        if Effect.HOLD_ESCROW in decision.effects:
-            step = bounty_escrow.decide(EscrowState.NONE, EscrowEvent.FUND_WALLET)
-        new = NewBounty(
-            terms=terms,
-            funding=funding,
-            status=decision.state,
-            escrow_state=step.state if step else EscrowState.NONE,
-        )
+        new = NewBounty(terms=terms, funding=funding, status=decision.state)
         await bounties.insert(tx, self.id, poster_id, new)
         bounty_events.created(tx, self.id, decision.state, poster_id)
-        if step is not None:
-            about = Escrow(
-                bounty_id=self.id,
-                poster_id=poster_id,
-                amount_cents=terms.amount_cents,
-                fee_bps=funding.platform_fee_bps,
+        if Effect.HOLD_ESCROW in decision.effects:
+            await escrow.hold(
+                tx,
+                Funding(
+                    bounty_id=self.id,
+                    poster_id=poster_id,
+                    amount_cents=terms.amount_cents,
+                    terms=funding,
+                ),
             )
-            await bounty_escrow.carry_out(tx, step, about, actor_id=poster_id)
-            bounty_events.escrow(tx, EscrowHeld, self.id, poster_id, terms.amount_cents)
         self._audit(tx, "create", poster_id, amount_cents=terms.amount_cents)
         if message.idempotency_key is not None:
             await idempotency.store(
@@ -261,6 +257,8 @@ class BountyActor(Actor[BountyKind]):
                 hunter_id=chosen.hunter_id,
                 accepted_request_id=chosen.id,
             )
+            if self._escrow is not None:
+                await escrow.bind(tx, self._escrow, chosen.hunter_id, actor_id=caller_id)
             for row, status in outcomes:
                 bounty_events.request_updated(tx, bounty, row.id, row.hunter_id, status.value)
             everyone = [bounty.poster_id, *(row.hunter_id for row, _ in outcomes)]
@@ -317,10 +315,10 @@ class BountyActor(Actor[BountyKind]):
         work = decision.facts.work
         async with self._ports.db.transaction() as tx:
             await submissions.review(tx, submission.id, work)
-            escrow = await self._release(tx, bounty, caller_id, decision)
-            await bounties.advance(
-                tx, bounty, decision.state, actor_id=caller_id, escrow_state=escrow
-            )
+            if Effect.RELEASE_ESCROW in decision.effects:
+                assert self._escrow is not None
+                await escrow.release(tx, self._escrow, actor_id=caller_id)
+            await bounties.advance(tx, bounty, decision.state, actor_id=caller_id)
             bounty_events.completion(tx, CompletionReviewed, bounty, submission.id, work.value)
             bounty_events.status_changed(tx, bounty, decision.state)
             await bounty_conversation.conclude(tx, bounty, submission.hunter_id)
@@ -338,24 +336,6 @@ class BountyActor(Actor[BountyKind]):
         metrics.BOUNTIES_COMPLETED.inc()
         assert self._submission is not None
         return self._submission
-
-    async def _release(
-        self, tx: Transaction, bounty: Bounty, caller_id: str, decision: Decision[Status, Facts]
-    ) -> EscrowState:
-        if Effect.RELEASE_ESCROW not in decision.effects:
-            return bounty.escrow_state
-        about = Escrow(
-            bounty_id=self.id,
-            poster_id=bounty.poster_id,
-            hunter_id=bounty.hunter_id,
-            amount_cents=bounty.amount_cents,
-            fee_bps=bounty.platform_fee_bps,
-        )
-        step = bounty_escrow.decide(bounty.escrow_state, EscrowEvent.RELEASE)
-        await bounty_escrow.carry_out(tx, step, about, actor_id=caller_id)
-        for user_id in bounty_events.parties(bounty):
-            bounty_events.escrow(tx, EscrowReleased, self.id, user_id, bounty.amount_cents)
-        return step.state
 
     async def _expire(self) -> None:
         bounty, now = self._present, self.context.now()

@@ -1,7 +1,7 @@
 """What the stream of a bounty is told, and whom (contract realtime §4.6).
 
 The bounty's own stream is for its parties and its subscribers; what concerns one applicant is
-private to that applicant and the poster. Money is told on each user's own stream.
+private to that applicant and the poster.
 """
 
 from __future__ import annotations
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from bountyexpo.domain.market.bounty import Status
-    from bountyexpo.domain.money.events import EscrowHeld, EscrowReleased
     from bountyexpo.persistence.market.bounties import Bounty
     from bountyexpo.persistence.transaction import Transaction
 
@@ -91,17 +90,6 @@ def completion(
     """Tell both parties about a submission."""
     event = kind(bounty_id=bounty.id, submission_id=submission_id, status=status)
     tx.event(event, of=bounty.id, users=parties(bounty))
-
-
-def escrow(
-    tx: Transaction,
-    kind: type[EscrowHeld | EscrowReleased],
-    bounty_id: str,
-    user_id: str,
-    amount_cents: int,
-) -> None:
-    """Tell one user that the price of a bounty was held or released."""
-    tx.event(kind(bounty_id=bounty_id, amount_cents=amount_cents), of=user_id, users=(user_id,))
 
 
 def in_feed(bounty: Bounty) -> BountyInFeed:

@@ -9,7 +9,7 @@ from bountyexpo.domain.market import application as rules
 from bountyexpo.domain.market.application import Status as ApplicationStatus
 from bountyexpo.domain.market.bounty import Facts
 from bountyexpo.domain.market.completion import State as Work
-from bountyexpo.domain.money.escrow import State as Escrow
+from bountyexpo.domain.money.escrow import State as EscrowState
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,12 +18,14 @@ if TYPE_CHECKING:
     from bountyexpo.persistence.market.bounties import Bounty
     from bountyexpo.persistence.market.requests import Application
     from bountyexpo.persistence.market.submissions import Submission
+    from bountyexpo.persistence.money.escrows import Escrow
 
 
 def facts_of(
     bounty: Bounty,
     applications: Sequence[Application],
     submission: Submission | None,
+    escrow: Escrow | None,
     *,
     now: datetime,
     application: Application | None = None,
@@ -36,7 +38,7 @@ def facts_of(
     waiting = (row.status == ApplicationStatus.PENDING for row in applications)
     return Facts(
         is_paid=bounty.amount_cents > 0,
-        is_funded=bounty.is_for_honor or bounty.escrow_state is Escrow.HELD,
+        is_funded=bounty.is_for_honor or _is_held(escrow),
         has_hunter=bounty.hunter_id is not None,
         has_waiting_applications=any(waiting),
         work=Work(submission.status) if submission else Work.NONE,
@@ -63,6 +65,10 @@ def outcomes_of(
     """Return every application that an acceptance changes, with what it becomes."""
     decided = [(row, _outcome_of(row, is_chosen=row is chosen)) for row in applications]
     return [(row, outcome.state) for row, outcome in decided if outcome.is_move]
+
+
+def _is_held(escrow: Escrow | None) -> bool:
+    return escrow is not None and escrow.state is EscrowState.HELD
 
 
 def _outcome_of(row: Application, *, is_chosen: bool) -> Decision[ApplicationStatus, rules.Facts]:

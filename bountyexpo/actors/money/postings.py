@@ -13,7 +13,7 @@ from bountyexpo.domain.money.events import WalletBalance, WalletTransaction
 from bountyexpo.domain.money.ledger.legacy import RowStatus
 from bountyexpo.domain.money.ledger.statement import shown
 from bountyexpo.domain.money.ledger.transfers import Kind, Phase, Transfer
-from bountyexpo.persistence.money import ledger
+from bountyexpo.persistence.money import escrows, ledger
 
 if TYPE_CHECKING:
     from bountyexpo.persistence.money.ledger import Written
@@ -42,7 +42,7 @@ async def _tell_rows(tx: Transaction, new: Written) -> None:
     for user_id in transfer.users:
         # The two sides of a split look alike.
         is_split = transfer.kind is Kind.SETTLEMENT
-        is_hunter = is_split and await ledger.hunts(tx, transfer.reference_id, user_id)
+        is_hunter = is_split and await escrows.hunts(tx, transfer.reference_id, user_id)
         row = shown(transfer, user_id, is_hunter=is_hunter)
         if row is not None:
             event = WalletTransaction(

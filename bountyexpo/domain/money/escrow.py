@@ -11,6 +11,13 @@ from enum import StrEnum
 import msgspec
 
 
+class Source(StrEnum):
+    """Where the price of a round came from."""
+
+    WALLET = "wallet"
+    CARD = "card"
+
+
 class State(StrEnum):
     """The nine states; ``releasing`` and ``refunding`` are durable intents."""
 

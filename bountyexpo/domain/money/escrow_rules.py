@@ -60,8 +60,10 @@ _NOT_FUNDED: Final = Refusal("The price of this bounty is not funded yet.", "not
 _NOT_CAPTURED: Final = Refusal("The price has not arrived yet.", "not_captured")
 _DUPLICATE: Final = Refusal("This bounty is funded already.", "duplicate_transaction")
 _DISPUTED: Final = Refusal("The escrow is frozen by a dispute.", "escrow_disputed")
-_RELEASED: Final = Refusal("The escrow was already released.", "already_released")
-_REFUNDED: Final = Refusal("The escrow was already refunded.", "already_refunded")
+# The old app takes a conflict for a payment when its text says "already released", "already
+# refunded" or "duplicate" (contract money §2.2), so no text says that.
+_RELEASED: Final = Refusal("The escrow was released to the hunter.", "already_released")
+_REFUNDED: Final = Refusal("The escrow was returned to the poster.", "already_refunded")
 
 _MONEY_VERBS: Final = (Event.FUND_WALLET, Event.FUND_CARD, Event.RELEASE, Event.REFUND)
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from bountyexpo.domain.market.bounty import Parties, Status
-from bountyexpo.domain.money.escrow import State as Escrow
 from bountyexpo.domain.policy import FundingTerms
 from bountyexpo.errors import StaleVersion
 from bountyexpo.persistence.pool import Json
@@ -23,7 +22,7 @@ COLUMNS = """
     b.amount_cents, b.platform_fee_bps, b.is_for_honor, b.status, b.category, b.work_type,
     b.location_text, b.zip_code, b.timeline, b.skills_required, b.is_time_sensitive, b.deadline,
     b.schedule_type, b.start_date, b.end_date, b.latest_arrival_time, b.duration_minutes,
-    b.conditional_end_note, b.attachments, b.escrow_state, b.expiry_notified_at, b.version,
+    b.conditional_end_note, b.attachments, b.expiry_notified_at, b.version,
     b.created_at, b.updated_at,
     u.username, p.avatar_url as poster_avatar
 """
@@ -60,19 +59,19 @@ INSERT = """
         id, poster_id, title, description, amount_cents, platform_fee_bps, policy_version,
         is_for_honor, category, work_type, location_text, zip_code, timeline, skills_required,
         is_time_sensitive, deadline, schedule_type, start_date, end_date, latest_arrival_time,
-        duration_minutes, conditional_end_note, attachments, status, escrow_state)
+        duration_minutes, conditional_end_note, attachments, status)
     values (
         %(id)s, %(poster_id)s, %(title)s, %(description)s, %(amount_cents)s,
         %(platform_fee_bps)s, %(policy_version)s, %(is_for_honor)s, %(category)s, %(work_type)s,
         %(location_text)s, %(zip_code)s, %(timeline)s, %(skills_required)s,
         %(is_time_sensitive)s, %(deadline)s, %(schedule_type)s, %(start_date)s, %(end_date)s,
         %(latest_arrival_time)s, %(duration_minutes)s, %(conditional_end_note)s, %(attachments)s,
-        %(status)s, %(escrow_state)s)
+        %(status)s)
 """
 
 ADVANCE = """
     update bounties set status = %(status)s, hunter_id = %(hunter_id)s,
-        accepted_request_id = %(accepted_request_id)s, escrow_state = %(escrow_state)s,
+        accepted_request_id = %(accepted_request_id)s,
         version = version + 1, updated_at = now(),
         completed_at = case when %(status)s = 'completed' then now() else completed_at end
     where id = %(id)s and version = %(version)s
@@ -133,7 +132,6 @@ class NewBounty(msgspec.Struct, frozen=True, kw_only=True):
     terms: Terms
     funding: FundingTerms
     status: Status
-    escrow_state: Escrow
 
 
 class Bounty(Terms, frozen=True, kw_only=True):
@@ -145,7 +143,6 @@ class Bounty(Terms, frozen=True, kw_only=True):
     accepted_request_id: str | None
     platform_fee_bps: int
     status: Status
-    escrow_state: Escrow
     expiry_notified_at: datetime | None
     version: int
     created_at: datetime
@@ -206,7 +203,6 @@ async def insert(db: Queries, bounty_id: str, poster_id: str, new: NewBounty) ->
         "policy_version": new.funding.policy_version,
         "attachments": Json(new.terms.attachments),
         "status": new.status.value,
-        "escrow_state": new.escrow_state.value,
     }
     await db.execute(INSERT, values)
     await db.execute(RECORD_STATUS, (bounty_id, None, new.status.value, poster_id, 1))
@@ -218,7 +214,6 @@ async def advance(
     status: Status,
     *,
     actor_id: str | None,
-    escrow_state: Escrow | None = None,
     hunter_id: str | None = None,
     accepted_request_id: str | None = None,
 ) -> None:
@@ -233,7 +228,6 @@ async def advance(
             "id": bounty.id,
             "version": bounty.version,
             "status": status.value,
-            "escrow_state": (escrow_state or bounty.escrow_state).value,
             "hunter_id": hunter_id or bounty.hunter_id,
             "accepted_request_id": accepted_request_id or bounty.accepted_request_id,
         },
@@ -273,5 +267,5 @@ async def stamp_expiry(db: Queries, bounty_id: str, now: datetime) -> None:
 
 
 def _bounty(row: dict[str, Any]) -> Bounty:
-    row["status"], row["escrow_state"] = Status(row["status"]), Escrow(row["escrow_state"])
+    row["status"] = Status(row["status"])
     return Bounty(**row)

@@ -109,11 +109,20 @@ WALLET = """
                as available_cents,
            coalesce(sum(balance_cents) filter (where kind = 'user_held'), 0)::bigint
                as held_cents,
+           coalesce(sum(reserved_cents) filter (where kind = 'user_available'), 0)::bigint
+               as reserved_cents,
            coalesce(sum(last_entry_seq), 0)::bigint as version
     from ledger_accounts where user_id = %s
 """
 
-HUNTS = "select 1 from bounties where id = %s and hunter_id = %s"
+# Nothing keeps this user's wallet frozen: no chargeback is open, and nothing is owed.
+IS_CLEAR = """
+    select not exists (select 1 from ledger_holds
+                       where user_id = %(user_id)s and kind = 'chargeback' and status = 'active')
+       and not exists (select 1 from ledger_accounts
+                       where user_id = %(user_id)s and kind = 'user_debt' and balance_cents < 0)
+           as is_clear
+"""
 
 IMBALANCE = "select coalesce(sum(balance_cents), 0)::bigint as cents from ledger_accounts"
 
@@ -123,7 +132,13 @@ class Wallet(msgspec.Struct, frozen=True, kw_only=True):
 
     available_cents: int
     held_cents: int
+    reserved_cents: int
     version: int
+
+    @property
+    def free_cents(self) -> int:
+        """What can be taken."""
+        return self.available_cents - self.reserved_cents
 
 
 class Written(msgspec.Struct, frozen=True):
@@ -210,9 +225,11 @@ async def wallet(db: Queries, user_id: str) -> Wallet:
     return Wallet(**row)
 
 
-async def hunts(db: Queries, bounty_id: str, user_id: str) -> bool:
-    """Tell whether this user is the hunter of the bounty."""
-    return await db.fetch_one(HUNTS, (bounty_id, user_id)) is not None
+async def is_clear(db: Queries, user_id: str) -> bool:
+    """Tell whether nothing is left for which this user's wallet would be frozen."""
+    row = await db.fetch_one(IS_CLEAR, {"user_id": user_id})
+    assert row is not None
+    return bool(row["is_clear"])
 
 
 async def imbalance_cents(db: Queries) -> int:

@@ -28,7 +28,7 @@ from bountyexpo.persistence.chat.journal import Journal
 from bountyexpo.persistence.market import bounties
 from bountyexpo.persistence.market.bounties import Terms
 from bountyexpo.persistence.market.submissions import Delivery
-from bountyexpo.persistence.money import ledger, payments
+from bountyexpo.persistence.money import escrows, ledger, payments
 from bountyexpo.runtime.clock import SystemClock
 
 if TYPE_CHECKING:
@@ -164,6 +164,9 @@ class Market:
 
     async def stored(self, bounty_id: str) -> Any:
         return await bounties.get(self.db, bounty_id)
+
+    async def escrow(self, bounty_id: str) -> Any:
+        return await escrows.newest(self.db, bounty_id)
 
     async def payment(self, payment_id: str) -> Any:
         return await payments.get(self.db, payment_id)

@@ -8,7 +8,6 @@ import pytest
 from bountyexpo.domain.ids import new_id
 from bountyexpo.domain.market import bounty
 from bountyexpo.domain.market.application import Status
-from bountyexpo.domain.money import escrow
 from bountyexpo.domain.policy import Policy
 from bountyexpo.errors import StaleVersion
 from bountyexpo.persistence.market import bounties, requests
@@ -49,12 +48,7 @@ async def test_a_rejected_application_waits_again_in_its_own_row(
 ) -> None:
     (poster, hunter), bounty_id = people, new_id()
     terms = Terms(title="Walk the dog", description="Twice a day, please.", amount_cents=500)
-    new = NewBounty(
-        terms=terms,
-        funding=Policy().terms(),
-        status=bounty.Status.OPEN,
-        escrow_state=escrow.State.HELD,
-    )
+    new = NewBounty(terms=terms, funding=Policy().terms(), status=bounty.Status.OPEN)
     await bounties.insert(database, bounty_id, poster, new)
     await _apply(database, bounty_id, hunter, "first")
     (first,) = await requests.of_bounty(database, bounty_id)

@@ -144,6 +144,20 @@ def chargeback_lost_on_escrow(
     )
 
 
+def chargeback_rest_returned(
+    *, chargeback_id: str, bounty_id: str, poster_id: str, rest_cents: int
+) -> Transfer:
+    """Rule 22: what a lost chargeback leaves of a frozen escrow goes back to the poster."""
+    return entry(
+        Kind.REFUND,
+        f"chargeback:{chargeback_id}:rest",
+        ("bounty", bounty_id),
+        rest_cents,
+        (escrow_frozen(bounty_id), -rest_cents),
+        (available(poster_id), rest_cents),
+    )
+
+
 def chargeback_fee_charged(*, chargeback_id: str, fee_cents: int) -> Transfer:
     """Rule 22: the provider charges us for a lost chargeback."""
     return entry(

@@ -259,7 +259,8 @@ RULES: Final[tuple[EventRule, ...]] = (
         22,
         "Chargeback lost",
         "What was held is gone, and the user owes the rest; later income pays it. A frozen escrow "
-        "is consumed first. Stripe's fee is the platform's.",
+        "is consumed first, and what the network did not want of it goes back to the poster. "
+        "Stripe's fee is the platform's.",
         (
             chargebacks.chargeback_lost(hold=_held(CHARGEBACK)),
             chargebacks.chargeback_fee_charged(chargeback_id="dp_1", fee_cents=1_500),
@@ -269,6 +270,9 @@ RULES: Final[tuple[EventRule, ...]] = (
                 poster_id=ANNA,
                 amount_cents=PRICE,
                 frozen_cents=PRICE,
+            ),
+            chargebacks.chargeback_rest_returned(
+                chargeback_id="dp_5", bounty_id="b22", poster_id=ANNA, rest_cents=2_500
             ),
         ),
     ),

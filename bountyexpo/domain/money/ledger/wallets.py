@@ -93,7 +93,7 @@ def escrow_released(
 ) -> Transfer:
     """Rule 5: the hunter is paid from escrow, less the fee; the key excludes a refund too."""
     paid = fees.release(check_cents(amount_cents), fee_bps)
-    key = _in_round("settle", bounty_id, funding_round)
+    key = settlement_key(bounty_id, funding_round)
     return _release(Kind.RELEASE, key, bounty_id, available(hunter_id), paid)
 
 
@@ -105,9 +105,9 @@ def escrow_released_to_connect(
     fee_bps: int,
     funding_round: int = 1,
 ) -> Transfer:
-    """Rule 6: the hunter is paid straight to his connected account, by a withdrawal."""
+    """Rule 6: the hunter is paid straight to their connected account, by a withdrawal."""
     paid = fees.release(check_cents(amount_cents), fee_bps)
-    key = _in_round("settle", bounty_id, funding_round)
+    key = settlement_key(bounty_id, funding_round)
     return _release(Kind.RELEASE_TO_CONNECT, key, bounty_id, in_flight(withdrawal_id), paid)
 
 
@@ -115,7 +115,7 @@ def release_imported(*, bounty_id: str, to: Account, parts: Settlement) -> Trans
     """Rule 5 or 6 as it was in the old app, with the fee that was really taken."""
     is_wallet = to.user_id is not None
     kind = Kind.RELEASE if is_wallet else Kind.RELEASE_TO_CONNECT
-    return _release(kind, _in_round("settle", bounty_id, 1), bounty_id, to, parts)
+    return _release(kind, settlement_key(bounty_id, 1), bounty_id, to, parts)
 
 
 def escrow_refunded(
@@ -124,7 +124,7 @@ def escrow_refunded(
     """Rule 7: the whole price goes back to the poster's wallet."""
     return entry(
         Kind.REFUND,
-        _in_round("settle", bounty_id, funding_round),
+        settlement_key(bounty_id, funding_round),
         ("bounty", bounty_id),
         amount_cents,
         (escrow(bounty_id), -amount_cents),
@@ -142,7 +142,7 @@ def escrow_refund_requested(
     """Rule 8: the whole price is to go back to the card; pending until the provider has spoken."""
     refund = entry(
         Kind.REFUND_TO_CARD,
-        _in_round("settle", bounty_id, funding_round),
+        settlement_key(bounty_id, funding_round),
         ("bounty", bounty_id),
         amount_cents,
         (escrow(bounty_id), -amount_cents),
@@ -175,7 +175,7 @@ def escrow_settled(
         raise InvalidRequest("There is no hunter to pay.", code="no_hunter")
     return entry(
         Kind.SETTLEMENT,
-        _in_round("settle", bounty_id, funding_round),
+        settlement_key(bounty_id, funding_round),
         ("bounty", bounty_id),
         parts.amount_cents,
         *lines,
@@ -273,6 +273,11 @@ def _release(kind: Kind, key: str, bounty_id: str, to: Account, paid: Settlement
         (to, paid.hunter_cents),
         (FEES, paid.fee_cents),
     )
+
+
+def settlement_key(bounty_id: str, funding_round: int) -> str:
+    """Return the one key under which a round is settled, in whatever way."""
+    return _in_round("settle", bounty_id, funding_round)
 
 
 def _in_round(word: str, bounty_id: str, funding_round: int) -> str:

@@ -26,12 +26,12 @@ async def in_progress(market, *, cents=10_000):
 
 async def test_the_escrow_of_a_bounty_goes_its_own_machines_way(market):
     poster, hunter, bounty_id = await in_progress(market)
-    assert (await market.stored(bounty_id)).escrow_state is Escrow.HELD
+    assert (await market.escrow(bounty_id)).state is Escrow.HELD
     submission = await market.submit(hunter, bounty_id)
 
     await market.approve(poster, bounty_id, submission.id)
 
-    assert (await market.stored(bounty_id)).escrow_state is Escrow.RELEASED
+    assert (await market.escrow(bounty_id)).state is Escrow.RELEASED
     assert (await market.available(poster), await market.available(hunter)) == (0, 9_500)
 
 
@@ -41,7 +41,7 @@ async def test_a_bounty_for_honor_has_no_escrow(market):
 
     await market.approve(poster, bounty_id, submission.id)
 
-    assert (await market.stored(bounty_id)).escrow_state is Escrow.NONE
+    assert await market.escrow(bounty_id) is None
 
 
 async def test_a_price_that_the_wallet_does_not_cover_leaves_no_bounty(market):
@@ -58,7 +58,8 @@ async def test_a_bounty_whose_price_is_not_held_is_not_given_away(market, state)
     poster, hunter = await market.person(cents=10_000), await market.person()
     bounty_id = await market.bounty(poster)
     applied = await market.apply(hunter, bounty_id)
-    await market.db.execute("update bounties set escrow_state = %s, version = 9", (state.value,))
+    await market.db.execute("update escrows set state = %s, version = 9", (state.value,))
+    await market.db.execute("update bounties set version = 9")
 
     with pytest.raises(Conflict) as refusal:
         await market.accept(poster, bounty_id, applied.id)
@@ -68,7 +69,8 @@ async def test_a_bounty_whose_price_is_not_held_is_not_given_away(market, state)
 async def test_frozen_money_is_not_released_by_an_approval(market):
     poster, hunter, bounty_id = await in_progress(market)
     submission = await market.submit(hunter, bounty_id)
-    await market.db.execute("update bounties set escrow_state = 'frozen', version = 9")
+    await market.db.execute("update escrows set state = 'frozen', version = 9")
+    await market.db.execute("update bounties set version = 9")
 
     with pytest.raises(Conflict) as refusal:
         await market.approve(poster, bounty_id, submission.id)

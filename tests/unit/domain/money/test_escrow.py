@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
+
 import msgspec
 import pytest
 from bountyexpo.domain.machine import Outcome, Role, Timer
 from bountyexpo.domain.money.escrow import Effect, Event, Facts, Intent, State, Verdict
 from bountyexpo.domain.money.escrow_rules import MACHINE
-from bountyexpo.errors import Conflict, InvalidRequest
+from bountyexpo.errors import BountyExpoError, Conflict, InvalidRequest
+
+from tests.unit.domain.machines import questions
 
 BOUNTY, STRIPE, POSTER = Role.SYSTEM, Role.PROVIDER, Role.POSTER
 
@@ -363,3 +367,19 @@ def test_what_was_given_back_can_fail_to_arrive(is_part):
 
     assert given.facts.has_refund
     assert by_itself.facts.has_refund
+
+
+# The old app takes a refused release for a payment when its text matches this (money §2.2).
+TAKEN_FOR_PAID = re.compile(r"already (released|refunded)|duplicate", re.IGNORECASE)
+
+
+def test_no_refusal_is_taken_for_a_payment():
+    texts = {rule.refusal.message for rule in MACHINE.rules if rule.refusal is not None}
+    for state, event, role, facts in questions(MACHINE):
+        try:
+            MACHINE.decide(state, event, role, facts)
+        except BountyExpoError as refusal:
+            texts.add(refusal.message)
+
+    assert "The escrow was returned to the poster." in texts
+    assert not [text for text in texts if TAKEN_FOR_PAID.search(text)]

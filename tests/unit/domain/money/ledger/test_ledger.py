@@ -222,6 +222,14 @@ CONTRACT: list[tuple[int, Transfer, str, str]] = [
         "bounty:b:escrow_frozen -4000, user:p:debt -6000, stripe:dispute_withheld +10000",
     ),
     (
+        22,
+        chargebacks.chargeback_rest_returned(
+            chargeback_id="dp", bounty_id="b", poster_id="p", rest_cents=2_500
+        ),
+        "chargeback:dp:rest",
+        "bounty:b:escrow_frozen -2500, user:p:available +2500",
+    ),
+    (
         23,
         chargebacks.deposit_refunded(
             refund_id="re", user_id="u", amount_cents=A, available_cents=4_000
