@@ -13,10 +13,8 @@ lets surplus ones go. It waits for nothing itself: idle sessions are probed besi
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from typing import TYPE_CHECKING, Any
 
-import outcome
 import trio
 
 from bountyexpo.errors import DatabaseUnavailable
@@ -25,6 +23,7 @@ from bountyexpo.observability.logs import get_logger
 from bountyexpo.persistence.connection import Connection, translated
 from bountyexpo.persistence.statement import Json, statement
 from bountyexpo.persistence.transaction import Transaction
+from bountyexpo.persistence.waiting_line import WaitingLine
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -52,9 +51,6 @@ HANG_UP_GRACE_S = 2.0
 BACKOFF_FIRST_S = 0.1
 BACKOFF_MAX_S = 5.0
 
-# Beyond this many waiting callers, more are refused at once.
-WAITERS_MAX = 5000
-
 _PROBE = statement("select 1")
 
 _log = get_logger(__name__)
@@ -63,8 +59,8 @@ _log = get_logger(__name__)
 class Pool:
     """Sessions to one database.
 
-    Bounds: at most ``size_max`` sessions and ``WAITERS_MAX`` waiting callers; a caller beyond that,
-    or one that waited ``acquire_timeout_s``, gets ``DatabaseUnavailable``.
+    Bounds: at most ``size_max`` sessions, and as many waiting callers as a ``WaitingLine`` takes; a
+    caller beyond that, or one that waited ``acquire_timeout_s``, gets ``DatabaseUnavailable``.
     ``on_commit`` is called after a transaction has committed, with its stream events, and
     ``on_effects`` when it left outbox rows. Neither may block or raise.
     """
@@ -93,7 +89,7 @@ class Pool:
         self._nursery: trio.Nursery | None = None
         self._sessions: set[Connection] = set()
         self._idle: list[Connection] = []
-        self._waiters: OrderedDict[trio.lowlevel.Task, float] = OrderedDict()
+        self._line = WaitingLine()
         self._opening = 0
         self._is_migrated = migrate is None
         self._ready = trio.Event()
@@ -102,8 +98,8 @@ class Pool:
 
     def __repr__(self) -> str:
         state = "ready" if self.is_ready else "down"
-        in_use = len(self._sessions) - len(self._idle)
-        return f"<Pool {state} {in_use}/{len(self._sessions)} in use, {len(self._waiters)} waiting>"
+        use = f"{self._in_use()}/{len(self._sessions)} in use"
+        return f"<Pool {state} {use}, {len(self._line)} waiting>"
 
     @property
     def is_ready(self) -> bool:
@@ -121,15 +117,18 @@ class Pool:
             "ready": self.is_ready,
             "size": len(self._sessions),
             "size_max": self._size_max,
-            "in_use": len(self._sessions) - len(self._idle),
-            "waiting": len(self._waiters),
+            "in_use": self._in_use(),
+            "waiting": len(self._line),
             "last_error": self._last_error,
         }
+
+    def _in_use(self) -> int:
+        return len(self._sessions) - len(self._idle)
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Keep the sessions, until cancelled."""
         metrics.DB_POOL_SIZE.set_function(lambda: len(self._sessions))
-        metrics.DB_POOL_IN_USE.set_function(lambda: len(self._sessions) - len(self._idle))
+        metrics.DB_POOL_IN_USE.set_function(self._in_use)
         try:
             async with trio.open_nursery() as nursery:
                 self._nursery = nursery
@@ -202,39 +201,23 @@ class Pool:
     # Waiting for a session.
 
     async def _wait_for_session(self) -> Connection:
-        if not self.is_ready or len(self._waiters) >= WAITERS_MAX:
+        if not self.is_ready or self._line.is_full:
             raise DatabaseUnavailable
-        task = trio.lowlevel.current_task()
-        began = trio.current_time()
-        self._waiters[task] = began + self._acquire_timeout_s
-        self._grow()
-
-        def give_up(_: Any) -> trio.lowlevel.Abort:
-            del self._waiters[task]
-            return trio.lowlevel.Abort.SUCCEEDED
-
-        session: Connection = await trio.lowlevel.wait_task_rescheduled(give_up)
-        metrics.DB_POOL_WAIT_MS.observe((trio.current_time() - began) * 1000)
-        return session
+        self._grow(newcomers=1)
+        return await self._line.wait(self._acquire_timeout_s)
 
     def _hand_over(self, session: Connection) -> None:
-        if self._waiters:
-            task, _ = self._waiters.popitem(last=False)
-            trio.lowlevel.reschedule(task, outcome.Value(session))
-        else:
+        if not self._line.hand_over(session):
             session.idle_since = trio.current_time()
             self._idle.append(session)
 
-    def _refuse(self, task: trio.lowlevel.Task) -> None:
-        del self._waiters[task]
-        trio.lowlevel.reschedule(task, outcome.Error(DatabaseUnavailable()))
-
     # Opening and closing sessions.
 
-    def _grow(self) -> None:
-        """Open one more session if somebody waits for whom none is being opened."""
+    def _grow(self, *, newcomers: int = 0) -> None:
+        """Open one more session if somebody waits, or will, for whom none is being opened."""
         is_full = len(self._sessions) + self._opening >= self._size_max
-        if self._nursery is not None and not is_full and self._opening < len(self._waiters):
+        is_needed = self._opening < len(self._line) + newcomers
+        if self._nursery is not None and is_needed and not is_full:
             self._opening += 1
             self._nursery.start_soon(self._open_for_waiters)
 
@@ -288,8 +271,7 @@ class Pool:
             return
         if self._ready.is_set():
             self._ready = trio.Event()
-        for task in list(self._waiters):
-            self._refuse(task)
+        self._line.refuse_all()
 
     async def _keep_until_the_end(self) -> None:
         try:
@@ -337,8 +319,7 @@ class Pool:
             session.close()
         self._sessions.clear()
         self._idle.clear()
-        for task in list(self._waiters):
-            self._refuse(task)
+        self._line.refuse_all()
 
     # The watch.
 
@@ -346,16 +327,9 @@ class Pool:
         while True:
             await trio.sleep(WATCH_INTERVAL_S)
             now = trio.current_time()
-            self._refuse_late(now)
+            self._line.refuse_late(now)
             self._hang_up_on_silent(now)
             self._look_at_idle(now)
-
-    def _refuse_late(self, now: float) -> None:
-        while self._waiters:
-            task, deadline = next(iter(self._waiters.items()))
-            if deadline > now:
-                return
-            self._refuse(task)
 
     def _hang_up_on_silent(self, now: float) -> None:
         limit_s = self._statement_timeout_s + HANG_UP_GRACE_S
