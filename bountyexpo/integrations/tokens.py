@@ -27,6 +27,7 @@ import trio
 from bountyexpo.domain.identity import Identity
 from bountyexpo.domain.ids import is_id
 from bountyexpo.errors import NotAuthenticated, TokenExpired, Unavailable
+from bountyexpo.observability import metrics
 
 if TYPE_CHECKING:
     from bountyexpo.runtime.clock import Clock
@@ -56,6 +57,9 @@ PUBLISHED_KEY_ALGORITHMS = frozenset({"RS256", "ES256"})
 
 # What a service key is called as a caller; it belongs to no user.
 SERVICE_USER_ID = "service"
+
+_hits = metrics.CACHE_HITS.labels("tokens")
+_misses = metrics.CACHE_MISSES.labels("tokens")
 
 
 class TokenVerifier:
@@ -92,9 +96,11 @@ class TokenVerifier:
         digest = _digest(token)
         identity = self._verified.get(digest)
         if identity is None:
+            _misses.inc()
             identity = identity_of(await self._claims(token), self._audience, self._issuer)
             self._remember(digest, identity)
         else:
+            _hits.inc()
             self._verified.move_to_end(digest)
         if identity.expires_at <= self._clock.now().timestamp():
             del self._verified[digest]

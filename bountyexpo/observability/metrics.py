@@ -99,7 +99,10 @@ WS_PARKED = _gauge("ws_parked_sessions", "Sessions that wait for their client to
 
 ACTOR_MAILBOX_DEPTH = _gauge("actor_mailbox_depth", "Messages waiting", "actor")
 ACTOR_MAILBOX_WAIT_MS = _histogram(
-    "actor_mailbox_wait_milliseconds", "Wait in a mailbox", STEP_BUCKETS_MS, "actor"
+    "actor_mailbox_wait_milliseconds",
+    "Wait of the first message until its actor, loaded if need be, handles it",
+    STEP_BUCKETS_MS,
+    "actor",
 )
 ACTOR_RESTARTS = _counter("actor_restarts_total", "Actors restarted after a crash", "actor")
 ACTOR_LIVE = _gauge("actor_live", "Actors in memory", "actor")
@@ -116,7 +119,7 @@ JOB_LAST_SUCCESS = _gauge("job_last_success_timestamp", "Epoch seconds of the la
 WORKER_JOBS_PROCESSED = _counter("worker_jobs_processed_total", "Finished job runs", "job")
 WORKER_JOBS_FAILED = _counter("worker_jobs_failed_total", "Failed job runs", "job")
 CACHE_HITS = _counter("cache_hits_total", "Reads answered from memory", "cache")
-CACHE_MISSES = _counter("cache_misses_total", "Reads that went to the database", "cache")
+CACHE_MISSES = _counter("cache_misses_total", "Reads that memory could not answer", "cache")
 
 WEBHOOK_EVENTS = _counter("webhook_events_total", "Received webhooks", "type", "result")
 IDEMPOTENT_REPLAYS = _counter("idempotent_replays_total", "Replies repeated for a known key")
@@ -128,10 +131,8 @@ LEDGER_IMBALANCE_CENTS = _gauge("ledger_imbalance_cents", "Sum of all postings; 
 BOUNTIES_CREATED = _counter("bounties_created_total", "Posted bounties", "hasAmount")
 BOUNTIES_ACCEPTED = _counter("bounties_accepted_total", "Accepted bounties")
 BOUNTIES_COMPLETED = _counter("bounties_completed_total", "Completed bounties")
-BOUNTIES_CANCELLED = _counter("bounties_cancelled_total", "Cancelled bounties", "reason")
 SIGNUPS = _counter("user_signups_total", "New accounts", "method")
 ACTIVE_USERS = _gauge("active_users_gauge", "Users with an open socket")
-PUSH_SENT = _counter("push_sent_total", "Push messages handed over", "result")
 
 GC_PAUSE_S = GcPauses("gc_pause_seconds", "Time the collector held the process")
 REGISTRY.register(GC_PAUSE_S)

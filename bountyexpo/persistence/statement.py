@@ -66,7 +66,10 @@ class Statement:
     session: nobody else can run between the dump and the send, nor between the read and the load.
     """
 
-    __slots__ = ("_formats", "_names", "_row_makers", "_transformer", "errors", "query", "seconds")
+    __slots__ = (
+        *("_formats", "_names", "_row_makers", "_transformer"),
+        *("count", "errors", "milliseconds", "query"),
+    )
 
     def __init__(self, sql: str) -> None:
         self._names: list[str] = []
@@ -77,7 +80,8 @@ class Statement:
         found = _VERB.match(sql)
         verb = found.group(1).lower() if found else ""
         operation = verb if verb in _VERBS else "other"
-        self.seconds = metrics.DB_QUERY_MS.labels(operation)
+        self.count = metrics.DB_QUERIES.labels(operation)
+        self.milliseconds = metrics.DB_QUERY_MS.labels(operation)
         self.errors = metrics.DB_ERRORS.labels(operation)
 
     def dump(

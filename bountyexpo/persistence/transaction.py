@@ -306,7 +306,8 @@ class Transaction:
                 raise
             raise meaning from error
         finally:
-            prepared.seconds.observe((trio.current_time() - began) * 1000)
+            prepared.count.inc()
+            prepared.milliseconds.observe((trio.current_time() - began) * 1000)
 
     async def _command(self, sql: bytes) -> None:
         assert self._session is not None

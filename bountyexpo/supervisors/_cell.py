@@ -90,6 +90,10 @@ class CellPool(Protocol[K]):
         """Remove an idle cell; its id may come back at any time."""
         ...
 
+    def note_wait(self, since: float) -> None:
+        """The first of some messages is handled now that waited since then."""
+        ...
+
     def count_crash(self) -> None:
         """Count a crash of one of the actors."""
         ...
@@ -120,6 +124,7 @@ class Cell(Generic[K]):
         "_last_used",
         "_pool",
         "_present",
+        "_waits_since",
         "due",
         "id",
         "last_error",
@@ -137,6 +142,8 @@ class Cell(Generic[K]):
         self._actor: Actor[K] | None = None
         self._crashes: tuple[float, ...] = ()
         self._last_used = 0.0
+        # Since when the first message of the present drain waits.
+        self._waits_since = 0.0
         self._present: Item | None = None
         # Whether the first message in the queue has met a stale version before.
         self._is_retry = False
@@ -184,6 +191,7 @@ class Cell(Generic[K]):
     def work(self) -> None:
         """Start the drain task."""
         self.state = BUSY
+        self._waits_since = trio.current_time()
         self._pool.start(self, self.drain)
 
     async def drain(self) -> None:
@@ -192,6 +200,7 @@ class Cell(Generic[K]):
         while self.state is BUSY and self.mailbox:
             actor = self._actor or await self._load()
             if actor is not None:
+                self._pool.note_wait(self._waits_since)
                 await self._handle_queued(actor)
         self._rest()
 

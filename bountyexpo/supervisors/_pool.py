@@ -15,7 +15,12 @@ import trio
 
 from bountyexpo.errors import Unavailable
 from bountyexpo.observability.logs import get_logger
-from bountyexpo.observability.metrics import ACTOR_LIVE, ACTOR_MAILBOX_DEPTH, ACTOR_RESTARTS
+from bountyexpo.observability.metrics import (
+    ACTOR_LIVE,
+    ACTOR_MAILBOX_DEPTH,
+    ACTOR_MAILBOX_WAIT_MS,
+    ACTOR_RESTARTS,
+)
 from bountyexpo.runtime import ASK_TIMEOUT_S, Ask, Outcome, Ref, TimerWheel
 from bountyexpo.supervisors._cell import Cell, CellState
 from bountyexpo.supervisors._child_spec import SHUTDOWN_S, ChildSpec, Restart
@@ -73,6 +78,7 @@ class ActorPool(Generic[K]):
         self._reset()
         ACTOR_LIVE.labels(self.kind).set_function(lambda: len(self._cells))
         ACTOR_MAILBOX_DEPTH.labels(self.kind).set_function(self._depth)
+        self._waits_ms = ACTOR_MAILBOX_WAIT_MS.labels(self.kind)
 
     def _reset(self) -> None:
         self._cells: dict[str, Cell[K]] = {}
@@ -219,6 +225,10 @@ class ActorPool(Generic[K]):
     def forget(self, cell: Cell[K]) -> None:
         """Remove an idle cell; its id may come back at any time."""
         del self._cells[cell.id]
+
+    def note_wait(self, since: float) -> None:
+        """The first of some messages is handled now that waited since then."""
+        self._waits_ms.observe((trio.current_time() - since) * 1000)
 
     def count_crash(self) -> None:
         """Count a crash of one of the actors."""

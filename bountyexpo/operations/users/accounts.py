@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from bountyexpo.actors.users.user import Register
 from bountyexpo.domain.ids import is_id
 from bountyexpo.errors import NotAllowed, NotAuthenticated
+from bountyexpo.observability import metrics
 
 if TYPE_CHECKING:
     from bountyexpo.actors.system import Actors
@@ -26,6 +27,9 @@ KNOWN_MAX = 200_000
 LOOK_AGAIN_S = 30.0
 
 ACTIVE = "active"
+
+_hits = metrics.CACHE_HITS.labels("accounts")
+_misses = metrics.CACHE_MISSES.labels("accounts")
 
 
 class AccountVerifier:
@@ -49,7 +53,10 @@ class AccountVerifier:
         identity = await self._verifier.verify(token)
         if not identity.is_service:
             now = self._clock.monotonic()
-            if self._known.get(identity.user_id, 0.0) <= now:
+            if self._known.get(identity.user_id, 0.0) > now:
+                _hits.inc()
+            else:
+                _misses.inc()
                 await self.make_account(identity)
                 self._remember(identity.user_id, now)
         return identity

@@ -89,7 +89,7 @@ class Summer(Actor):
 
     async def load(self) -> None:
         self.world.events.append(f"load {self.id}")
-        await trio.lowlevel.checkpoint()
+        await trio.sleep(self.world.load_s)
         if self.world.load_errors:
             raise self.world.load_errors.pop(0)
 
@@ -143,7 +143,8 @@ class Summer(Actor):
 class World:
     """A pool of summers and what is seen of it."""
 
-    def __init__(self, **options: Any) -> None:
+    def __init__(self, *, load_s: float = 0, **options: Any) -> None:
+        self.load_s = load_s
         self.events: list[str] = []
         self.replies: list[Any] = []
         self.load_errors: list[Exception] = []

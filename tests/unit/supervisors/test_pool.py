@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import trio
 from bountyexpo.errors import AskTimeout, Conflict, InternalError, MailboxFull, Unavailable
+from bountyexpo.observability.metrics import REGISTRY
 from bountyexpo.runtime import Message
 from trio.testing import wait_all_tasks_blocked
 
@@ -286,3 +287,18 @@ async def test_picture_and_statistics_tell_the_state() -> None:
         assert pool.tree().mailbox_depth == 1
         assert repr(pool) == "<ActorPool summer running live=2>"
         assert "summer:a busy" in repr(next(iter(pool._active)))
+
+
+async def test_the_wait_of_a_message_includes_the_loading_of_its_actor(autojump_clock) -> None:
+    def waits(what: str) -> float:
+        name = f"actor_mailbox_wait_milliseconds_{what}"
+        return REGISTRY.get_sample_value(name, {"actor": "summer"}) or 0.0
+
+    world = World(load_s=2)
+    before = waits("count"), waits("sum")
+    async with world.running() as pool:
+        await pool.ref("a").ask(Add())
+        await pool.ref("a").ask(Add())
+
+    assert waits("count") - before[0] == 2
+    assert waits("sum") - before[1] == pytest.approx(2000)
