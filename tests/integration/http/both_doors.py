@@ -7,7 +7,7 @@ import dataclasses
 import re
 from contextlib import asynccontextmanager
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import trio
@@ -22,6 +22,9 @@ from bountyexpo.operations.catalogue import CATALOGUE, PATH_PARAMETER, Catalogue
 
 from tests.integration.http.edge_toys import ToyServices
 from tests.integration.plain_client import PlainClient
+
+if TYPE_CHECKING:
+    from quart_trio import QuartTrio
 
 ID = "11111111-2222-4333-8444-555555555555"
 
@@ -65,6 +68,23 @@ async def echo_nothing(call) -> Any:
     return {"by": call.identity and call.identity.user_id, "key": call.idempotency_key}
 
 
+class Renewed:
+    """Services that are new for each test, behind an application that is made once."""
+
+    def __init__(self) -> None:
+        self.present = ToyServices()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.present, name)
+
+
+@cache
+def applications() -> tuple[tuple[Renewed, QuartTrio], ...]:
+    """The services and the application behind each door."""
+    services = Renewed(), Renewed()
+    return tuple((each, create_app(each, catalogue())) for each in services)
+
+
 def operations():
     """Every operation with a route, the edge's own included."""
     return [each for each in (*EDGE.all(), *catalogue().all()) if each.route is not None]
@@ -95,15 +115,17 @@ async def both_doors():
     """Serve the catalogue through each door; buckets and clocks of the two stay in step."""
     taken: list[str] = []
     settings = AcceptorSettings(host="127.0.0.1", port=0)
-    services = ToyServices(), ToyServices()
-    quarts = [HypercornFallback(create_app(each, catalogue())) for each in services]
-    router = Router(services[0], catalogue())
+    for services, _ in applications():
+        services.present = ToyServices()
+    quarts = [HypercornFallback(app) for _, app in applications()]
+    services, _ = applications()[0]
+    router = Router(services, catalogue())
 
     def find(method, path):
         taken.append(path)
         return router.find(method, path)
 
-    direct = FastPath(find, quarts[0], services[0].clock.now)
+    direct = FastPath(find, quarts[0], services.clock.now)
     async with trio.open_nursery() as nursery:
         for child in (*quarts, direct):
             await nursery.start(child.run)
