@@ -25,7 +25,7 @@ demo: .venv/runtime.installed  ## Play the story of one bounty against URL, over
 	@$(BIN)/bountyexpo demo --url $(URL) --codec $(CODEC)
 
 test: .venv/dev.installed  ## Run the tests; ARGS="-k name" narrows them
-	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile $(ARGS)
+	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: lint fmt-check type test  ## Everything that continuous integration runs
 
@@ -52,7 +52,8 @@ docs: .venv/dev.installed  ## Write the parts of docs/ that come from the code: 
 bench-peers: .venv/dev.installed .venv/peers.installed  ## Compare with ws, websockets, Fastify ...
 	@$(BIN)/python -m bench peers $(ARGS)
 
-soak: .venv/dev.installed  ## Load and kill the server for SECONDS (600), and look for what is lost
+soak: .venv/dev.installed  ## Repeat tests many times; load and kill the server for SECONDS (600)
+	@TEST_REPETITIONS=20 $(BIN)/python -m pytest -n auto --maxprocesses 4 -m repeated
 	@$(BIN)/python -m bench.soak --seconds $(SECONDS)
 
 lock: $(UV)  ## Write the locks again from requirements/*.in

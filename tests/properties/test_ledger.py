@@ -17,10 +17,10 @@ from bountyexpo.domain.money.ledger.accounts import (
 from bountyexpo.domain.money.ledger.holds import HoldKind
 from bountyexpo.domain.money.ledger.transfers import expire, post, reversal, void
 from bountyexpo.errors import BountyExpoError
-from hypothesis import settings
 from hypothesis.stateful import rule
 
 from tests.properties.ledger_wallets import CENTS, NOW, PERSON, Wallets, keys
+from tests.repetition import examples, repeated
 
 BPS = st.integers(0, 3_000)
 
@@ -320,5 +320,5 @@ class Books(Wallets):
             assert self.apply(chargebacks.reserve_released(hold=hold))
 
 
-TestBooks = Books.TestCase
-TestBooks.settings = settings(max_examples=30, stateful_step_count=200, deadline=None)
+TestBooks = repeated(Books.TestCase)
+TestBooks.settings = examples(15, stateful_step_count=200)

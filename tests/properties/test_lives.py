@@ -12,12 +12,13 @@ from bountyexpo.domain.money import escrow, payment, withdrawal
 from bountyexpo.domain.money.ledger.accounts import RULES, STRIPE, Sign, available, escrow_frozen
 from bountyexpo.domain.money.ledger.book import Book
 from bountyexpo.errors import BountyExpoError
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.properties.lives import HUNTER, Deposit, Withdrawal
 from tests.properties.lives_bounty import ENDED, BountyLife
 from tests.properties.network import Dice, Network
+from tests.repetition import tried
 from tests.unit.domain.machines import BOUNTY, values_of
 
 if TYPE_CHECKING:
@@ -241,7 +242,7 @@ LIVES = st.sampled_from((300, 1_500, 4_000)).flatmap(
 
 
 @given(data=LIVES)
-@settings(max_examples=100, deadline=None)
+@tried(40)
 def test_whatever_happens_the_money_is_where_the_rules_say(data: bytes) -> None:
     market = Market(Dice(data))
 

@@ -11,9 +11,10 @@ from bountyexpo.domain.machine import Outcome, Role
 from bountyexpo.domain.market import bounty
 from bountyexpo.domain.money import escrow, payment, withdrawal
 from bountyexpo.errors import BountyExpoError, Conflict, NotAllowed, NotFound
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.repetition import tried
 from tests.unit.domain.machines import BOUNTY, ESCROW, MACHINES, PAYMENT, WITHDRAWAL, values_of
 
 WORDS = 60
@@ -58,7 +59,7 @@ def chosen(machine, known, names, chances):
 
 @pytest.mark.parametrize("name", MACHINES)
 @given(life=CHANCES)
-@settings(max_examples=100, deadline=None)
+@tried(40)
 def test_no_life_leaves_the_table_and_the_same_question_has_one_answer(name, life):
     machine = MACHINES[name]
     arrows = {(source, rule.target or source) for rule in machine.rules for source in rule.sources}
@@ -86,7 +87,7 @@ def test_no_life_leaves_the_table_and_the_same_question_has_one_answer(name, lif
     answer_at=st.integers(0, WORDS),
     data=st.data(),
 )
-@settings(max_examples=300, deadline=None)
+@tried(100)
 def test_a_deposit_is_credited_once_if_money_came_and_never_else(words, answer_at, data):
     has_money = payment.Event.SUCCEEDED in words
     told = [*words, *data.draw(st.permutations(words))]
@@ -122,7 +123,7 @@ HOLDING = {escrow.State.HELD, escrow.State.FROZEN}
 
 
 @given(life=CHANCES)
-@settings(max_examples=300, deadline=None)
+@tried(100)
 def test_an_escrow_holds_one_price_or_nothing(life):
     state, facts, balance = escrow.State.NONE, escrow.Facts(), 0
 
@@ -162,7 +163,7 @@ PLACES = {
 
 
 @given(life=CHANCES)
-@settings(max_examples=300, deadline=None)
+@tried(100)
 def test_the_money_of_a_withdrawal_is_in_exactly_one_place(life):
     state, facts = None, withdrawal.Facts()
     money = {"wallet": 1, "flight": 0, "bank": 0, "hand": 0}
@@ -246,7 +247,7 @@ class Life:
 
 
 @given(life=CHANCES, is_paid=st.booleans())
-@settings(max_examples=300, deadline=None)
+@tried(100)
 def test_the_escrow_of_a_finished_bounty_is_settled_exactly_once(life, is_paid):
     lived = Life(is_paid=is_paid)
     lived.step(bounty.Event.CREATE, Role.POSTER, 0)

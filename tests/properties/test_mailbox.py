@@ -8,10 +8,12 @@ import trio
 from bountyexpo.errors import BountyExpoError, Conflict, MailboxFull
 from bountyexpo.runtime import Actor, Mailbox, Message, SystemClock
 from bountyexpo.supervisors import ActorPool, Backoff, CrashPolicy, PoolConfig
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from trio.testing import MockClock
+
+from tests.repetition import tried
 
 DEPTH_MAX = 4
 
@@ -102,7 +104,7 @@ steps = st.lists(
 )
 
 
-@settings(deadline=None, max_examples=60)
+@tried(30)
 @given(steps)
 def test_what_is_told_is_handled_once_in_order_and_every_asker_is_answered(script) -> None:
     durable: dict[str, list[int]] = {"a": [], "b": []}

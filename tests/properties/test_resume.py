@@ -5,9 +5,10 @@ from __future__ import annotations
 import trio
 import trio.testing
 from bountyexpo.ws.v1 import serializer
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.repetition import tried
 from tests.unit.ws.session.session_fakes import World
 
 # What may happen to a client: events come, the line is cut with or without our knowing, the socket
@@ -100,7 +101,7 @@ async def checkpoints(number):
         await trio.lowlevel.checkpoint()
 
 
-@settings(max_examples=60, deadline=None)
+@tried(30)
 @given(steps=steps, used_codec=st.sampled_from([serializer.JSON, serializer.MSGPACK]))
 def test_a_resuming_client_has_every_event_once_and_in_order(steps, used_codec):
     trio.run(play, steps, used_codec, clock=trio.testing.MockClock(autojump_threshold=0))

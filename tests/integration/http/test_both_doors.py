@@ -6,11 +6,12 @@ from urllib.parse import urlencode
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.integration.http.both_doors import both_doors, comparable, operations, path_of, sample
 from tests.integration.plain_client import request
+from tests.repetition import tried
 
 OPERATIONS = {operation.name: operation for operation in operations()}
 USER = {"Authorization": "Bearer user"}
@@ -146,7 +147,7 @@ def any_requests(draw):
     return method, ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1") + body
 
 
-@settings(deadline=None, max_examples=10)
+@tried(10)
 @given(st.lists(any_requests(), min_size=10, max_size=40))
 async def test_any_request_is_answered_the_same_behind_both_doors(requests):
     async with both_doors() as doors:

@@ -17,11 +17,12 @@ import trio
 
 from tests.conformance.raw_client import frame
 from tests.integration.plain_client import PlainClient, request
+from tests.repetition import repeated, times
 
 LIMIT = 128
 # What the acceptor leaves of such a limit (a half is kept for everything else).
 SERVED_MAX = 64
-STORM = 2_000
+STORM = times(1_000, most=2_000)
 ASK = request("GET /say/x")
 UPGRADE = request(
     "GET /v1/socket",
@@ -32,10 +33,13 @@ UPGRADE = request(
 )
 
 # Sockets of the great storm; each end of one needs a descriptor in its process.
-SOCKETS = 10_000
+SOCKETS = times(2_500, most=10_000)
 
 # How long the server may say nothing to anybody of a crowd.
 SILENCE_MAX_S = 30
+
+
+pytestmark = repeated
 
 
 @pytest.fixture(autouse=True)

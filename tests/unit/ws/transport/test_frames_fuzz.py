@@ -18,12 +18,14 @@ from bountyexpo.ws.transport.frames import (
     FrameError,
     FrameParser,
 )
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from websockets.frames import Opcode
 from websockets.protocol import OPEN
 from websockets.server import ServerProtocol
 from websockets.utils import apply_mask
+
+from tests.repetition import tried
 
 # Enough for the longest form of a length, and small enough to be passed by a sum of fragments.
 LIMIT = 66_000
@@ -211,7 +213,7 @@ def judge(chunks):
     return seen, None
 
 
-@settings(deadline=None, max_examples=400)
+@tried(100)
 @given(cut_traffic())
 @example([masked(TEXT, b"\xf5", b"abcd"), masked(CLOSE, b"", b"abcd"), masked(0, b"", b"abcd")])
 @example([masked(PING, b"", b"abcd"), masked(TEXT, b"\xe2\x82\xac", b"abcd")[:-1]])

@@ -6,9 +6,10 @@ import pytest
 import trio
 from bountyexpo.errors import DatabaseUnavailable
 from bountyexpo.ws.session.limits import SessionLimits
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.repetition import tried
 from tests.unit.ws.session.session_fakes import World
 
 
@@ -296,7 +297,7 @@ def run_mocked(main):
 delays = st.lists(st.tuples(st.integers(0, 6), st.integers(0, 4)), max_size=25)
 
 
-@settings(max_examples=100, deadline=None)
+@tried(40)
 @given(
     before=st.integers(0, 30),
     cut=st.integers(0, 30),
@@ -332,7 +333,7 @@ def test_a_resumed_client_has_all_it_missed_once_and_in_order(
     run_mocked(main)
 
 
-@settings(max_examples=100, deadline=None)
+@tried(40)
 @given(
     delays=delays,
     pace=st.integers(1, 3),
