@@ -6,12 +6,13 @@ as the hop that added an entry is one of our own proxies.
 
 from __future__ import annotations
 
-from ipaddress import ip_address
 from typing import TYPE_CHECKING
+
+from bountyexpo.domain.addresses import parse_address
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from ipaddress import IPv4Network, IPv6Network
+    from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 
 FORWARDED_HEADERS = ("forwarded", "x-forwarded-for", "x-real-ip")
 
@@ -19,35 +20,32 @@ FORWARDED_HEADERS = ("forwarded", "x-forwarded-for", "x-real-ip")
 def client_address(
     peer: str, headers: Mapping[str, str], trusted: tuple[IPv4Network | IPv6Network, ...]
 ) -> str:
-    """Return the nearest address that is not one of our proxies."""
-    if not trusted or not _is_within(peer, trusted):
+    """Return the nearest address that is not one of our proxies, in its one spelling."""
+    found = parse_address(peer)
+    if found is None:
         return peer
-    for hop in reversed(headers.get("x-forwarded-for", "").split(",")):
-        address = hop.strip()
-        if not _is_address(address):
-            break
-        peer = address
-        if not _is_within(address, trusted):
-            break
-    return peer
+    if trusted and _is_within(found, trusted):
+        for hop in reversed(headers.get("x-forwarded-for", "").split(",")):
+            address = parse_address(hop)
+            if address is None:
+                break
+            found = address
+            if not _is_within(address, trusted):
+                break
+    return str(found)
 
 
 def is_local(peer: str, headers: Mapping[str, str]) -> bool:
     """Tell whether the request was made on this machine and not merely passed on by it."""
+    found = parse_address(peer)
     return (
-        _is_address(peer)
-        and ip_address(peer).is_loopback
+        found is not None
+        and found.is_loopback
         and not any(name in headers for name in FORWARDED_HEADERS)
     )
 
 
-def _is_address(text: str) -> bool:
-    try:
-        ip_address(text)
-    except ValueError:
-        return False
-    return True
-
-
-def _is_within(address: str, networks: tuple[IPv4Network | IPv6Network, ...]) -> bool:
-    return _is_address(address) and any(ip_address(address) in network for network in networks)
+def _is_within(
+    address: IPv4Address | IPv6Address, networks: tuple[IPv4Network | IPv6Network, ...]
+) -> bool:
+    return any(address in network for network in networks)

@@ -12,6 +12,7 @@ import math
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, NamedTuple
 
+from bountyexpo.domain.addresses import counted_as
 from bountyexpo.errors import RateLimited
 
 if TYPE_CHECKING:
@@ -156,7 +157,7 @@ def _buckets(
     else:
         by_address = rate.per_address or rate.per_user
         if by_address is not None:
-            buckets.append(((rate.name, "address", address), by_address))
+            buckets.append(((rate.name, "address", counted_as(address)), by_address))
     if rate.per_identifier is not None and identifier:
         buckets.append(((rate.name, "identifier", identifier), rate.per_identifier))
     return buckets

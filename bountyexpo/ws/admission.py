@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from bountyexpo.domain.addresses import counted_as
 from bountyexpo.errors import RateLimited
 from bountyexpo.observability import metrics
 from bountyexpo.operations.catalogue import Limit, RateClass
@@ -74,8 +75,9 @@ class Admission:
         """
         if not self._limiter.enabled or self.is_exempt(address):
             return
-        held = self._sockets.get(address, 0) >= self._sockets_per_address
-        anonymous = self._anonymous.get(address, 0) >= self._anonymous_per_address
+        counted = counted_as(address)
+        held = self._sockets.get(counted, 0) >= self._sockets_per_address
+        anonymous = self._anonymous.get(counted, 0) >= self._anonymous_per_address
         if held or (is_anonymous and anonymous):
             metrics.WS_RATE_LIMITED.labels("sockets").inc()
             raise RateLimited("Too many connections from this address.", retry_after_s=FULL_RETRY_S)
@@ -88,15 +90,17 @@ class Admission:
 
     def opened(self, address: str, *, is_anonymous: bool = False) -> None:
         """Count a socket."""
-        self._sockets[address] = self._sockets.get(address, 0) + 1
+        counted = counted_as(address)
+        self._sockets[counted] = self._sockets.get(counted, 0) + 1
         if is_anonymous:
-            self._anonymous[address] = self._anonymous.get(address, 0) + 1
+            self._anonymous[counted] = self._anonymous.get(counted, 0) + 1
 
     def closed(self, address: str, *, is_anonymous: bool = False) -> None:
         """Count it no more."""
-        _decrement(self._sockets, address)
+        counted = counted_as(address)
+        _decrement(self._sockets, counted)
         if is_anonymous:
-            _decrement(self._anonymous, address)
+            _decrement(self._anonymous, counted)
 
     def check_hello(self, address: str) -> None:
         """Refuse to look at the credentials of an address that has failed too often.

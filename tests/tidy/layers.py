@@ -33,7 +33,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
     "operations": ("domain", "runtime", "persistence", "actors"),
     "jobs": ("domain", "supervisors", "persistence", "integrations", "actors"),
     "realtime": ("domain",),
-    "edge": (),
+    "edge": ("domain.addresses",),
     "http": ("domain.identity", "operations", "edge"),
     "ws": ("domain", "runtime", "operations", "realtime", "edge"),
     "cluster": ("runtime", "persistence"),

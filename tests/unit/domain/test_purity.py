@@ -21,6 +21,7 @@ ALLOWED = {
     "enum",
     "functools",
     "hashlib",
+    "ipaddress",
     "itertools",
     "math",
     "msgspec",
