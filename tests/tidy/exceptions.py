@@ -66,7 +66,6 @@ EXCEPTIONS: dict[str, dict[str, str]] = {
         ),
         **dict.fromkeys(
             (
-                "bountyexpo/actors/money/escrow.py:adjust",
                 "bountyexpo/domain/event_catalogue.py:AREAS",
                 "bountyexpo/domain/limits.py:adjustment_amount",
                 "bountyexpo/domain/limits.py:instant_payout_amount",
@@ -77,7 +76,6 @@ EXCEPTIONS: dict[str, dict[str, str]] = {
                 "bountyexpo/domain/money/fees.py:cancellation_refund_bps",
                 "bountyexpo/domain/money/ledger/book.py:Book",
                 "bountyexpo/domain/money/ledger/holds.py:active_cents",
-                "bountyexpo/domain/money/ledger/holds.py:is_expired",
                 "bountyexpo/domain/money/ledger/legacy.py:signed_cents",
                 "bountyexpo/domain/money/ledger/legacy.py:transfers_of",
                 "bountyexpo/domain/money/ledger/payouts.py:payout_returned",

@@ -39,11 +39,15 @@ async def announce(
 
 async def post_system_message(
     tx: Transaction, conversation: Conversation, *, sender_id: str, code: str, body: str
-) -> None:
-    """Write a message of the service, once per ``code``, and tell the participants."""
+) -> bool:
+    """Write a message of the service, once per ``code``, and tell the participants.
+
+    Returns whether it was new.
+    """
     row = await messages.add_system_message(
         tx, conversation.id, sender_id=sender_id, code=code, body=body
     )
     if row is not None:
         users = tuple(conversation.participants)
         tx.numbered(message_event(row, conversation.epoch, users))
+    return row is not None

@@ -5,6 +5,8 @@ What concerns one applicant, or the work, is private to those it is sent to.
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from msgspec import UNSET, UnsetType
 
 from bountyexpo.domain.events import Coalesce, Event, Stream, event
@@ -25,13 +27,14 @@ class BountyStatus(Event, frozen=True, kw_only=True):
 
 @event("bounty.updated", BOUNTY, is_private=True, redacted_id="bountyId")
 class BountyUpdated(Event, frozen=True, kw_only=True):
-    """A bounty has changed under the same status, such as an end date that has passed."""
+    """A bounty has changed under the same status: its terms, its end date, its hunter is gone."""
 
     id: str
     bounty_id: str
     status: str
     version: int
     is_expired: bool | UnsetType = UNSET
+    is_stale: bool | UnsetType = UNSET
 
 
 class RequestEvent(Event, frozen=True, kw_only=True):
@@ -54,6 +57,15 @@ class RequestUpdated(RequestEvent, frozen=True, kw_only=True):
     """An application was decided."""
 
 
+@event("completion.ready", BOUNTY, is_private=True)
+class CompletionReady(Event, frozen=True, kw_only=True):
+    """The hunter says to be ready."""
+
+    bounty_id: str
+    hunter_id: str
+    ready_at: datetime
+
+
 class CompletionEvent(Event, frozen=True, kw_only=True):
     """Work on a bounty, as both parties are told of it."""
 
@@ -70,6 +82,15 @@ class CompletionSubmitted(CompletionEvent, frozen=True, kw_only=True):
 @event("completion.reviewed", BOUNTY, is_private=True)
 class CompletionReviewed(CompletionEvent, frozen=True, kw_only=True):
     """The poster has decided on the work that was handed in."""
+
+
+@event("dispute.updated", BOUNTY, is_private=True)
+class DisputeUpdated(Event, frozen=True, kw_only=True):
+    """A dispute was opened, answered or decided."""
+
+    bounty_id: str
+    dispute_id: str
+    status: str
 
 
 @event(

@@ -8,9 +8,6 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from bountyexpo.domain.market.bounty import Parties, Status
-from bountyexpo.domain.policy import FundingTerms
-from bountyexpo.errors import StaleVersion
-from bountyexpo.persistence.pool import Json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,8 +19,8 @@ COLUMNS = """
     b.amount_cents, b.platform_fee_bps, b.is_for_honor, b.status, b.category, b.work_type,
     b.location_text, b.zip_code, b.timeline, b.skills_required, b.is_time_sensitive, b.deadline,
     b.schedule_type, b.start_date, b.end_date, b.latest_arrival_time, b.duration_minutes,
-    b.conditional_end_note, b.attachments, b.expiry_notified_at, b.version,
-    b.created_at, b.updated_at,
+    b.conditional_end_note, b.attachments, b.expiry_notified_at, b.is_stale, b.stale_reason,
+    b.stale_detected_at, b.revision_count, b.version, b.created_at, b.updated_at,
     u.username, p.avatar_url as poster_avatar
 """
 
@@ -54,35 +51,6 @@ COUNT = """
         limit 10000) as capped
 """
 
-INSERT = """
-    insert into bounties (
-        id, poster_id, title, description, amount_cents, platform_fee_bps, policy_version,
-        is_for_honor, category, work_type, location_text, zip_code, timeline, skills_required,
-        is_time_sensitive, deadline, schedule_type, start_date, end_date, latest_arrival_time,
-        duration_minutes, conditional_end_note, attachments, status)
-    values (
-        %(id)s, %(poster_id)s, %(title)s, %(description)s, %(amount_cents)s,
-        %(platform_fee_bps)s, %(policy_version)s, %(is_for_honor)s, %(category)s, %(work_type)s,
-        %(location_text)s, %(zip_code)s, %(timeline)s, %(skills_required)s,
-        %(is_time_sensitive)s, %(deadline)s, %(schedule_type)s, %(start_date)s, %(end_date)s,
-        %(latest_arrival_time)s, %(duration_minutes)s, %(conditional_end_note)s, %(attachments)s,
-        %(status)s)
-"""
-
-ADVANCE = """
-    update bounties set status = %(status)s, hunter_id = %(hunter_id)s,
-        accepted_request_id = %(accepted_request_id)s,
-        version = version + 1, updated_at = now(),
-        completed_at = case when %(status)s = 'completed' then now() else completed_at end
-    where id = %(id)s and version = %(version)s
-"""
-
-RECORD_STATUS = """
-    insert into bounty_status_history (bounty_id, from_status, to_status, actor_id,
-                                       aggregate_version)
-    values (%s, %s, %s, %s, %s)
-"""
-
 RECENT_TWIN = """
     select id from bounties where poster_id = %s and title = %s and amount_cents = %s
         and created_at > now() - make_interval(secs => %s) order by created_at desc limit 1
@@ -98,8 +66,6 @@ EXPIRED = """
     where end_date <= now() and expiry_notified_at is null and status = any(%s)
     order by end_date limit %s
 """
-
-STAMP_EXPIRY = "update bounties set expiry_notified_at = %s where id = %s"
 
 
 class Terms(msgspec.Struct, frozen=True, kw_only=True):
@@ -126,14 +92,6 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
     attachments: list[dict[str, Any]] = msgspec.field(default_factory=list)
 
 
-class NewBounty(msgspec.Struct, frozen=True, kw_only=True):
-    """What is first stored of a bounty."""
-
-    terms: Terms
-    funding: FundingTerms
-    status: Status
-
-
 class Bounty(Terms, frozen=True, kw_only=True):
     """A stored bounty with its poster's public name."""
 
@@ -144,6 +102,10 @@ class Bounty(Terms, frozen=True, kw_only=True):
     platform_fee_bps: int
     status: Status
     expiry_notified_at: datetime | None
+    is_stale: bool
+    stale_reason: str | None
+    stale_detected_at: datetime | None
+    revision_count: int
     version: int
     created_at: datetime
     updated_at: datetime
@@ -178,13 +140,13 @@ async def get(db: Queries, bounty_id: str) -> Bounty | None:
 async def get_all(db: Queries, bounty_ids: Sequence[str]) -> list[Bounty | None]:
     """Return what ``get`` would for each of these, in their order."""
     rows = await db.fetch(BY_IDS, (list(set(bounty_ids)),))
-    found = {row["id"]: _bounty(row) for row in rows}
+    found = {row["id"]: bounty_of(row) for row in rows}
     return [found.get(bounty_id.lower()) for bounty_id in bounty_ids]
 
 
 async def page(db: Queries, wanted: Page) -> list[Bounty]:
     """Return one page in a total order."""
-    return [_bounty(row) for row in await db.fetch(PAGE, msgspec.structs.asdict(wanted))]
+    return [bounty_of(row) for row in await db.fetch(PAGE, msgspec.structs.asdict(wanted))]
 
 
 async def count(db: Queries, wanted: Page) -> int:
@@ -192,53 +154,6 @@ async def count(db: Queries, wanted: Page) -> int:
     row = await db.fetch_one(COUNT, msgspec.structs.asdict(wanted))
     assert row is not None
     return int(row["total"])
-
-
-async def insert(db: Queries, bounty_id: str, poster_id: str, new: NewBounty) -> None:
-    """Insert a bounty at version 1."""
-    values = msgspec.structs.asdict(new.terms) | {
-        "id": bounty_id,
-        "poster_id": poster_id,
-        "platform_fee_bps": new.funding.platform_fee_bps,
-        "policy_version": new.funding.policy_version,
-        "attachments": Json(new.terms.attachments),
-        "status": new.status.value,
-    }
-    await db.execute(INSERT, values)
-    await db.execute(RECORD_STATUS, (bounty_id, None, new.status.value, poster_id, 1))
-
-
-async def advance(
-    db: Queries,
-    bounty: Bounty,
-    status: Status,
-    *,
-    actor_id: str | None,
-    hunter_id: str | None = None,
-    accepted_request_id: str | None = None,
-) -> None:
-    """Move ``bounty`` to ``status`` at the next version; what is not named stays.
-
-    Raises:
-        StaleVersion: the row is not at the version that was decided on.
-    """
-    changed = await db.execute(
-        ADVANCE,
-        {
-            "id": bounty.id,
-            "version": bounty.version,
-            "status": status.value,
-            "hunter_id": hunter_id or bounty.hunter_id,
-            "accepted_request_id": accepted_request_id or bounty.accepted_request_id,
-        },
-    )
-    if not changed:
-        raise StaleVersion
-    if status is not bounty.status:
-        await db.execute(
-            RECORD_STATUS,
-            (bounty.id, bounty.status.value, status.value, actor_id, bounty.version + 1),
-        )
 
 
 async def recent_twin(db: Queries, poster_id: str, terms: Terms, *, within_s: float) -> str | None:
@@ -261,11 +176,7 @@ async def expired(db: Queries, statuses: Sequence[Status], limit: int) -> list[s
     return [row["id"] for row in await db.fetch(EXPIRED, wanted)]
 
 
-async def stamp_expiry(db: Queries, bounty_id: str, now: datetime) -> None:
-    """Remember that the poster was told of the end date."""
-    await db.execute(STAMP_EXPIRY, (now, bounty_id))
-
-
-def _bounty(row: dict[str, Any]) -> Bounty:
+def bounty_of(row: dict[str, Any]) -> Bounty:
+    """Return the bounty of a row of ``COLUMNS``."""
     row["status"] = Status(row["status"])
     return Bounty(**row)

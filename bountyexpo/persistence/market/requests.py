@@ -36,17 +36,25 @@ VISIBLE = f"""
     order by r.created_at desc, r.id desc limit %(limit)s
 """
 
-INSERT = """
-    insert into bounty_requests (id, bounty_id, hunter_id, status, message, proposed_completion_at)
-    values (%s, %s, %s, %s, %s, %s)
-    on conflict (bounty_id, hunter_id) do update set status = excluded.status, decided_at = null,
-        message = excluded.message, proposed_completion_at = excluded.proposed_completion_at,
-        updated_at = now()
+INSERT = f"""
+    with r as (
+        insert into bounty_requests (id, bounty_id, hunter_id, status, message,
+                                     proposed_completion_at)
+        values (%s, %s, %s, %s, %s, %s)
+        on conflict (bounty_id, hunter_id) do update set status = excluded.status,
+            decided_at = null, decided_by = null, message = excluded.message,
+            proposed_completion_at = excluded.proposed_completion_at, updated_at = now()
+        returning *
+    )
+    select {COLUMNS} from r
+    join users u on u.id = r.hunter_id join user_profiles p on p.user_id = u.id
 """
 
 DECIDE = """
-    update bounty_requests r set status = decided.status, decided_at = now(), updated_at = now()
+    update bounty_requests r set status = decided.status, decided_at = now(), decided_by = %s,
+        updated_at = now()
     from unnest(%s::uuid[], %s::text[]) as decided (id, status) where r.id = decided.id
+    returning r.id, r.updated_at
 """
 
 COUNT_OF_HUNTER = """
@@ -109,16 +117,22 @@ async def insert(
     status: Status,
     message: str | None,
     proposed_completion_at: datetime | None,
-) -> None:
+) -> Application:
     """Insert an application, or write a later one of the same hunter over the first."""
-    row = (request_id, bounty_id, hunter_id, status.value, message, proposed_completion_at)
-    await db.execute(INSERT, row)
+    row = await db.fetch_one(
+        INSERT, (request_id, bounty_id, hunter_id, status.value, message, proposed_completion_at)
+    )
+    assert row is not None
+    return Application(**row)
 
 
-async def decide(db: Queries, outcomes: Mapping[str, Status]) -> None:
-    """Give each of these applications, named by their ids, its new status."""
+async def decide(
+    db: Queries, outcomes: Mapping[str, Status], *, decided_by: str | None = None
+) -> dict[str, datetime]:
+    """Give each of these applications, named by their ids, its new status; return when."""
     ids, statuses = list(outcomes), [status.value for status in outcomes.values()]
-    await db.execute(DECIDE, (ids, statuses))
+    rows = await db.fetch(DECIDE, (decided_by, ids, statuses))
+    return {row["id"]: row["updated_at"] for row in rows}
 
 
 async def count_of(db: Queries, hunter_id: str, status: Status) -> int:

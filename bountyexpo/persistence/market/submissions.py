@@ -1,4 +1,4 @@
-"""Completion submissions: the hunter's proof of work, and the rating given at approval."""
+"""The work on a bounty: the hunter's ready flag, and what is handed in and reviewed."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from bountyexpo.domain.ids import new_id
-from bountyexpo.persistence.pool import Json
+from bountyexpo.persistence.statement import Json
 
 if TYPE_CHECKING:
     from bountyexpo.domain.market.completion import State as Work
@@ -25,17 +24,22 @@ NEWEST = f"""
     order by submitted_at desc, revision desc limit 1
 """
 
-INSERT = """
+INSERT = f"""
     insert into completion_submissions
         (id, bounty_id, hunter_id, status, revision, message, proof)
-    values (%s, %s, %s, %s, %s, %s, %s)
+    values (%s, %s, %s, %s, %s, %s, %s) returning {COLUMNS}
 """
 
-REVIEW = "update completion_submissions set status = %s, reviewed_at = now() where id = %s"
+REVIEW = f"""
+    update completion_submissions set status = %s, reviewed_at = now(),
+        poster_feedback = coalesce(%s::text, poster_feedback)
+    where id = %s returning {COLUMNS}
+"""
 
-RATE = """
-    insert into ratings (id, bounty_id, from_user_id, to_user_id, rating_tenths, comment)
-    values (%s, %s, %s, %s, %s, %s) on conflict (bounty_id, from_user_id, to_user_id) do nothing
+MARK_READY = """
+    insert into completion_ready (bounty_id, hunter_id) values (%s, %s)
+    on conflict (bounty_id, hunter_id) do update set ready_at = completion_ready.ready_at
+    returning ready_at
 """
 
 
@@ -82,19 +86,26 @@ async def insert(
     status: Work,
     work: Delivery,
     revision: int,
-) -> None:
-    """Insert a submission."""
-    row = (submission_id, bounty_id, hunter_id, status.value, revision, work.text, Json(work.proof))
-    await db.execute(INSERT, row)
+) -> Submission:
+    """Insert a submission, and return its row."""
+    values = (submission_id, bounty_id, hunter_id, status.value, revision, work.text)
+    row = await db.fetch_one(INSERT, (*values, Json(work.proof)))
+    assert row is not None
+    return Submission(**row)
 
 
-async def review(db: Queries, submission_id: str, status: Work) -> None:
-    """Give a submission the status that its review has brought it to."""
-    await db.execute(REVIEW, (status.value, submission_id))
+async def review(
+    db: Queries, submission_id: str, status: Work, *, feedback: str | None = None
+) -> Submission:
+    """Give a submission the status that its review has brought it to, and return its row."""
+    row = await db.fetch_one(REVIEW, (status.value, feedback, submission_id))
+    assert row is not None
+    return Submission(**row)
 
 
-async def rate(
-    db: Queries, bounty_id: str, *, rater: str, rated: str, stars: int, comment: str | None
-) -> None:
-    """Record the rating of one side by the other, once."""
-    await db.execute(RATE, (new_id(), bounty_id, rater, rated, stars * 10, comment))
+async def mark_ready(db: Queries, bounty_id: str, hunter_id: str) -> datetime:
+    """Remember that the hunter says to be ready; return since when."""
+    row = await db.fetch_one(MARK_READY, (bounty_id, hunter_id))
+    assert row is not None
+    ready_at: datetime = row["ready_at"]
+    return ready_at

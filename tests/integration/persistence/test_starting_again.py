@@ -10,8 +10,9 @@ from bountyexpo.domain.market import bounty
 from bountyexpo.domain.market.application import Status
 from bountyexpo.domain.policy import Policy
 from bountyexpo.errors import StaleVersion
-from bountyexpo.persistence.market import bounties, requests
-from bountyexpo.persistence.market.bounties import NewBounty, Terms
+from bountyexpo.persistence.market import bounty_writes, requests
+from bountyexpo.persistence.market.bounties import Terms
+from bountyexpo.persistence.market.bounty_writes import NewBounty
 from bountyexpo.persistence.money import payments
 from bountyexpo.persistence.money.payments import NewPayment
 
@@ -48,8 +49,12 @@ async def test_a_rejected_application_waits_again_in_its_own_row(
 ) -> None:
     (poster, hunter), bounty_id = people, new_id()
     terms = Terms(title="Walk the dog", description="Twice a day, please.", amount_cents=500)
-    new = NewBounty(terms=terms, funding=Policy().terms(), status=bounty.Status.OPEN)
-    await bounties.insert(database, bounty_id, poster, new)
+    new = NewBounty(
+        terms=terms,
+        funding=Policy().terms(),
+        status=bounty.Status.OPEN,
+    )
+    await bounty_writes.insert(database, bounty_id, poster, new)
     await _apply(database, bounty_id, hunter, "first")
     (first,) = await requests.of_bounty(database, bounty_id)
     await requests.decide(database, {first.id: Status.REJECTED})

@@ -6,6 +6,7 @@ import inspect
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from bountyexpo.actors.market.effects.tables import HANDLERS
 from bountyexpo.actors.money import escrow_effects
 
 from tests.unit.domain.machines import MACHINES
@@ -15,19 +16,29 @@ if TYPE_CHECKING:
 
     from bountyexpo.domain.machine import Machine
 
-TABLES: dict[str, Mapping[Any, Any]] = {"escrow": escrow_effects.HANDLERS}
-
 
 def promised_by(machine: Machine[Any, Any, Any]) -> set[Any]:
     return {effect for rule in machine.rules for effect in rule.effects}
 
 
+def effects_of(machine: Machine[Any, Any, Any]) -> Any:
+    (effects,) = {type(effect) for effect in promised_by(machine)}
+    return effects
+
+
+MARKET = ("bounty", "application", "completion", "cancellation", "dispute")
+
+TABLES: dict[str, Mapping[Any, Any]] = {
+    "escrow": escrow_effects.HANDLERS,
+    **{name: HANDLERS[effects_of(MACHINES[name])] for name in MARKET},
+}
+
+
 @pytest.mark.parametrize("name", TABLES)
 def test_each_effect_has_a_handler_and_nothing_else_has(name: str) -> None:
-    promised = promised_by(MACHINES[name])
-    (effects,) = {type(effect) for effect in promised}
+    machine = MACHINES[name]
 
-    assert set(TABLES[name]) == promised == set(effects)
+    assert set(TABLES[name]) == promised_by(machine) == set(effects_of(machine))
 
 
 @pytest.mark.parametrize("name", TABLES)

@@ -1,0 +1,125 @@
+"""What becomes of applications: made, withdrawn, rejected, accepted, closed with the bounty."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from bountyexpo.actors.market.effects import cancellations, escrow, work
+from bountyexpo.domain.ids import new_id
+from bountyexpo.domain.machine import Role
+from bountyexpo.domain.market.application import MACHINE, Event, Facts, Status
+from bountyexpo.domain.market.events import RequestNew, RequestUpdated
+from bountyexpo.persistence.market import requests
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from bountyexpo.actors.market.step import Step
+    from bountyexpo.persistence.market.requests import Application
+    from bountyexpo.persistence.transaction import Transaction
+
+
+async def add(tx: Transaction, step: Step) -> list[Step]:
+    """Write an application, or a later one of the same hunter over the first."""
+    bounty, command, earlier = step.bounty, step.command, step.application
+    hunter_id = command.actor_id
+    assert hunter_id is not None
+    known = step.decision.facts
+    decision = MACHINE.decide(
+        Status(earlier.status) if earlier else None,
+        Event.APPLY,
+        Role.APPLICANT,
+        Facts(is_blocked=known.is_blocked, has_room=known.has_room),
+    )
+    row = await requests.insert(
+        tx,
+        earlier.id if earlier else new_id(),
+        bounty.id,
+        hunter_id,
+        status=decision.state,
+        message=command.text,
+        proposed_completion_at=command.proposed_completion_at,
+    )
+    step.after.applications[row.id] = row
+    event = RequestNew(
+        bounty_id=bounty.id,
+        request_id=row.id,
+        hunter_id=hunter_id,
+        status=row.status,
+        message=row.message,
+    )
+    tx.event(event, of=bounty.id, users=(bounty.poster_id, hunter_id))
+    return [step.step(Event.APPLY, decision, Role.APPLICANT, application=row)]
+
+
+async def withdraw(tx: Transaction, step: Step) -> list[Step]:
+    """Take back the application of the one who acts."""
+    return await _decided(tx, step, Event.WITHDRAW, Role.APPLICANT, _named(step))
+
+
+async def reject(tx: Transaction, step: Step) -> list[Step]:
+    """Say no to the application that is named."""
+    return await _decided(tx, step, Event.REJECT, Role.POSTER, _named(step))
+
+
+async def accept(tx: Transaction, step: Step) -> list[Step]:
+    """Give the work to the one whose application is named."""
+    [chosen] = _named(step)
+    await escrow.bind(tx, step, chosen.hunter_id)
+    steps = await _decided(tx, step, Event.ACCEPT, Role.POSTER, [chosen])
+    step.after.bounty = msgspec.structs.replace(
+        step.after.bounty, hunter_id=chosen.hunter_id, accepted_request_id=chosen.id
+    )
+    return steps
+
+
+async def close(tx: Transaction, step: Step) -> list[Step]:
+    """Reject every application that waits: nobody else gets the work any more."""
+    return await _decided(tx, step, Event.CLOSE, Role.SYSTEM, step.after.applications.values())
+
+
+async def release_hunter(tx: Transaction, step: Step) -> list[Step]:
+    """Let the hunter go with their application, their work and what was to be cancelled."""
+    rows = step.after
+    steps = await _decided(tx, step, Event.RELEASE, Role.SYSTEM, rows.applications.values())
+    steps += await work.reset(tx, step)
+    steps += await cancellations.end(tx, step)
+    rows.bounty = msgspec.structs.replace(rows.bounty, hunter_id=None, accepted_request_id=None)
+    rows.conversation_id = None
+    return steps
+
+
+def _named(step: Step) -> list[Application]:
+    assert step.application is not None
+    return [step.application]
+
+
+async def _decided(
+    tx: Transaction, step: Step, event: Event, role: Role, about: Iterable[Application]
+) -> list[Step]:
+    """Let each application decide, write those that move in one statement, and tell of them."""
+    decisions = [(row, MACHINE.decide(Status(row.status), event, role, Facts())) for row in about]
+    moves = {row.id: decision for row, decision in decisions if decision.is_move}
+    if not moves:
+        return []
+    bounty, rows = step.bounty, step.after.applications
+    at = await requests.decide(
+        tx,
+        {row_id: decision.state for row_id, decision in moves.items()},
+        decided_by=None if role is Role.SYSTEM else step.actor_id,
+    )
+    for row_id, decision in moves.items():
+        row = msgspec.structs.replace(
+            rows[row_id], status=decision.state.value, updated_at=at[row_id]
+        )
+        rows[row_id] = row
+        told = RequestUpdated(
+            bounty_id=bounty.id, request_id=row_id, hunter_id=row.hunter_id, status=row.status
+        )
+        tx.event(told, of=bounty.id, users=(bounty.poster_id, row.hunter_id))
+    return [
+        step.step(event, decision, role, application=rows[row_id])
+        for row_id, decision in moves.items()
+    ]
