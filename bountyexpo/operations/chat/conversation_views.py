@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from bountyexpo.errors import NotFound
 from bountyexpo.operations.dependencies import parts
+from bountyexpo.operations.require import require
 from bountyexpo.persistence.chat import conversation_lists
 
 if TYPE_CHECKING:
@@ -80,9 +80,7 @@ class ConversationView(msgspec.Struct, kw_only=True):
 async def seen_by(call: Call, conversation_id: str) -> ConversationView:
     """Return the conversation as the caller sees it."""
     row = await conversation_lists.one(parts(call).db, call.user_id, conversation_id)
-    if row is None:
-        raise NotFound("This conversation does not exist.")
-    return conversation_view(row, call.user_id, call.services.clock.now())
+    return conversation_view(require(row, "conversation"), call.user_id, call.services.clock.now())
 
 
 def conversation_view(row: Listed, viewer_id: str, now: datetime) -> ConversationView:

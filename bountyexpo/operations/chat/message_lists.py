@@ -89,7 +89,7 @@ async def list_messages(call: Call, request: ReadMessages) -> MessagePage:
         epoch=conversation.epoch,
         hasMore=has_more,
         nextCursor=str(edge) if edge is not None else None,
-        pagination=await _pagination(db, request, has_more=has_more),
+        pagination=await _pagination(db, conversation_id, request, has_more=has_more),
     )
 
 
@@ -131,8 +131,10 @@ async def _views(
     ]
 
 
-async def _pagination(db: Pool, request: ReadMessages, *, has_more: bool) -> Pagination | None:
+async def _pagination(
+    db: Pool, conversation_id: str, request: ReadMessages, *, has_more: bool
+) -> Pagination | None:
     if request.before is not None or request.after is not None:
         return None
-    total = await messages.count(db, request.conversationId)
+    total = await messages.count(db, conversation_id)
     return Pagination(page=request.page, limit=request.limit, total=total, hasMore=has_more)

@@ -15,10 +15,11 @@ from bountyexpo.domain import amounts, limits
 from bountyexpo.domain.access import caller_of
 from bountyexpo.domain.ids import new_id
 from bountyexpo.domain.money.access import GRANTS
-from bountyexpo.errors import InvalidRequest, NotFound
+from bountyexpo.errors import InvalidRequest
 from bountyexpo.operations.catalogue import PAYMENT, operation
 from bountyexpo.operations.dependencies import parts
 from bountyexpo.operations.idempotency import IdempotencyKey, request_hash
+from bountyexpo.operations.require import require
 from bountyexpo.persistence.money import payments
 
 if TYPE_CHECKING:
@@ -125,9 +126,8 @@ async def create_intent(call: Call, request: NewIntent) -> IntentView:
 )
 async def confirm_intent(call: Call, request: Confirmation) -> ConfirmationView:
     """Take the money of a deposit; the wallet is credited once it has arrived."""
-    found = await payments.by_intent(parts(call).db, request.paymentIntentId)
-    if found is None:
-        raise NotFound("This deposit does not exist.")
+    intent_id = request.paymentIntentId
+    found = require(await payments.by_intent(parts(call).db, intent_id), "deposit")
     GRANTS["payment.confirm"].check(caller_of(call.identity, poster_id=found.user_id))
     answer = (
         await parts(call)
