@@ -18,7 +18,7 @@ COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generat
 help:  ## Say what can be made
 	@sed -n 's/^\([a-z-]*\):.*##/\1:/p' $(MAKEFILE_LIST) | awk -F: '{printf "  make %-10s%s\n", $$1, $$2}'
 
-serve: .venv/runtime.installed  ## Serve everything on PORT (3001), over embedded stand-ins
+serve: .venv/runtime.installed  ## Serve everything on PORT (3001), over emulators
 	@$(BIN)/bountyexpo serve
 
 demo: .venv/runtime.installed  ## Play the story of one bounty against URL, over CODEC (json, msgpack)

@@ -2,7 +2,7 @@
 
     root (rest_for_one)
     ├─ persistence (one_for_all)   [postgres] · pool · journal
-    ├─ [sandbox]                   stand-ins of the auth server and of Stripe
+    ├─ [sandbox]                   emulators of the auth server and of Stripe
     ├─ actors (one_for_one)        user · contacts · conversation · bounty · payment
     ├─ jobs (one_for_one)          outbox · webhooks · books · prune
     └─ edge (rest_for_one)         hub · sessions · poller · http · direct · acceptor
@@ -288,8 +288,8 @@ class App:
     def _sandbox(self) -> list[ChildSpec]:
         if self._providers.sandbox is None:
             return []
-        stand_ins = SandboxServer(self.db, self._providers.sandbox, self.clock)
-        return [ChildSpec(id="sandbox", start=stand_ins.run)]
+        emulators = SandboxServer(self.db, self._providers.sandbox, self.clock)
+        return [ChildSpec(id="sandbox", start=emulators.run)]
 
     def _edge(self) -> ChildSpec:
         children = [

@@ -65,7 +65,7 @@ def _parser() -> argparse.ArgumentParser:
         "--token",
         default=os.environ.get("BOUNTYEXPO_ADMIN_TOKEN"),
         help="an administrator's access token (default: $BOUNTYEXPO_ADMIN_TOKEN, "
-        "else one for the stand-in of this data folder)",
+        "else one for the emulator of this data folder)",
     )
     tree.set_defaults(command=_tree)
     return parser
@@ -156,7 +156,7 @@ def _tree(options: argparse.Namespace) -> int:
 
 
 def _operator_token() -> str | None:
-    """Return a token for the server of this data folder, when it runs on the auth stand-in."""
+    """Return a token for the server of this data folder, when it runs on the auth emulator."""
     from bountyexpo.runtime.clock import SystemClock  # noqa: PLC0415
     from bountyexpo.sandbox.emulators import operator_token  # noqa: PLC0415
 
@@ -185,7 +185,7 @@ def _welcome(settings: Settings) -> str:
     ]
     if settings.uses_sandbox_auth or settings.uses_sandbox_stripe:
         lines.append(
-            f"  stand-ins   http://127.0.0.1:{settings.sandbox_port} (auth and card provider)"
+            f"  emulators   http://127.0.0.1:{settings.sandbox_port} (auth and card provider)"
         )
     lines.append(f"  next        .venv/bin/bountyexpo demo --url {base}")
     return "\n".join(lines)

@@ -1,8 +1,8 @@
 """Settings from environment variables; ``.env.example`` documents each of them.
 
 Everything is read and checked once, at start-up, and every problem found is told at once with the
-variable's name and the fix. Without any settings the whole product runs on embedded stand-ins;
-each real service that is named replaces its stand-in, and production accepts none of them.
+variable's name and the fix. Without any settings the whole product runs on emulators;
+each real service that is named replaces its emulator, and production accepts none of them.
 """
 
 from __future__ import annotations
@@ -125,12 +125,12 @@ class Settings:
 
     @property
     def uses_sandbox_auth(self) -> bool:
-        """Tell whether the service runs the stand-in of the auth server."""
+        """Tell whether the service runs the emulator of the auth server."""
         return self.supabase_url is None
 
     @property
     def uses_sandbox_stripe(self) -> bool:
-        """Tell whether the service runs the stand-in of Stripe."""
+        """Tell whether the service runs the emulator of Stripe."""
         return self.stripe_secret_key is None
 
 
@@ -253,15 +253,15 @@ def _check_stripe(settings: Settings, reader: Reader) -> None:
 
 
 def _check_production(settings: Settings, reader: Reader) -> None:
-    """Refuse stand-ins, missing secrets and switches that are for tests."""
+    """Refuse emulators, missing secrets and switches that are for tests."""
     real = {
         "DATABASE_URL": settings.database_url,
         "SUPABASE_URL": settings.supabase_url,
         "STRIPE_SECRET_KEY": settings.stripe_secret_key,
     }
-    _need(reader, "because BOUNTYEXPO_ENV is production, which runs on no stand-in", real)
+    _need(reader, "because BOUNTYEXPO_ENV is production, which runs on no emulator", real)
     if settings.stripe_api_base is not None:
-        reader.refuse("STRIPE_API_BASE", "points to a stand-in", "Unset it in production.")
+        reader.refuse("STRIPE_API_BASE", "points to an emulator", "Unset it in production.")
     if not settings.rate_limits:
         reader.refuse("RATE_LIMITS", "is off in production", "Set it to on, or unset it.")
     if settings.rate_limit_allow:

@@ -1,4 +1,4 @@
-"""Card money in, through the real ``stripe`` SDK, pointed at Stripe or at the simulator.
+"""Card money in, through the real ``stripe`` SDK, pointed at Stripe or at the emulator.
 
 The distinction that callers act on is between a definite refusal and an unknown outcome. After a
 refusal nothing happened (``CardRefused``, ``InvalidRequest``, ``NotFound``, ``Conflict``, or

@@ -1,1 +1,1 @@
-"""Stand-ins for the outside, so that one command runs the whole product on an empty machine."""
+"""Emulators of the outside, so that one command runs the whole product on an empty machine."""

@@ -1,6 +1,6 @@
-"""Where each provider is reached and with which secrets: the real one, or its stand-in.
+"""Where each provider is reached and with which secrets: the real one, or its emulator.
 
-The secrets of the stand-ins are made once for each data folder, so that tokens and webhooks stay
+The secrets of the emulators are made once for each data folder, so that tokens and webhooks stay
 good over a restart and are good nowhere else.
 """
 
@@ -25,12 +25,12 @@ if TYPE_CHECKING:
 
 SECRETS_FILE = "sandbox.json"
 
-# The administrator of a machine that runs on stand-ins.
+# The administrator of a machine that runs on emulators.
 OPERATOR_ID = "00000000-0000-4000-8000-00000000ad01"
 
 
 class Secrets(msgspec.Struct, frozen=True):
-    """What the stand-ins of one data folder share with the service."""
+    """What the emulators of one data folder share with the service."""
 
     jwt_secret: str
     stripe_secret_key: str
@@ -63,7 +63,7 @@ def with_ports(settings: Settings) -> Settings:
 
 
 def providers(settings: Settings) -> Providers:
-    """Return the providers; each that is not configured is a stand-in on the sandbox port."""
+    """Return the providers; each that is not configured is an emulator on the sandbox port."""
     if not (settings.uses_sandbox_auth or settings.uses_sandbox_stripe):
         return _real(settings)
     kept = _secrets(settings.data_dir)
@@ -96,7 +96,7 @@ def providers(settings: Settings) -> Providers:
 
 
 def operator_token(settings: Settings, now: datetime) -> str | None:
-    """Return an administrator's token for the stand-in that keeps its secrets in the data folder.
+    """Return an administrator's token for the emulator that keeps its secrets in the data folder.
 
     Whoever can read that folder can read the database beside it, so this gives nothing away.
     """

@@ -1,4 +1,4 @@
-"""JSON answers of the stand-ins."""
+"""JSON answers of the emulators."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One server for the stand-ins of the auth server and of Stripe, on its own loopback port.
+"""One server for the emulators of the auth server and of Stripe, on its own loopback port.
 
     /auth/v1/…   the Supabase auth API          (project address: http://127.0.0.1:<port>)
     /stripe/v1/… Stripe's REST API              (API base: http://127.0.0.1:<port>/stripe)
@@ -41,7 +41,7 @@ GRACE_S = 1.0
 
 @dataclass(frozen=True, kw_only=True)
 class SandboxSettings:
-    """What the stand-ins must agree on with the service."""
+    """What the emulators must agree on with the service."""
 
     jwt_secret: str
     stripe_secret_key: str
@@ -67,7 +67,7 @@ class SandboxSettings:
 
 
 class SandboxServer:
-    """The stand-ins as one supervised child.
+    """The emulators as one supervised child.
 
     Owns:      the loopback listener and the webhook relay.
     Persists:  everything but ordered faults, in schema ``sandbox``.
@@ -100,7 +100,7 @@ class SandboxServer:
 def create_app(
     pool: Pool, tables: Tables, settings: SandboxSettings, clock: Clock, relay: WebhookRelay
 ) -> QuartTrio:
-    """Return the app with all stand-ins on it."""
+    """Return the app with all emulators on it."""
     app = QuartTrio("bountyexpo.sandbox")
     faults = Faults()
     auth = AuthApi(

@@ -1,4 +1,4 @@
-"""Tables of the stand-ins: schema ``sandbox``, apart from the product's own.
+"""Tables of the emulators: schema ``sandbox``, apart from the product's own.
 
 They are made at first use and not by the product's migrations, because a production database must
 never hold them.

@@ -43,7 +43,7 @@ async def test_a_bad_setting_is_named_with_its_fix_and_stops_the_start() -> None
     assert "pk_test_public" not in told
 
 
-async def test_production_refuses_every_stand_in() -> None:
+async def test_production_refuses_every_emulator() -> None:
     run = await bountyexpo("serve", BOUNTYEXPO_ENV="production")
 
     assert run.returncode == 2

@@ -28,7 +28,7 @@ def problems(environ):
     return refusal.value.problems
 
 
-def test_nothing_set_runs_on_stand_ins():
+def test_nothing_set_runs_on_emulators():
     settings = Settings.load({})
 
     assert settings == Settings(rate_limit_multiplier=20)

@@ -207,8 +207,8 @@ class AuthApi:
         )
 
     async def health(self) -> Response:
-        """Say that the stand-in is up."""
-        return reply({"name": "GoTrue", "version": "sandbox", "description": "Auth stand-in"})
+        """Say that the emulator is up."""
+        return reply({"name": "GoTrue", "version": "sandbox", "description": "Auth emulator"})
 
     async def _by_password(self, body: Credentials) -> Response:
         user = await self._store.user_by_email(body.email.strip().lower())

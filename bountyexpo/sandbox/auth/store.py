@@ -1,4 +1,4 @@
-"""Accounts, sessions and refresh tokens of the auth stand-in, in PostgreSQL."""
+"""Accounts, sessions and refresh tokens of the auth emulator, in PostgreSQL."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Row = dict[str, Any]
 
 
 class AuthStore:
-    """Reads and writes what the auth stand-in knows."""
+    """Reads and writes what the auth emulator knows."""
 
     def __init__(self, pool: Pool, tables: Tables) -> None:
         self._pool = pool

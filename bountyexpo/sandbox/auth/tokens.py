@@ -1,4 +1,4 @@
-"""Access tokens of the auth stand-in, with the claims of Supabase (contract rest-core §2.1)."""
+"""Access tokens of the auth emulator, with the claims of Supabase (contract rest-core §2.1)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Answers of the auth stand-in in the shapes of the Supabase auth API, errors included."""
+"""Answers of the auth emulator in the shapes of the Supabase auth API, errors included."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The simulator of Stripe: stateful objects, signed webhooks, faults on order."""
+"""The emulator of Stripe: stateful objects, signed webhooks, faults on order."""

@@ -1,4 +1,4 @@
-"""Faults to order from the Stripe simulator, so that unhappy paths can be tried by hand and tested.
+"""Faults to order from the Stripe emulator, so that unhappy paths can be tried by hand and tested.
 
 A fault is ordered for a path prefix and a number of requests; it is forgotten at a restart.
 """

@@ -1,4 +1,4 @@
-"""Payment intents of the Stripe simulator: the rules, with no I/O.
+"""Payment intents of the Stripe emulator: the rules, with no I/O.
 
     requires_payment_method ── confirm ──► succeeded | requires_action | processing
             ▲                                  requires_action ── authenticate ──► succeeded

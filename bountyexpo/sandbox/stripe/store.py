@@ -1,4 +1,4 @@
-"""Objects, events and remembered answers of the Stripe simulator, in PostgreSQL.
+"""Objects, events and remembered answers of the Stripe emulator, in PostgreSQL.
 
 A request is one transaction: the changed object, the events it causes and the answer kept for its
 idempotency key are stored together or not at all.

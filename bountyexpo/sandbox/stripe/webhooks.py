@@ -1,4 +1,4 @@
-"""Delivery of the simulator's events to the product's webhook address, signed as Stripe signs.
+"""Delivery of the emulator's events to the product's webhook address, signed as Stripe signs.
 
 Events are rows, written with the change they tell of; this relay sends those that are due until
 the answer is a success. So each event arrives at least once, in no promised order, and survives a

@@ -33,7 +33,7 @@ RESTLESS = ("leases", "outbox", "webhook_events", "audit_log")
 # When somebody was last seen is stored half a minute after their last socket has gone.
 RESTLESS_COLUMNS = ["last_seen_at"]
 
-# What earlier tests have set off and nobody has carried out yet: deliveries of the simulator, the
+# What earlier tests have set off and nobody has carried out yet: deliveries of the emulator, the
 # work on them, effects. An event that nobody but a test has sent may wait for its payment for ever.
 AT_WORK = """
     select (select count(*) from sandbox.stripe_events where next_attempt_at is not null)
@@ -132,7 +132,7 @@ class Product:
 
     @cached_property
     def secrets(self) -> Secrets:
-        """What the stand-ins sign with."""
+        """What the emulators sign with."""
         return msgspec.json.decode((self.server.folder / SECRETS_FILE).read_bytes(), type=Secrets)
 
     @property
@@ -167,7 +167,7 @@ class Product:
 
     def rest(self) -> None:
         """Wait until everything that was set off before has come to its end."""
-        # The simulator makes its tables when it is first asked.
+        # The emulator makes its tables when it is first asked.
         self.sandbox.get("/sandbox/events").raise_for_status()
         deadline = time.monotonic() + REST_S
         while self.value(AT_WORK):

@@ -1,4 +1,4 @@
-"""The auth adapter against the auth stand-in, and the tokens it hands out."""
+"""The auth adapter against the auth emulator, and the tokens it hands out."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The card adapter, through the real SDK, against the simulator."""
+"""The card adapter, through the real SDK, against the emulator."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Webhooks of the simulator: signed, stored with the change, delivered at least once."""
+"""Webhooks of the emulator: signed, stored with the change, delivered at least once."""
 
 from __future__ import annotations
 
