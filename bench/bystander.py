@@ -1,4 +1,4 @@
-"""Somebody who only pings, in a process of his own: what others feel while the server is busy."""
+"""Somebody who only pings, in a process of their own: what others feel while the server is busy."""
 
 from __future__ import annotations
 

@@ -91,7 +91,7 @@ class Chat:
         return self._drain(trial)
 
     def closed_loop(self, seconds: float) -> Trial:
-        """Let everybody send again as soon as his last message is acknowledged."""
+        """Let everybody send again as soon as their last message is acknowledged."""
         trial = self._begin(is_closed_loop=True)
         now = time.monotonic()
         self._until = now + seconds

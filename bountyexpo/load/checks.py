@@ -22,7 +22,7 @@ class Verdict(Enum):
 
 
 class StreamCheck:
-    """One stream as one person knows it; ``place`` is the end of what he has without a hole.
+    """One stream as one person knows it; ``place`` is the end of what they have without a hole.
 
     It begins at a head that the server told. An event up to there may still come, if it was
     committed just then; nobody asked for it and it proves nothing.

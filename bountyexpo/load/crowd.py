@@ -34,7 +34,7 @@ GOLDEN = 0.618033988749895
 
 
 class Person:
-    """One user of the server, and what he knows of his streams."""
+    """One user of the server, and what they know of their streams."""
 
     __slots__ = (
         "began_at",
@@ -74,7 +74,7 @@ class Crowd:
     """The people of one worker.
 
     ``on_frame(person, heard)`` gets what is no business of the crowd; ``on_back(person)`` is told
-    when somebody has returned and knows what he missed.
+    when somebody has returned and knows what was missed.
     """
 
     def __init__(
@@ -166,7 +166,7 @@ class Crowd:
             self.pump(min(left, 0.2))
 
     def drop(self, person: Person, *, back_after_s: float | None) -> None:
-        """Cut somebody's connection without a word; he comes back by himself, or never."""
+        """Cut somebody's connection without a word; they come back by themselves, or never."""
         if person.socket is None or person.socket.descriptor is None:
             return
         self.fleet.drop(person.socket)
@@ -184,7 +184,7 @@ class Crowd:
         return person.streams.setdefault(stream, StreamCheck())
 
     def judge(self, person: Person, heard: Heard) -> bool:
-        """Take a numbered event into the person's stream; tell whether it is new to him."""
+        """Take a numbered event into the person's stream; tell whether it is new to them."""
         if heard.stream is None or heard.seq is None:
             return False
         check = self.check(person, heard.stream)

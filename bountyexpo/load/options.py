@@ -31,7 +31,7 @@ scenarios:
   room       --rate events a second, each to all connections
   rest       operations by REST at --rate (0: as fast as answers come)
   story      the whole product: --rate stories a second
-  reconnect  everybody is cut off at once, comes back, and is told what he missed
+  reconnect  everybody is cut off at once, comes back, and is told what they missed
   mixed      chat with cut connections, REST and stories at once
 
 The exit code is 1 when a promise was broken (a message lost, doubled, out of order) or a

@@ -82,7 +82,7 @@ async def sign_in(story: Story) -> None:
 
 @Step
 async def look_at_oneself(story: Story) -> None:
-    """Each sees his own account."""
+    """Each sees their own account."""
     for person in story.people:
         me = await story.get(person, "/auth/me")
         told = me.get("id"), me.get("email"), me.get("username")

@@ -84,7 +84,7 @@ async def rename(ports: ActorDependencies, conversation: Conversation, message: 
 async def add(
     ports: ActorDependencies, conversation: Conversation, message: AddParticipants
 ) -> Changed:
-    """Let people join a group; who is there already stays as he is."""
+    """Let people join a group; who is there already stays as they are."""
     wanted = sorted(set(message.added) - set(conversation.participants))
     async with ports.db.transaction() as tx:
         head = await conversations.lock(tx, conversation)
@@ -108,7 +108,7 @@ async def add(
 async def remove(
     ports: ActorDependencies, conversation: Conversation, message: RemoveParticipant
 ) -> Changed:
-    """End somebody's part in a group; the last event he gets says so."""
+    """End somebody's part in a group; the last event they get says so."""
     removed_id = message.removed_id
     async with ports.db.transaction() as tx:
         await conversations.lock(tx, conversation)
@@ -171,7 +171,7 @@ async def set_role(
 
 
 async def hide(ports: ActorDependencies, conversation: Conversation, user_id: str) -> None:
-    """Take the conversation out of the user's list, on all of his devices."""
+    """Take the conversation out of the user's list, on all of their devices."""
     async with ports.db.transaction() as tx:
         # Held, so that no message is under way that would be older than the hiding.
         await conversations.lock(tx, conversation)
@@ -182,7 +182,7 @@ async def hide(ports: ActorDependencies, conversation: Conversation, user_id: st
 
 
 async def mute(ports: ActorDependencies, conversation: Conversation, message: Mute) -> None:
-    """Keep the conversation's notices from the user, and tell his devices."""
+    """Keep the conversation's notices from the user, and tell their devices."""
     user_id = message.user_id
     async with ports.db.transaction() as tx:
         await conversations.lock(tx, conversation)

@@ -60,14 +60,14 @@ class TypingNotices:
         self._tell(user_id, True)
 
     def stop(self, user_id: str) -> None:
-        """Somebody types no longer, or has sent what he typed."""
+        """Somebody types no longer, or has sent what they typed."""
         typist = self._typists.get(user_id)
         if typist is not None and typist.is_typing:
             typist.is_typing = False
             self._tell(user_id, False)
 
     def end(self, user_id: str) -> None:
-        """The timer has come: stop who fell silent, and forget him.
+        """The timer has come: stop who fell silent, and forget them.
 
         Someone who is not known was announced before this owner was loaded afresh.
         """

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 CODECS = ("json", "msgpack")
 
-# Nobody waits longer than this for a reply or an event unless he says so.
+# Nobody waits longer than this for a reply or an event unless they say so.
 DEADLINE_S = 15.0
 # The first pause before another connection; it doubles up to the second.
 PAUSE_S = (0.05, 2.0)

@@ -37,7 +37,7 @@ class StoryFailed(Exception):
 
 @dataclass
 class Person:
-    """One of the two, and all that he has heard."""
+    """One of the two, and all that they have heard."""
 
     role: str
     username: str
@@ -104,7 +104,7 @@ class Story:
         return self.state.poster, self.state.hunter
 
     async def socket(self, person: Person) -> SocketClient:
-        """Return his open socket; a new one goes on from what he heard before."""
+        """Return their open socket; a new one goes on from what they heard before."""
         if person.role not in self._sockets:
             expect(person.token, f"the {person.role} must sign in before the socket opens")
             client = SocketClient(self.rest.url, person.token, codec=self.codec, log=person.log)
@@ -140,7 +140,7 @@ class Story:
         *,
         deadline_s: float = DEADLINE_S,
     ) -> Frame:
-        """Wait until he has heard this event, now or before."""
+        """Wait until they have heard this event, now or before."""
         socket = await self.socket(person)
         try:
             return await socket.wait_for(kind, matches, deadline_s=deadline_s)
@@ -148,7 +148,7 @@ class Story:
             raise StoryFailed(f"the {person.role}'s socket never heard it: {error}") from error
 
     async def balance_is(self, person: Person, cents: int) -> None:
-        """Check what his wallet holds; a payment is booked when its webhook has come."""
+        """Check what their wallet holds; a payment is booked when its webhook has come."""
         wallet = await self.get(person, "/wallet/balance")
         with trio.move_on_after(DEADLINE_S):
             while wallet.get("balanceCents") != cents:

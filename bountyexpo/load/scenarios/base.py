@@ -57,7 +57,7 @@ class SocketScenario:
             self.stats.error(str(heard.code))
 
     def on_back(self, person: Person) -> None:
-        """Learn that somebody has returned and was told what he missed."""
+        """Learn that somebody has returned and was told what they missed."""
 
     def play(self, send: Callable[[int, float], Any]) -> None:
         """Call ``send(number, due)`` for everything on the schedule, each when it is due."""

@@ -1,7 +1,7 @@
 """Everybody is cut off at once and comes back at once, with something missed.
 
 Half of the people are cut first, the other half write to them, then all are cut. The storm begins
-when all come back in the same moment; each is back when his missed message was replayed.
+when all come back in the same moment; each is back when their missed message was replayed.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class Reconnect(Chat):
         self._lasted_s = time.monotonic() - storm_at
 
     def finish(self) -> None:
-        """Check that everybody is back and has what he missed."""
+        """Check that everybody is back and has what they missed."""
         super().finish()
         if not self._are_back:
             missing = sum(not person.is_back for person in self.crowd.people[: 2 * self.pairs])

@@ -70,7 +70,7 @@ class RestScenario:
             on_failure=self._failure,
             sources=plan.sources,
         )
-        # Each person's conversation with the next one, and what he sent: number to id.
+        # Each person's conversation with the next one, and what they sent: number to id.
         self.conversations: dict[int, str] = {}
         self.sent: dict[int, dict[int, str]] = {}
         self._open = 0

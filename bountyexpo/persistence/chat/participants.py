@@ -23,7 +23,7 @@ ROLES = """
     where conversation_id = %s and left_at is null
 """
 
-# Who comes back begins anew; what is there already is not unread for him.
+# Who comes back begins anew; what is there already is not unread for them.
 ADD = """
     insert into conversation_participants as p
         (conversation_id, user_id, last_read_seq, last_delivered_seq)
@@ -137,7 +137,7 @@ class Move(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def roles(db: Queries, conversation_id: str) -> dict[str, tuple[str, datetime]]:
-    """Return the role of each participant, and since when he is one."""
+    """Return the role of each participant, and since when they are one."""
     rows = await db.fetch(ROLES, (conversation_id,))
     return {row["user_id"]: (row["role"], row["joined_at"]) for row in rows}
 

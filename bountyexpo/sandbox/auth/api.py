@@ -32,7 +32,7 @@ _B = TypeVar("_B", bound=msgspec.Struct)
 
 
 class Credentials(msgspec.Struct):
-    """An address with its password, and what the user says about himself."""
+    """An address with its password, and what the user says about themselves."""
 
     email: str = ""
     password: str = ""
@@ -46,7 +46,7 @@ class RefreshGrant(msgspec.Struct):
 
 
 class UserChange(msgspec.Struct):
-    """What a user may change of his account."""
+    """What a user may change of their account."""
 
     password: str | None = None
     data: dict[str, Any] | None = None

@@ -28,7 +28,7 @@ BATCH_MAX = 8
 DELIVERY_DEADLINE_S = 10.0
 
 # Waiting between attempts doubles from the first to the second figure. Stripe's own goes up to
-# hours; a developer who restarts his server does not want to wait for that.
+# hours; developers who restart a server do not want to wait for that.
 RETRY_FIRST_S = 0.5
 RETRY_MAX_S = 30.0
 

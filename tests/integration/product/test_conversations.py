@@ -152,22 +152,22 @@ async def test_who_is_taken_out_of_a_group_hears_nothing_later(product, codec):
     body = {"participantIds": [ben.id], "isGroup": True, "name": "Movers"}
     group = product.post(HOME, body, by=anna).json()["id"]
     async with (
-        Wire.opened(product, cleo, codec=codec) as hers,
+        Wire.opened(product, cleo, codec=codec) as cleos,
         Wire.opened(product, anna, codec=codec) as owner,
     ):
         added = product.post(f"{HOME}/{group}/participants", {"userIds": [cleo.id]}, by=anna)
         assert added.status_code == 200
-        first = await hers.hear("conversation.added", "participant.joined")
-        await hers.hear("participant.joined")
+        first = await cleos.hear("conversation.added", "participant.joined")
+        await cleos.hear("participant.joined")
 
         gone = product.send("DELETE", f"{HOME}/{group}/participants/{cleo.id}", by=anna)
         sent = await owner.ask(
-            "message.send", conversationId=group, clientMsgId=new_id(), text="Without her"
+            "message.send", conversationId=group, clientMsgId=new_id(), text="Without Cleo"
         )
-        removed = await hers.hear("conversation.removed")
-        topic = await hers.ask("subscribe", topics=[f"conv:{group}"])
-        await hers.say(type="sync", streams={f"conv:{group}": {"seq": 0}})
-        synced = await hers.hear("synced")
+        removed = await cleos.hear("conversation.removed")
+        topic = await cleos.ask("subscribe", topics=[f"conv:{group}"])
+        await cleos.say(type="sync", streams={f"conv:{group}": {"seq": 0}})
+        synced = await cleos.hear("synced")
 
     assert first["type"] == "conversation.added"
     assert gone.status_code == 200
@@ -175,7 +175,7 @@ async def test_who_is_taken_out_of_a_group_hears_nothing_later(product, codec):
     assert removed["reason"] == "removed"
     assert topic["rejected"] == [{"topic": f"conv:{group}", "code": "NOT_PARTICIPANT"}]
     assert synced["limited"] == [{"stream": f"conv:{group}", "code": "FORBIDDEN"}]
-    assert not any(frame["type"] == "message.new" for frame in hers.heard)
+    assert not any(frame["type"] == "message.new" for frame in cleos.heard)
     refused(product.get(f"{HOME}/{group}/messages", by=cleo), 403, "NOT_PARTICIPANT")
     refused(product.get(f"{HOME}/{group}", by=cleo), 404)
 

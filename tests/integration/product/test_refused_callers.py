@@ -197,15 +197,15 @@ CONFIRM = {"paymentIntentId": "{scene.intent_id}", "paymentMethodId": "pm_card_v
 
 DEEDS = [
     Deed("a stranger accepts an application", deed("stranger", ACCEPT)),
-    Deed("the applicant accepts himself", deed("hunter", ACCEPT)),
-    Deed("the hunter approves his own work", deed("hunter", APPROVE)),
+    Deed("the applicant accepts their own application", deed("hunter", ACCEPT)),
+    Deed("the hunter approves their own work", deed("hunter", APPROVE)),
     Deed("a stranger approves the work", deed("stranger", APPROVE)),
     Deed("the poster hands in the work", deed("poster", "/api/completions", SUBMIT)),
     Deed("a stranger hands in the work", deed("stranger", "/api/completions", SUBMIT)),
     Deed("a stranger pays another's deposit", deed("stranger", "/payments/confirm", CONFIRM)),
     Deed("a stranger writes", deed("stranger", MESSAGES, {"text": "Hi"}), "NOT_PARTICIPANT"),
     Deed(
-        "the poster applies to his own bounty",
+        "the poster applies to their own bounty",
         deed("poster", "/api/bounty-requests", {"bounty_id": "{scene.bounty_id}"}),
     ),
 ]

@@ -32,7 +32,7 @@ async def test_fifty_writers_of_two_hundred_each_make_one_gapless_order(town):
     assert [event.seq for event in published] == list(range(1, total + 1))
     times = [event.created_at for event in published]
     assert times == sorted(times)
-    # Each writer's own messages come in the order in which he sent them.
+    # Each writer's own messages come in the order in which they sent them.
     for writer in writers:
         own = [e.payload["text"] for e in published if e.payload["senderId"] == writer]
         assert own == [f"{writer} {number}" for number in range(SENDS)]
