@@ -212,9 +212,9 @@ async def _check_leader(tx: Transaction, conversation: Conversation, user_id: st
 
 async def _pass_on(tx: Transaction, conversation: Conversation, rest: dict[str, Any]) -> None:
     """Give a group whose owner goes to the first admin, else to the first member."""
-    heir = rules.heir((user_id, role, joined) for user_id, (role, joined) in rest.items())
-    if heir is not None:
-        await participants.promote(tx, conversation.id, heir, rules.OWNER)
+    owner_id = rules.next_owner((user_id, role, joined) for user_id, (role, joined) in rest.items())
+    if owner_id is not None:
+        await participants.promote(tx, conversation.id, owner_id, rules.OWNER)
 
 
 def _reason(message: RemoveParticipant) -> Literal["left", "removed"]:

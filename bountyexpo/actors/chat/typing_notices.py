@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from bountyexpo.runtime import Context, Timer
 
 
-class _Typist:
+class _Typing:
     __slots__ = ("announced_at", "ends_at", "is_typing", "timer")
 
     def __init__(self) -> None:
@@ -27,43 +27,43 @@ class _Typist:
 
 
 class TypingNotices:
-    """Turns what typists say into starts and stops; ``tell(user_id, is_typing)`` announces them.
+    """Turns what writers report into starts and stops; ``tell(user_id, is_typing)`` announces them.
 
     Bounded by the participants. A start is told at most every 2 s; who falls silent is stopped.
     """
 
-    __slots__ = ("_context", "_tell", "_typists")
+    __slots__ = ("_by_user", "_context", "_tell")
 
     def __init__(
         self, context: Context[ConversationKind], tell: Callable[[str, bool], None]
     ) -> None:
         self._context = context
         self._tell = tell
-        self._typists: dict[str, _Typist] = {}
+        self._by_user: dict[str, _Typing] = {}
 
     def __bool__(self) -> bool:
-        return bool(self._typists)
+        return bool(self._by_user)
 
     def start(self, user_id: str) -> None:
         """Somebody types."""
         now = trio.current_time()
-        typist = self._typists.setdefault(user_id, _Typist())
-        if now - typist.announced_at < rules.TYPING_EVERY_S:
-            if typist.is_typing:
-                typist.ends_at = now + rules.TYPING_ENDS_AFTER_S
+        typing = self._by_user.setdefault(user_id, _Typing())
+        if now - typing.announced_at < rules.TYPING_EVERY_S:
+            if typing.is_typing:
+                typing.ends_at = now + rules.TYPING_ENDS_AFTER_S
             return
-        typist.announced_at = now
-        typist.ends_at = now + rules.TYPING_ENDS_AFTER_S
-        typist.is_typing = True
-        if typist.timer is None:
-            typist.timer = self._wait(user_id, rules.TYPING_ENDS_AFTER_S)
+        typing.announced_at = now
+        typing.ends_at = now + rules.TYPING_ENDS_AFTER_S
+        typing.is_typing = True
+        if typing.timer is None:
+            typing.timer = self._wait(user_id, rules.TYPING_ENDS_AFTER_S)
         self._tell(user_id, True)
 
     def stop(self, user_id: str) -> None:
         """Somebody types no longer, or has sent what they typed."""
-        typist = self._typists.get(user_id)
-        if typist is not None and typist.is_typing:
-            typist.is_typing = False
+        typing = self._by_user.get(user_id)
+        if typing is not None and typing.is_typing:
+            typing.is_typing = False
             self._tell(user_id, False)
 
     def end(self, user_id: str) -> None:
@@ -71,22 +71,22 @@ class TypingNotices:
 
         Someone who is not known was announced before this owner was loaded afresh.
         """
-        typist = self._typists.get(user_id)
-        if typist is None:
+        typing = self._by_user.get(user_id)
+        if typing is None:
             self._tell(user_id, False)
             return
-        left_s = typist.ends_at - trio.current_time()
-        if typist.is_typing and left_s > 0:
-            typist.timer = self._wait(user_id, left_s)
+        left_s = typing.ends_at - trio.current_time()
+        if typing.is_typing and left_s > 0:
+            typing.timer = self._wait(user_id, left_s)
             return
         self.stop(user_id)
-        del self._typists[user_id]
+        del self._by_user[user_id]
 
     def drop(self, user_id: str) -> None:
         """Forget somebody who has left, without a word."""
-        typist = self._typists.pop(user_id, None)
-        if typist is not None and typist.timer is not None:
-            typist.timer.cancel()
+        typing = self._by_user.pop(user_id, None)
+        if typing is not None and typing.timer is not None:
+            typing.timer.cancel()
 
     def _wait(self, user_id: str, seconds: float) -> Timer:
         return self._context.tell_self_after(seconds, EndTyping(user_id=user_id))

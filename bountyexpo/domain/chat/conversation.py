@@ -155,7 +155,7 @@ def check_size(count: int) -> None:
         )
 
 
-def heir(members: Iterable[tuple[str, str, datetime]]) -> str | None:
+def next_owner(members: Iterable[tuple[str, str, datetime]]) -> str | None:
     """Return who owns a group next, of (user, role, joined): the first admin, else the first."""
     ranked = sorted(members, key=lambda each: (each[1] != ADMIN, each[2], each[0]))
     return ranked[0][0] if ranked else None

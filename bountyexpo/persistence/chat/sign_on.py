@@ -37,7 +37,7 @@ _SIGN_ON = """
 
 _HEADS = "select stream, last_seq, epoch from streams where stream = any(%(streams)s::text[])"
 
-# The heads ride along in the first row, so that the whole greeting is one round trip.
+# The heads ride along in the first row, so that a hello is answered after one round trip.
 _BOTH = f"""
     select f.*, case when row_number() over () = 1 then (
         select coalesce(jsonb_object_agg(stream, jsonb_build_array(last_seq, epoch)), '{{}}')

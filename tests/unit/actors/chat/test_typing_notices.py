@@ -84,7 +84,7 @@ async def test_people_type_independently(room, autojump_clock):
     assert room.told == [(0, "anna", True), (1, "ben", True), (6, "ben", False)]
 
 
-async def test_an_owner_that_forgot_a_typist_still_ends_it(room, autojump_clock):
+async def test_an_owner_that_forgot_who_types_still_ends_it(room, autojump_clock):
     room.notices.end("anna")
 
     assert room.told == [(0, "anna", False)]

@@ -91,15 +91,15 @@ def test_a_block_counts_in_both_directions_and_hides_nobody_else():
 
 
 @pytest.mark.parametrize(
-    ("members", "heir"),
+    ("members", "owner"),
     [
         ([], None),
         ([("b", "member", NOW), ("a", "member", NOW)], "a"),
         ([("a", "member", NOW), ("b", "admin", NOW + timedelta(days=1))], "b"),
     ],
 )
-def test_a_group_passes_to_the_first_admin_or_member(members, heir):
-    assert rules.heir(members) == heir
+def test_a_group_passes_to_the_first_admin_or_member(members, owner):
+    assert rules.next_owner(members) == owner
 
 
 @pytest.mark.parametrize(
