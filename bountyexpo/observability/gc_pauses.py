@@ -40,11 +40,6 @@ class GcPauses(Collector):
         if self.on_gc not in gc.callbacks:
             gc.callbacks.append(self.on_gc)
 
-    def uninstall(self) -> None:
-        """Stop listening."""
-        if self.on_gc in gc.callbacks:
-            gc.callbacks.remove(self.on_gc)
-
     def on_gc(self, phase: str, info: Mapping[str, int]) -> None:
         """Note the begin or the end of one collection (the signature is the interpreter's)."""
         if phase == "start":
@@ -54,10 +49,6 @@ class GcPauses(Collector):
         pause_s = perf_counter() - self._started_at
         self._sums[generation] += pause_s
         self._counts[generation][bisect_left(BOUNDS_S, pause_s)] += 1
-
-    def pauses(self, generation: int) -> int:
-        """Tell how many collections of ``generation`` were seen."""
-        return sum(self._counts[generation])
 
     def collect(self) -> Iterator[HistogramMetricFamily]:
         """Yield the histogram; called by the registry."""

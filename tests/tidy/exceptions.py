@@ -7,7 +7,7 @@ reason ``STILL_WRONG`` only ever get shorter.
 from __future__ import annotations
 
 STILL_WRONG = "still to be put right"
-AHEAD = "a rule of an operation that comes later; it is tested already"
+AHEAD = "for an operation that comes later; it is tested already"
 WORDS = "the check itself"
 
 EXCEPTIONS: dict[str, dict[str, str]] = {
@@ -55,6 +55,8 @@ EXCEPTIONS: dict[str, dict[str, str]] = {
         ),
     },
     "dead_names": {
+        "bountyexpo/load/client/wires.py:pump_for": "the benchmarks drive their sockets with it",
+        "bountyexpo/persistence/pool.py:wait_ready": "who uses the pool without a tree waits so",
         **dict.fromkeys(
             (
                 "bountyexpo/supervisors/_supervisor.py:delete_child",
@@ -88,21 +90,16 @@ EXCEPTIONS: dict[str, dict[str, str]] = {
                 "bountyexpo/domain/risk/scoring.py:assess",
                 "bountyexpo/domain/risk/scoring.py:is_assessment_due",
                 "bountyexpo/domain/risk/scoring.py:patterns",
+                "bountyexpo/integrations/supabase.py:get_user",
+                "bountyexpo/integrations/supabase.py:get_user_by_id",
+                "bountyexpo/integrations/supabase.py:request_password_reset",
+                "bountyexpo/integrations/supabase.py:update_password",
+                "bountyexpo/operations/catalogue.py:SEARCH",
             ),
             AHEAD,
         ),
         **dict.fromkeys(
             (
-                "bountyexpo/integrations/supabase.py:get_user",
-                "bountyexpo/integrations/supabase.py:get_user_by_id",
-                "bountyexpo/integrations/supabase.py:request_password_reset",
-                "bountyexpo/integrations/supabase.py:update_password",
-                "bountyexpo/load/client/wires.py:pump_for",
-                "bountyexpo/load/report/histogram.py:_SUB",
-                "bountyexpo/observability/gc_pauses.py:pauses",
-                "bountyexpo/observability/gc_pauses.py:uninstall",
-                "bountyexpo/operations/catalogue.py:SEARCH",
-                "bountyexpo/persistence/pool.py:wait_ready",
                 "bountyexpo/persistence/transaction.py:savepoint",
                 "bountyexpo/realtime/presence.py:STATES",
                 "bountyexpo/ws/gateway.py:statistics",
@@ -119,14 +116,7 @@ EXCEPTIONS: dict[str, dict[str, str]] = {
         "bountyexpo/ws/transport/frames.py": "what RFC 6455 allows, ours or not",
     },
     "open_matches": {
-        **dict.fromkeys(
-            (
-                "bountyexpo/domain/risk/scoring.py",
-                "bountyexpo/integrations/stripe.py",
-                "bountyexpo/sandbox/stripe/intents.py",
-            ),
-            STILL_WRONG,
-        ),
+        "bountyexpo/integrations/stripe.py": "the errors of the SDK are no closed set",
     },
     "dialect": {
         "tests/tidy/samples.py": WORDS,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 from operator import itemgetter
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, assert_never
 
 import msgspec
 
@@ -295,8 +295,10 @@ def _verification(history: History) -> tuple[int, str]:
             return 70, "the verification is not decided"
         case Verification.VERIFIED if history.has_kyc_date:
             return 0, "verified"
-        case _:
+        case Verification.NONE | Verification.VERIFIED:
             return 50, "not verified"
+        case _:
+            assert_never(history.verification)
 
 
 def _chargebacks(history: History) -> tuple[int, str]:

@@ -11,7 +11,6 @@ from typing import Any
 
 # Buckets per power of two, as a power of two.
 PRECISION_BITS = 6
-_SUB = 1 << PRECISION_BITS
 
 
 class Histogram:

@@ -12,7 +12,7 @@ events that Stripe would send.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, assert_never
 
 from bountyexpo.sandbox.stripe.cards import AUTHENTICATION_FAILED, BANK_REFUSED, METHODS, Outcome
 
@@ -125,6 +125,8 @@ def confirm(intent: Json, params: Json, *, charge_id: str) -> Change:
         case Outcome.TAKES_DAYS:
             waiting = {**asked, "status": "processing", "latest_charge": charge_id}
             return Change(waiting, ("payment_intent.processing",))
+        case _:
+            assert_never(method.outcome)
 
 
 def authenticate(intent: Json, *, succeeds: bool, charge_id: str) -> Change:
