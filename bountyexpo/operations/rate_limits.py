@@ -1,9 +1,8 @@
 """Rate limits: token buckets, in process, per user, per address and per named account.
 
-A bucket is one number. The generic cell rate algorithm keeps for each key only the moment at which
-its bucket would be full again; a bucket that is full is the same as one that was never seen, so
-the oldest keys can be dropped at any time when the table is full. A dropped key gets a fresh
-bucket, which errs in the caller's favour.
+A bucket is one number (``domain.gcra``): the moment at which it would be full again. A bucket that
+is full is the same as one that was never seen, so the oldest keys can be dropped at any time when
+the table is full. A dropped key gets a fresh bucket, which errs in the caller's favour.
 """
 
 from __future__ import annotations
@@ -12,6 +11,7 @@ import math
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, NamedTuple
 
+from bountyexpo.domain import gcra
 from bountyexpo.domain.addresses import counted_as
 from bountyexpo.errors import RateLimited
 
@@ -118,17 +118,17 @@ class RateLimiter:
     def _charge(
         self, key: tuple[str, str, str], limit: Limit, now: float
     ) -> tuple[float, Allowance]:
-        calls = limit.calls * self._multiplier
         burst = max(1.0, (limit.burst or limit.calls) * self._multiplier)
-        interval_s = limit.window_s / calls
-        full_at = max(now, self._full_at.get(key, now)) + interval_s
-        over_s = full_at - now - burst * interval_s
-        # A rounding error of the clock must not refuse the last call of a burst.
-        if over_s > 1e-9 * max(1.0, abs(now)):
+        interval_s = limit.window_s / (limit.calls * self._multiplier)
+        capacity_s = burst * interval_s
+        full_at, early_s = gcra.charge(self._full_at.get(key, now), now, interval_s, capacity_s)
+        if early_s > 0:
             raise RateLimited(
-                retry_after_s=math.ceil(over_s), limit=int(burst), retryAfterMs=round(over_s * 1000)
+                retry_after_s=math.ceil(early_s),
+                limit=int(burst),
+                retryAfterMs=round(early_s * 1000),
             )
-        remaining = max(0, math.floor((burst * interval_s - (full_at - now)) / interval_s + 1e-6))
+        remaining = max(0, math.floor((capacity_s - (full_at - now)) / interval_s + 1e-6))
         return full_at, Allowance(int(burst), remaining, full_at - now)
 
     def _store(self, key: tuple[str, str, str], full_at: float) -> None:
