@@ -24,6 +24,7 @@ from bountyexpo.actors.chat.conversation_messages import Type
 from bountyexpo.actors.dependencies import ActorDependencies
 from bountyexpo.actors.money.provider_events import ProviderEvents
 from bountyexpo.actors.system import Actors
+from bountyexpo.domain.chat.conversation import TYPING_ENDS_AFTER_S
 from bountyexpo.domain.ids import new_id
 from bountyexpo.domain.policy import Policy
 from bountyexpo.edge.acceptor import Acceptor, AcceptorSettings
@@ -60,9 +61,16 @@ from bountyexpo.sandbox.postgres import EmbeddedPostgres
 from bountyexpo.sandbox.server import SandboxServer
 from bountyexpo.supervisors import ChildSpec, Strategy, Supervisor
 from bountyexpo.ws.admission import Admission
+from bountyexpo.ws.features.presence import PresenceFeature
+from bountyexpo.ws.features.typing import TypingFeature
+from bountyexpo.ws.features.unread import UnreadFeature
 from bountyexpo.ws.gateway import SessionGateway
+from bountyexpo.ws.legacy.partners import LegacyPartnersFeature
 from bountyexpo.ws.session.context import SessionContext
+from bountyexpo.ws.session.feature import Features
+from bountyexpo.ws.session.frame_rate import FrameRate
 from bountyexpo.ws.session.limits import SessionLimits
+from bountyexpo.ws.session.resumable import ResumableSessions
 from bountyexpo.ws.socket_handler import SocketHandler
 from bountyexpo.ws.transport.epoll_poller import create_poller
 from bountyexpo.ws.transport.handshake import Handshake
@@ -76,6 +84,7 @@ if TYPE_CHECKING:
     from bountyexpo.operations.sockets import Sockets
     from bountyexpo.settings import Settings
     from bountyexpo.supervisors import Node
+    from bountyexpo.ws.session.session import Context
     from bountyexpo.ws.transport.handshake import UpgradeRequest
 
 # With rates lifted, for load tests, nobody reaches the limits that are counted in the database.
@@ -155,8 +164,10 @@ class App:
         seen = LastSeen(reader.last_seen, partial(last_seen.save, self.db))
         presence = Presence(self.hub, self.clock.now, seen)
         self.services = self._services(LiveUsers(self.hub, presence))
-        self.gateway = self._gateway(reader, presence, unread)
-        self._poller = create_poller(self.gateway.context.limits.transport)
+        self._admission = Admission(self.services.rate_limiter)
+        limits = _session_limits(settings)
+        self.gateway = self._gateway(reader, presence, unread, limits)
+        self._poller = create_poller(limits.transport)
         self._quart = HypercornFallback(create_app(self.services))
         self._direct = FastPath(Router(self.services).find, self._quart, self.clock.now)
         self.acceptor = self._acceptor()
@@ -210,26 +221,35 @@ class App:
         return Services(self, auth, tokens, sockets)
 
     def _gateway(
-        self, reader: SessionReader, presence: Presence, unread: UnreadCounts
+        self,
+        reader: SessionReader,
+        presence: Presence,
+        unread: UnreadCounts,
+        limits: SessionLimits,
     ) -> SessionGateway:
         services = self.services
-        return SessionGateway(
-            SessionContext(
-                services=services,
-                now=self.clock.now,
-                hub=self.hub,
-                reader=reader,
-                new_id=new_id,
-                admission=Admission(services.rate_limiter),
-                presence=presence,
-                typing=TypingTracker(self.hub, self._stop_typing),
-                unread=unread,
-                tokens=services.tokens,
-                make_account=services.accounts.make_account,
-                redeem=services.tickets.redeem,
-                limits=_session_limits(self.settings),
-            )
+        features = Features(
+            PresenceFeature(presence),
+            TypingFeature(TypingTracker(self.hub, self._stop_typing, TYPING_ENDS_AFTER_S)),
+            UnreadFeature(unread),
+            LegacyPartnersFeature(presence),
         )
+        context: Context = SessionContext(
+            now=self.clock.now,
+            new_id=new_id,
+            hub=self.hub,
+            reader=reader,
+            services=services,
+            admission=self._admission,
+            frame_rate=FrameRate(limits, self._admission.is_exempt),
+            tokens=services.tokens,
+            make_account=services.accounts.make_account,
+            redeem=services.tickets.redeem,
+            features=features,
+            resumable=ResumableSessions(),
+            limits=limits,
+        )
+        return SessionGateway(context)
 
     def _acceptor(self) -> Acceptor:
         settings = self.settings
@@ -237,7 +257,7 @@ class App:
             self._poller,
             self.gateway.handler_factory,
             Handshake(SUBPROTOCOLS, origins=settings.allowed_origins),
-            check_address=self.gateway.context.admission.check_address,
+            check_address=self._admission.check_address,
             admit=self._admit,
             address_of=lambda peer, headers: client_address(
                 peer, headers, settings.trusted_proxies

@@ -95,7 +95,7 @@ WS_RESUMES = _counter("ws_resume_total", "Sessions that clients asked to resume"
 WS_REPLAYS = _counter("ws_replay_total", "Streams that clients asked to replay", "outcome")
 WS_GAPS = _counter("ws_gap_total", "Streams of which a client was told that it missed events")
 WS_RATE_LIMITED = _counter("ws_rate_limited_total", "Sockets and frames refused", "what")
-WS_PARKED = _gauge("ws_parked_sessions", "Sessions that wait for their client to come back")
+WS_RESUMABLE = _gauge("ws_resumable_sessions", "Sessions that wait for their client to come back")
 
 ACTOR_MAILBOX_DEPTH = _gauge("actor_mailbox_depth", "Messages waiting", "actor")
 ACTOR_MAILBOX_WAIT_MS = _histogram(

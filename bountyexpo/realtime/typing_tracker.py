@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING, Final
 
 import trio
 
-from bountyexpo.domain.chat.conversation import TYPING_ENDS_AFTER_S
-
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -24,12 +22,14 @@ CONVERSATIONS_MAX: Final = 16
 class TypingTracker:
     """Who types in this process; ``stop(user_id, conversation_id)`` is told of their end.
 
+    Typing that is not renewed for ``ends_after_s`` ends by itself, so it is forgotten here too.
     Bounded: ``CONVERSATIONS_MAX`` for each listener, as long as it is connected.
     """
 
-    def __init__(self, hub: Hub, stop: Callable[[str, str], None]) -> None:
+    def __init__(self, hub: Hub, stop: Callable[[str, str], None], ends_after_s: float) -> None:
         self._hub = hub
         self._stop = stop
+        self._ends_after_s = ends_after_s
         self._until: dict[Listener, dict[str, float]] = {}
 
     def note(self, listener: Listener, conversation_id: str, *, is_typing: bool) -> None:
@@ -41,7 +41,7 @@ class TypingTracker:
         mine = self._until.setdefault(listener, {})
         mine.pop(conversation_id, None)
         if is_typing:
-            mine[conversation_id] = trio.current_time() + TYPING_ENDS_AFTER_S
+            mine[conversation_id] = trio.current_time() + self._ends_after_s
             if len(mine) > CONVERSATIONS_MAX:
                 del mine[next(iter(mine))]
         elif not mine:

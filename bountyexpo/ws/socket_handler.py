@@ -1,4 +1,4 @@
-"""The door for WebSockets: handshake, admission, and over to the poller."""
+"""The protocol handler of WebSockets: handshake, admission, and over to the poller."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from bountyexpo.edge.refusal import refusal, refuse
 from bountyexpo.edge.request_head import HEAD_END
 from bountyexpo.errors import BountyExpoError, InternalError, RateLimited, Unavailable
 from bountyexpo.observability import logs
-from bountyexpo.ws.legacy.session import EVENTS_PATH, MESSAGES_PATH
+from bountyexpo.ws.paths import SOCKET_PATHS
 from bountyexpo.ws.transport.connection import Connection
 from bountyexpo.ws.transport.handshake import VERSION_HEADER, Upgrade
 
@@ -26,10 +26,7 @@ if TYPE_CHECKING:
     Admission: TypeAlias = Callable[[UpgradeRequest], None]
     AddressOf: TypeAlias = Callable[[str, Mapping[str, str]], str]
 
-_log = logs.get_logger("ws.socket_door")
-
-# Where sockets are spoken (contract realtime §4.1).
-SOCKET_PATHS = frozenset({"/v1/socket", "/ws", EVENTS_PATH, MESSAGES_PATH})
+_log = logs.get_logger("ws.socket_handler")
 
 # When a client that meets a draining process should come back; another process is up by then.
 DRAIN_RETRY_S = 5

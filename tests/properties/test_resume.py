@@ -91,8 +91,8 @@ async def play(steps, used_codec):
                 await client.connect()
         client.read()
         assert client.seqs == list(range(1, total + 1))
-        assert len(world.gateway.sessions) <= 10
-        assert world.gateway.parking.size >= 0
+        assert len(world.gateway.sockets) <= 10
+        assert world.resumable.size >= 0
         return client.resumes
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic
 
 from bountyexpo.operations.catalogue import CATALOGUE, Catalogue
 from bountyexpo.ws.session.limits import SessionLimits, Timings
+from bountyexpo.ws.session.resumable import SessionT
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -16,30 +17,34 @@ if TYPE_CHECKING:
     from bountyexpo.operations.call import Services, Verifier
     from bountyexpo.realtime.hub import Hub
     from bountyexpo.realtime.listener import NewId, Reader
-    from bountyexpo.realtime.presence import Presence
-    from bountyexpo.realtime.typing_tracker import TypingTracker
-    from bountyexpo.realtime.unread_counts import UnreadCounts
     from bountyexpo.ws.admission import Admission
+    from bountyexpo.ws.session.feature import Features
+    from bountyexpo.ws.session.frame_rate import FrameRate
+    from bountyexpo.ws.session.resumable import ResumableSessions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SessionContext:
-    """The surroundings of the sessions of one process; the same object for all of them."""
+class SessionContext(Generic[SessionT]):
+    """The surroundings of the sessions of one process; the same object for all of them.
 
-    services: Services
+    Generic in the type of a session, whose file imports this one; it is ``Session`` always.
+    """
+
     now: Callable[[], datetime]
+    new_id: NewId
     hub: Hub
     reader: Reader
-    new_id: NewId
+    # What calls of operations are carried out with.
+    services: Services
     admission: Admission
-    presence: Presence
-    typing: TypingTracker
-    unread: UnreadCounts
+    frame_rate: FrameRate
     # How a token is checked without touching the account, how an account is made of an identity,
     # and whose a ticket is.
     tokens: Verifier
     make_account: Callable[[Identity], Awaitable[None]]
     redeem: Callable[[str], Identity | None]
+    features: Features[SessionT]
+    resumable: ResumableSessions[SessionT]
     catalogue: Catalogue = CATALOGUE
     limits: SessionLimits = field(default_factory=SessionLimits)
     timings: Timings = field(default_factory=Timings)

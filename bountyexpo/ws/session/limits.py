@@ -21,7 +21,8 @@ class SessionLimits:
     # Breaches of one kind within the window that end the socket.
     strikes_max: int = 3
     strikes_window_s: float = 60.0
-    inbox_frames_max: int = 256
+    # Frames of one socket that wait for their turn.
+    queue_frames_max: int = 256
     sockets_per_user: int = 10
     sockets_max: int = 50_000
     subscriptions_max: int = 200
@@ -32,8 +33,8 @@ class SessionLimits:
     replay_events_max: int = 2_000
     replay_bytes_max: int = 1024 * 1024
     # Events that wait behind a replay; what does not fit is announced as a gap.
-    held_frames_max: int = 1_024
-    held_bytes_max: int = 512 * 1024
+    buffered_frames_max: int = 1_024
+    buffered_bytes_max: int = 512 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +42,11 @@ class Timings:
     """How long each step may take; the heartbeat and its limit are the transport's."""
 
     hello_s: float = 10.0
-    greeting_s: float = 15.0
+    authenticating_s: float = 15.0
     # How long before its end a token is asked for anew, and how long after it is still served.
     expiry_notice_s: float = 60.0
     expiry_grace_s: float = 30.0
     # How long a replay waits for room; the transport ends a stuck socket before that.
     room_s: float = 30.0
     # A late duplicate of a replayed event arrives within this time or never.
-    floor_s: float = 60.0
+    watermark_s: float = 60.0

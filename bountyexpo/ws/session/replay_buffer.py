@@ -1,4 +1,4 @@
-"""The last events that a session sent, kept so that a new socket can go on where the old one fell.
+"""The last events of a session, kept so that a new socket can go on where the old one fell.
 
 An entry holds the shared bytes of its broadcast, without the session's own number: a thousand
 sessions that heard the same event keep it once.
@@ -6,13 +6,12 @@ sessions that heard the same event keep it once.
 
 from __future__ import annotations
 
-from collections import deque
 from typing import Final, NamedTuple
 
 # How much of its past a session keeps: whichever bound is met first (contract realtime §4.4).
-RING_FRAMES_MAX: Final = 512
-RING_BYTES_MAX: Final = 256 * 1024
-RING_AGE_S: Final = 120.0
+BUFFER_FRAMES_MAX: Final = 512
+BUFFER_BYTES_MAX: Final = 256 * 1024
+BUFFER_AGE_S: Final = 120.0
 
 # What an entry costs beside the bytes of its frame.
 ENTRY_BYTES: Final = 120
@@ -27,13 +26,17 @@ class Entry(NamedTuple):
     is_replay: bool
 
 
-class ReplayRing:
-    """Bounded by ``RING_FRAMES_MAX``, ``RING_BYTES_MAX`` and ``RING_AGE_S``: the oldest go."""
+class ReplayBuffer:
+    """The last events of one session.
+
+    Bounded by ``BUFFER_FRAMES_MAX``, ``BUFFER_BYTES_MAX`` and ``BUFFER_AGE_S``: the oldest go.
+    """
 
     __slots__ = ("_entries", "size")
 
     def __init__(self) -> None:
-        self._entries: deque[Entry] = deque()
+        # Mostly a handful: a deque would take room for 64 at once.
+        self._entries: list[Entry] = []
         self.size = 0
 
     def __len__(self) -> int:
@@ -43,18 +46,19 @@ class ReplayRing:
         """Keep one more; the bounds hold afterwards."""
         self._entries.append(entry)
         self.size += len(entry.frame) + ENTRY_BYTES
-        while len(self._entries) > RING_FRAMES_MAX or self.size > RING_BYTES_MAX:
+        while len(self._entries) > BUFFER_FRAMES_MAX or self.size > BUFFER_BYTES_MAX:
             self.drop_oldest()
         self.trim(entry.at)
 
     def trim(self, now: float) -> None:
         """Drop what is too old."""
-        while self._entries and now - self._entries[0].at > RING_AGE_S:
+        while self._entries and now - self._entries[0].at > BUFFER_AGE_S:
             self.drop_oldest()
 
     def drop_oldest(self) -> None:
         """Forget the first entry."""
-        self.size -= len(self._entries.popleft().frame) + ENTRY_BYTES
+        assert self._entries, "there is nothing to drop"
+        self.size -= len(self._entries.pop(0).frame) + ENTRY_BYTES
 
     def clear(self) -> None:
         """Forget everything."""

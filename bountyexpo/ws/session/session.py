@@ -1,235 +1,285 @@
-"""A session: one signed-in socket, from its first frame to its last.
+"""A session: one client, from its welcome until it will not come back.
 
-    NEW ── hello ──► GREETING ── welcome ──► OPEN ── close, refusal, expiry ──► CLOSED
-                        ▲                     │ lost, if it may be resumed         ▲
-                        └── another socket ── PARKED ── 120 s, overflow ───────────┘
+    WELCOMING ── welcomed ──► OPEN ── lost, if it may be resumed ──► DETACHED ── 120 s ──► ENDED
+        │                      ▲                                       │  ▲
+        └──► REFUSED           └── has heard what it missed ── RESUMING ◄─┘
 
-A resumed session is the same object with another socket, so whoever delivers to it need not know.
-An idle session is this object and nothing else: no task, no queue, no timer. ``ping`` is answered
-where it arrives; any other frame goes to the inbox, and one task works the inbox off, strictly in
-order, and ends when it is empty.
+A socket lives as long as its connection and carries a session. A client that comes back has
+another socket and the same session, so whoever delivers to it need not know. Every state may end
+at once: by a close code that does not let the client resume, by a refusal, by a revoked sign-in.
+An idle session is this object and its delivery: no task, no queue, no timer.
 """
 
 from __future__ import annotations
 
-import math
-from collections import deque
 from datetime import UTC, datetime
 from enum import IntEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
 
-import msgspec
 import trio
 
 from bountyexpo.close_codes import CloseCode, may_resume
-from bountyexpo.errors import BountyExpoError, InvalidRequest, RateLimited, TokenExpired, TooLarge
-from bountyexpo.observability import metrics
-from bountyexpo.observability.logs import get_logger
-from bountyexpo.operations.invalid import sentence
-from bountyexpo.ws.session.delivery import Receiver, SocketGone
-from bountyexpo.ws.v1 import frame_handlers, protocol
+from bountyexpo.errors import TokenExpired
+from bountyexpo.ws.session.delivery import Delivery
+from bountyexpo.ws.session.event_writer import SocketGone
+from bountyexpo.ws.v1 import protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Hashable, Mapping
 
     from bountyexpo.domain.identity import Identity
-    from bountyexpo.ws.gateway import SessionGateway
+    from bountyexpo.errors import BountyExpoError
+    from bountyexpo.ws.session.context import SessionContext
     from bountyexpo.ws.transport.connection import Connection
-    from bountyexpo.ws.transport.handshake import UpgradeRequest
+    from bountyexpo.ws.v1.protocol import Envelope
+    from bountyexpo.ws.v1.serializer import Serializer
 
-log = get_logger(__name__)
+    Context: TypeAlias = "SessionContext[Session]"
+
+# What a client may be able to do (contract realtime §4.2); features add to it.
+CAP_BATCH: Final = "batch"
+CAP_RESUME: Final = "resume"
+
+# What it asks for in a field of its own, and is kept among the capabilities.
+ECHO: Final = "echo"
 
 
-class Phase(IntEnum):
+class State(IntEnum):
     """Where a session is in its life."""
 
-    NEW = 0
-    GREETING = 1
-    OPEN = 2
-    PARKED = 3
-    CLOSED = 4
+    WELCOMING = 0
+    OPEN = 1
+    DETACHED = 2
+    RESUMING = 3
+    ENDED = 4
+    # Ended before it was welcomed.
+    REFUSED = 5
 
 
-class Session(Receiver):
-    """One socket of one user; implements ``ConnectionHandler`` and ``Listener``.
+class AttachedSocket(Protocol):
+    """What a session needs of the socket that carries it."""
 
-    Owns:      its phase, identity, subscriptions, frame rate and inbox.
-    When full: a frame beyond the inbox is refused with OVERLOADED; see also ``Receiver``.
+    @property
+    def connection(self) -> Connection:
+        """Its connection."""
+
+    def send_now(self, message: dict[str, Any]) -> bool:
+        """Send one message; False when there was no room."""
+
+    def say(self, message: dict[str, Any]) -> None:
+        """Send a message that the client cannot do without."""
+
+    def reply(self, envelope: Envelope, fields: Mapping[str, Any]) -> None:
+        """Send the ``ack`` that a frame asked for."""
+
+    def refuse(self, cause: BountyExpoError, re: str | None = None) -> None:
+        """Send an ``error``."""
+
+    def fail(self, cause: BountyExpoError, re: str | None = None) -> None:
+        """Send an ``error`` and close with the code that belongs to it."""
+
+    def disconnect(self, code: int, reason: str) -> None:
+        """Close."""
+
+
+class Session:
+    """One client of one user; implements ``realtime.listener.Listener``.
+
+    Owns:      its identity, subscriptions and delivery.
+    When full: see ``Delivery``; a reply for which there is no room ends the socket.
     """
 
     __slots__ = (
-        "_due_at",
-        "_expires_at",
-        "_full_at",
-        "_inbox",
-        "_is_working",
-        "_strikes",
+        "_ends_at",
+        "_is_ending",
         "_topics",
-        "bearer",
-        "heir",
+        "capabilities",
+        "delivery",
         "identity",
-        "is_echoed",
-        "is_welcomed",
-        "phase",
+        "is_served",
+        "serializer",
         "sid",
+        "socket",
+        "state",
+        "user_id",
     )
 
-    def __init__(
-        self, connection: Connection, gateway: SessionGateway, upgrade: UpgradeRequest
-    ) -> None:
-        super().__init__(connection, gateway)
-        now = trio.current_time()
-        self.phase = Phase.NEW
-        self.sid = ""
-        self.identity: Identity | None = None
-        # Who the upgrade said it was: a token, or by a ticket the caller himself.
-        self.bearer: str | Identity | None = gateway.credential_of(upgrade)
-        # The session that took over this one's socket.
-        self.heir: Session | None = None
-        self.is_welcomed = False
-        self.is_echoed = False
-        self._due_at = now + self.context.timings.hello_s
-        self._expires_at = math.inf
-        # The frame rate as one number: when the allowance will be full again (GCRA).
-        self._full_at = now
-        self._inbox: deque[tuple[protocol.Envelope, dict[str, Any]]] | None = None
-        self._is_working = False
-        self._strikes: dict[int, list[float]] | None = None
+    def __init__(self, context: Context, serializer: Serializer, identity: Identity) -> None:
+        self.serializer = serializer
+        self.delivery = Delivery(context, serializer)
+        self.sid = context.new_id()
+        self.state = State.WELCOMING
+        self.socket: AttachedSocket | None = None
+        # True while a frame of the client is worked on: nobody takes the session over then.
+        self.is_served = False
+        # What the client said of itself in its last hello.
+        self.capabilities: Collection[str] = ()
+        self.identity = identity
+        self.user_id = identity.user_id
+        self._ends_at = self._end_of(identity)
+        self._is_ending = False
         self._topics: set[str] | None = None
+
+    @property
+    def context(self) -> Context:
+        """What every session works with."""
+        return self.delivery.context
 
     @property
     def is_connected(self) -> bool:
         """True while the session has a socket, from its welcome on."""
-        return self.phase is Phase.OPEN
+        return self.state is State.OPEN
+
+    @property
+    def is_welcomed(self) -> bool:
+        """True from the first welcome on, also after the end."""
+        return self.state not in (State.WELCOMING, State.REFUSED)
+
+    @property
+    def is_echoed(self) -> bool:
+        """True when the client wants to hear its own messages, too."""
+        return ECHO in self.capabilities
 
     @property
     def session_id(self) -> str | None:
         """The sign-in at the auth server that the token came from."""
-        return self.identity.session_id if self.identity is not None else None
+        return self.identity.session_id
 
-    # -- what the transport calls
+    @property
+    def peer(self) -> str:
+        """The address of the client."""
+        return "" if self.socket is None else self.socket.connection.peer
 
-    def on_message(self, payload: bytes, *, is_text: bool) -> None:  # noqa: ARG002 - it knows
-        """Decode a frame; answer a ping, queue anything else."""
-        if self.phase > Phase.OPEN:
-            return
-        try:
-            frame = self.serializer.decode(payload)
-        except InvalidRequest:
-            self.disconnect(CloseCode.UNDECODABLE, "undecodable")
-            return
-        try:
-            envelope = msgspec.convert(frame, protocol.Envelope)
-        except msgspec.ValidationError:
-            self.reject_malformed("A frame needs a type and, at most, an id of 64 characters.")
-            return
-        if not self._take_allowance(envelope):
-            return
-        if envelope.type == "ping":
-            self.send_now(protocol.pong(self.context.now(), frame.get("t")))
-        elif envelope.type != "pong":
-            self._enqueue(envelope, frame)
+    # -- what the hub calls
 
-    def on_closed(self, code: int) -> None:
-        """Leave, or wait for the client; nothing can be sent any more."""
-        if self.phase < Phase.PARKED:
-            self._end(code)
+    def deliver(self, stream: str, seq: int, frame: bytes) -> None:
+        """Take a numbered event."""
+        self.delivery.deliver(stream, seq, frame)
 
-    def on_tick(self, now: float) -> float:
-        """Enforce the time of the hello and of the token; return when there is more to do."""
-        self._drop_old_floors(now)
-        self._trim_ring(now)
-        if now >= self._due_at and self.phase is not Phase.GREETING:
-            self._on_due()
-        is_untidy = self._floors is not None or self._ring is not None
-        return now if is_untidy else self._due_at
+    def deliver_ephemeral(self, stream: str, frame: bytes, key: Hashable = None) -> None:
+        """Take a frame that may be lost."""
+        self.delivery.deliver_ephemeral(stream, frame, key)
 
-    def _on_due(self) -> None:
-        timings = self.context.timings
-        if self.phase is Phase.NEW:
-            self.disconnect(CloseCode.IDLE, "no hello")
-        elif self._due_at < self._expires_at:
-            self._due_at = self._expires_at + timings.expiry_grace_s
-            if self.identity is not None:
-                expires_at = datetime.fromtimestamp(self.identity.expires_at, UTC)
-                self.send_now(protocol.auth_expiring(self.context.now(), expires_at))
+    def send_now(self, message: dict[str, Any]) -> bool:
+        """Send one message; False when there was no room, or no socket."""
+        return self.socket is not None and self.socket.send_now(message)
+
+    def miss(self, stream: str) -> None:
+        """Learn that events of ``stream`` were lost on the way."""
+        self.delivery.miss(stream)
+
+    def disconnect(self, code: int, reason: str) -> None:
+        """Close the socket; without one, end if the client may not come back after ``code``."""
+        if self.socket is not None:
+            self.socket.disconnect(code, reason)
+        elif not may_resume(code):
+            self.end()
+
+    # -- its socket
+
+    def attach(self, socket: AttachedSocket) -> None:
+        """Go on over ``socket``, which works on the hello that asked for it."""
+        assert self.socket is None, "the last socket was not parted with"
+        if self.state is State.DETACHED:
+            self.state = State.RESUMING
+        self.socket = socket
+        self.is_served = True
+        self.delivery.attach(socket.connection)
+        self.context.features.attached(self)
+
+    def leave_socket(self) -> None:
+        """Part with a socket that is still open: the client has come back over another one."""
+        socket = self.socket
+        if socket is not None:
+            self._detach()
+            socket.disconnect(CloseCode.REPLACED, "resumed")
+
+    def lose_socket(self, code: int) -> None:
+        """Wait for the client if it may come back after ``code``, else end."""
+        # A replay that was cut short cannot be gone on with.
+        is_whole = self.state is State.RESUMING or not self.delivery.is_buffering
+        if may_resume(code) and is_whole and self.context.resumable.keeps(self):
+            self._detach()
+            self.context.resumable.wait(self)
         else:
-            self.fail(TokenExpired())
+            self.end()
 
-    # -- for the handlers of frames
-
-    def begin_greeting(self) -> None:
-        """Stop the clock of the hello; from now on the greeting has its own deadline."""
-        self.phase = Phase.GREETING
-        self._due_at = math.inf
-
-    def sign_in(self, identity: Identity) -> None:
-        """Take on an identity, and its end."""
-        self.identity = identity
-        self.user_id = identity.user_id
-        self.bearer = None
-        left_s = identity.expires_at - self.context.now().timestamp()
-        self._expires_at = trio.current_time() + left_s
-        # The notice must come before the end, even for a token with little left.
-        self._due_at = self._expires_at - max(0.001, self.context.timings.expiry_notice_s)
-        self.connection.next_look = 0.0
-
-    def open(self) -> None:
-        """End the greeting; the client learns what the session is called."""
-        self.check_open()
-        self.phase = Phase.OPEN
-        self.is_welcomed = True
-        if self._last_n is not None:
-            self.gateway.parking.add(self)
-        self.context.presence.arrived(self)
-
-    def check_open(self) -> None:
+    def check_attached(self) -> None:
         """Stop what is under way for a socket that closed meanwhile.
 
         Raises:
             SocketGone: it did.
         """
-        if self.phase > Phase.OPEN:
+        if self.socket is None:
             raise SocketGone
+
+    def on_tick(self, now: float) -> float:
+        """Enforce the end of the token; return when time asks for something again."""
+        is_untidy = self.delivery.on_tick(now)
+        if now >= self._due_at and self.state is State.OPEN:
+            self._on_due()
+        return now if is_untidy else self._due_at
+
+    # -- its life
+
+    def sign_in(self, identity: Identity) -> None:
+        """Take on an identity, and its end."""
+        self.identity = identity
+        self._ends_at = self._end_of(identity)
+        self._is_ending = False
+        if self.socket is not None:
+            self.socket.connection.next_look = 0.0
+
+    def open(self) -> None:
+        """End the hello; the client has been told what the session is called.
+
+        Raises:
+            SocketGone: the socket closed meanwhile.
+        """
+        self.check_attached()
+        is_back, self.state = self.is_welcomed, State.OPEN
+        if self.delivery.is_numbered:
+            self.context.resumable.add(self)
+        features = self.context.features
+        (features.resumed if is_back else features.opened)(self)
 
     def is_resumable(self, n: int) -> bool:
         """Tell whether a client that has everything up to ``n`` can go on here."""
-        return self.phase in (Phase.OPEN, Phase.PARKED) and not self._is_working and self.covers(n)
-
-    def adopt(self, other: Session) -> None:
-        """Take over the socket of ``other``, which asked for this session."""
-        if self.phase is Phase.OPEN:
-            # The network of a phone changes faster than its old socket is found dead.
-            old = self.connection
-            old.handler = None
-            old.close(CloseCode.REPLACED, "resumed")
-            self.gateway.detach(self, CloseCode.REPLACED)
-        self.connection = other.connection
-        self.connection.next_look = 0.0
-        self.connection.handler = self
-        self._inbox, other._inbox = other._inbox, None
-        self._is_working = True
-        self._full_at, self._latest = other._full_at, None
-        other.phase, other.heir = Phase.CLOSED, self
-        self.phase = Phase.GREETING
-        self.gateway.hand_over(other, self)
-
-    def take_missed(self) -> dict[str, int | None]:
-        """Return the streams that lost events, with their first missing number, and forget them."""
-        missed, self._missed = self._missed or {}, None
-        return missed
+        is_whole = self.state in (State.OPEN, State.DETACHED) and not self.is_served
+        return is_whole and self.delivery.covers(n)
 
     def give_up(self) -> None:
         """End a session that will not be resumed; one with a socket stays, but forgets."""
-        if self.phase is Phase.PARKED:
-            self._leave()
+        if self.socket is None:
+            self.end()
         else:
-            self.gateway.parking.discard(self)
-            self._forget_past()
+            self.context.resumable.discard(self)
+            self.delivery.forget_past()
+
+    def end(self) -> None:
+        """Take leave of everybody; harmless when repeated."""
+        if self.state in (State.ENDED, State.REFUSED):
+            return
+        self.state = State.ENDED if self.is_welcomed else State.REFUSED
+        socket, self.socket = self.socket, None
+        topics, self._topics = self._topics or (), None
+        context = self.context
+        context.hub.unregister(self, topics)
+        if socket is not None:
+            context.features.detached(self)
+        context.features.ended(self)
+        context.resumable.discard(self)
+        self.delivery.end()
+
+    # -- what the handlers of frames use
 
     def add_topic(self, topic: str) -> bool:
-        """Subscribe; False when the session has too many topics."""
-        self.check_open()
+        """Subscribe; False when the session has too many topics.
+
+        Raises:
+            SocketGone: the socket closed meanwhile.
+        """
+        self.check_attached()
         if self._topics is None:
             self._topics = set()
         if topic not in self._topics:
@@ -245,154 +295,45 @@ class Session(Receiver):
             self._topics.discard(topic)
             self.context.hub.unsubscribe(self, topic)
 
-    def reply(self, envelope: protocol.Envelope, fields: Mapping[str, Any]) -> None:
-        """Send the ``ack`` that the frame asked for by its ``id``."""
-        if envelope.id is None:
-            return
-        frame = self.serializer.frame(protocol.ack(self.context.now(), envelope.id, fields))
-        if len(frame) > self.context.limits.reply_bytes_max:
-            self.refuse(TooLarge("The reply is larger than a frame may be."), envelope.id)
-            return
-        self._send_reply(frame)
+    def reply(self, envelope: Envelope, fields: Mapping[str, Any]) -> None:
+        """Send the ``ack`` that a frame asked for by its ``id``; without a socket nobody waits."""
+        if self.socket is not None:
+            self.socket.reply(envelope, fields)
 
     def say(self, message: dict[str, Any]) -> None:
-        """Send a frame that the client cannot do without."""
-        self._send_reply(self.serializer.frame(message))
+        """Send a message that the client cannot do without."""
+        if self.socket is not None:
+            self.socket.say(message)
 
     def refuse(self, cause: BountyExpoError, re: str | None = None) -> None:
         """Send an ``error``; the socket stays."""
-        self.say(protocol.error(self.context.now(), cause, re))
-
-    def fail(self, cause: BountyExpoError, re: str | None = None) -> None:
-        """Send an ``error`` and close with the code that belongs to it."""
-        if isinstance(cause, RateLimited):
-            metrics.WS_RATE_LIMITED.labels("socket").inc()
-        self.send_now(protocol.error(self.context.now(), cause, re))
-        self.disconnect(cause.close_code, type(cause).code)
-
-    def reject_malformed(self, message: str, re: str | None = None) -> None:
-        """Refuse a frame that is not of the protocol; too many of them end the socket."""
-        self.refuse(InvalidRequest(message, code="BAD_FRAME"), re)
-        self._strike(CloseCode.PROTOCOL_VIOLATION)
-
-    def disconnect(self, code: int, reason: str) -> None:
-        """Leave at once and close the socket; the code says whether the client may resume."""
-        if self.phase > Phase.OPEN:
-            if self.phase is Phase.PARKED and not may_resume(code):
-                self._leave()
-            return
-        if code == CloseCode.REVOKED:
-            self.send_now(protocol.session_revoked(self.context.now(), reason))
-        self._end(code)
-        self.connection.close(code, reason)
-
-    async def work(self) -> None:
-        """Work the inbox off, then end; the one task of a session."""
-        is_finished = False
-        try:
-            while self._inbox and self.phase < Phase.PARKED:
-                envelope, frame = self._inbox.popleft()
-                await self._handle(envelope, frame)
-            if self.heir is not None:
-                await self.heir.work()
-            is_finished = True
-        finally:
-            self._is_working = False
-            self._inbox = None
-            if not is_finished:
-                # Cancelled: whatever was under way for this socket is half done.
-                self.disconnect(CloseCode.RESTART, "restart")
+        if self.socket is not None:
+            self.socket.refuse(cause, re)
 
     # -- private parts
 
-    async def _handle(self, envelope: protocol.Envelope, frame: dict[str, Any]) -> None:
-        try:
-            await frame_handlers.handle(self, envelope, frame)
-        except BountyExpoError as error:
-            self.refuse(error, envelope.id)
-        except msgspec.ValidationError as error:
-            self.reject_malformed(sentence(error), envelope.id)
-        except SocketGone:
-            target = self.heir or self
-            # A socket that is closed already says so itself, with the code that counts.
-            if target.connection.is_open and target.phase < Phase.PARKED:
-                target.disconnect(CloseCode.SLOW_CONSUMER, "reading too slowly")
-        except Exception:
-            log.exception("frame failed", sid=self.sid, frame=envelope.type)
-            (self.heir or self).disconnect(CloseCode.SERVER_ERROR, "internal error")
-
-    def _enqueue(self, envelope: protocol.Envelope, frame: dict[str, Any]) -> None:
-        if self._inbox is None:
-            self._inbox = deque()
-        if len(self._inbox) >= self.context.limits.inbox_frames_max:
-            overload = RateLimited("Too many frames are waiting.", code="OVERLOADED")
-            self.refuse(overload, envelope.id)
-            return
-        self._inbox.append((envelope, frame))
-        if not self._is_working:
-            self._is_working = self.gateway.start_work(self)
-
-    def _take_allowance(self, envelope: protocol.Envelope) -> bool:
-        limits = self.context.limits
-        if not limits.enabled or self.context.admission.is_exempt(self.connection.peer):
-            return True
-        now = trio.current_time()
-        full_at = max(now, self._full_at) + 1 / limits.frames_per_s
-        # A hair of tolerance: sixty times one twentieth is not quite three.
-        if full_at - now > limits.frames_burst / limits.frames_per_s + 1e-6:
-            metrics.WS_RATE_LIMITED.labels("frame").inc()
-            self.refuse(RateLimited(retry_after_s=1), envelope.id)
-            self._strike(CloseCode.RATE_LIMITED)
-            return False
-        self._full_at = full_at
-        return True
-
-    def _strike(self, code: int) -> None:
-        """Count a breach; as many as the limits say within the window close with ``code``."""
-        limits = self.context.limits
-        now = trio.current_time()
-        if self._strikes is None:
-            self._strikes = {}
-        recent = [at for at in self._strikes.get(code, ()) if now - at < limits.strikes_window_s]
-        self._strikes[code] = [*recent, now]
-        if len(recent) + 1 >= limits.strikes_max:
-            self.disconnect(code, "too many breaches")
-
-    def _send_reply(self, frame: bytes) -> None:
-        # What cannot be said to a lost socket is asked for again by its client.
-        if not self.connection.send(frame) and self.connection.is_open:
-            self.disconnect(CloseCode.SLOW_CONSUMER, "reading too slowly")
-
-    def _end(self, code: int) -> None:
-        """Part with the socket: wait for the client if it may come back, else leave."""
-        if self.gateway.may_park(self, code) and (self._held is None or not self._is_replaying):
-            self._park(code)
-        else:
-            self._leave(code)
-
     @property
-    def _is_replaying(self) -> bool:
-        # While a resumed session is greeted nothing is sent before what is held.
-        return self.phase is Phase.OPEN
+    def _due_at(self) -> float:
+        """When the end of the token is to be told, or after that to be enforced."""
+        timings = self.context.timings
+        if self._is_ending:
+            return self._ends_at + timings.expiry_grace_s
+        # The notice must come before the end, even for a token with little left.
+        return self._ends_at - max(0.001, timings.expiry_notice_s)
 
-    def _park(self, code: int) -> None:
-        self.phase = Phase.PARKED
-        self._due_at = math.inf
-        self.connection.handler = None
-        self._inbox = self._latest = self._muted = None
-        self._wake()
-        held, self._held = self._held, None
-        self.gateway.park(self, code)
-        for frame in self._take_held(held) if held is not None else ():
-            self._emit(frame)
+    def _end_of(self, identity: Identity) -> float:
+        return trio.current_time() + identity.expires_at - self.context.now().timestamp()
 
-    def _leave(self, code: int = CloseCode.ABNORMAL) -> None:
-        """Take leave of the hub and the gateway; harmless when repeated."""
-        self.phase = Phase.CLOSED
-        self._due_at = math.inf
-        self._wake()
-        topics, self._topics = self._topics or (), None
-        if self.user_id:
-            self.context.hub.unregister(self, topics)
-        self.gateway.forget(self, code)
-        self._forget_past()
+    def _on_due(self) -> None:
+        assert self.socket is not None, "an open session has a socket"
+        if self._is_ending:
+            self.socket.fail(TokenExpired())
+            return
+        self._is_ending = True
+        ends_at = datetime.fromtimestamp(self.identity.expires_at, UTC)
+        self.socket.send_now(protocol.auth_expiring(self.context.now(), ends_at))
+
+    def _detach(self) -> None:
+        self.socket, self.state = None, State.DETACHED
+        self.delivery.detach()
+        self.context.features.detached(self)

@@ -1,10 +1,11 @@
 """Stream recovery: replay what a client missed, stream by stream, within bounds (realtime §4.4).
 
-The session is registered with the hub, and holds live events, before anything is read here. So
+The session is registered with the hub, and buffers live events, before anything is read here. So
 every event is either committed before the read, and replayed, or published to the session, and
-held behind the replay; ``floors`` says up to which number a stream was replayed, and a held event
-at or below it is a duplicate. A stream that cannot be replayed whole is listed as ``limited``: its
-live events go on after the head that was read, and the client fetches the rest from the cursor.
+buffered behind the replay; a watermark says up to which number a stream was replayed, and what
+was buffered at or below it is a duplicate. A stream that cannot be replayed whole is listed as
+``limited``: its live events go on after the head that was read, and the client fetches the rest
+from the cursor.
 """
 
 from __future__ import annotations
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from bountyexpo.realtime.listener import Reader, SignOn, StreamEvent
-    from bountyexpo.ws.session.delivery import Receiver
     from bountyexpo.ws.session.session import Session
     from bountyexpo.ws.v1.protocol import Position
 
@@ -54,14 +54,14 @@ async def all_heads(reader: Reader, streams: Iterable[str], known: Heads) -> Hea
 
 
 class Recovery:
-    """One replay for one session; ``floors`` and ``limited`` hold also when it is cut short."""
+    """One replay for one session; what is public holds also when it is cut short."""
 
-    def __init__(self, receiver: Receiver, reader: Reader) -> None:
-        limits = receiver.context.limits
-        self.floors: dict[str, int] = {}
+    def __init__(self, session: Session) -> None:
+        limits = session.context.limits
+        self.watermarks: dict[str, int] = {}
         self.limited: list[dict[str, Any]] = []
-        self._receiver = receiver
-        self._reader = reader
+        self._session = session
+        self._reader = session.context.reader
         self._stream_events_max = limits.replay_stream_events_max
         self._events_left = limits.replay_events_max
         self._bytes_left = limits.replay_bytes_max
@@ -72,12 +72,12 @@ class Recovery:
         ``known`` is what ``known_heads`` made of a sign-on since the session listens.
 
         Raises:
-            DatabaseUnavailable: what was sent until then is in ``floors``.
+            DatabaseUnavailable: what was sent until then is in ``watermarks``.
             SocketGone: nobody listens any more.
         """
         if known is None:
             asked = outside_conversations(positions)
-            found, heads = await self._reader.sign_on(self._receiver.user_id, asked)
+            found, heads = await self._reader.sign_on(self._session.user_id, asked)
             known = known_heads(found, heads, positions)
         readable = [stream for stream in positions if await self._may_read(stream, known)]
         told = await all_heads(self._reader, readable, known)
@@ -87,16 +87,16 @@ class Recovery:
             else:
                 self.limited.append({"stream": stream, "code": "FORBIDDEN"})
                 metrics.WS_REPLAYS.labels("refused").inc()
-        await tell_receipts(self._receiver, self._reader, readable)
+        await tell_receipts(self._session, readable)
 
     async def _may_read(self, stream: str, known: Heads) -> bool:
         kind, _, entity_id = stream.partition(":")
         if kind == "user":
-            return entity_id == self._receiver.user_id
+            return entity_id == self._session.user_id
         # Whoever is signed in may look at any bounty; its private events are redacted.
         if kind == "bounty" or (kind == "conv" and stream in known):
             return True
-        return kind == "conv" and await self._reader.may_read(self._receiver.user_id, stream)
+        return kind == "conv" and await self._reader.may_read(self._session.user_id, stream)
 
     async def _recover(self, stream: str, position: Position, head: tuple[int, Any]) -> None:
         head_seq, epoch = head
@@ -104,11 +104,11 @@ class Recovery:
         if position.seq > head_seq or (is_stale and head_seq):
             self._limit(stream, 0, head, code="STALE_EPOCH")
             return
-        self.floors[stream] = position.seq
+        self.watermarks[stream] = position.seq
         if position.seq < head_seq:
             await self._replay(stream, position.seq, head_seq)
-        if self.floors[stream] < head_seq:
-            self._limit(stream, self.floors[stream], head)
+        if self.watermarks[stream] < head_seq:
+            self._limit(stream, self.watermarks[stream], head)
         else:
             metrics.WS_REPLAYS.labels("whole").inc()
 
@@ -126,15 +126,15 @@ class Recovery:
             if self._bytes_left < 0:
                 break
             frames.append(frame)
-        await self._receiver.send_events(frames, is_replay=True)
+        await self._session.delivery.send_events(frames, is_replay=True)
         self._events_left -= len(frames)
-        self.floors[stream] = after + len(frames)
+        self.watermarks[stream] = after + len(frames)
 
     def _frame(self, event: StreamEvent) -> bytes:
         """Return the bytes that were sent live, with the mark of a replay in front."""
-        is_hidden = event.private and self._receiver.user_id not in event.users
+        is_hidden = event.private and self._session.user_id not in event.users
         frame = event_frame.redacted(event) if is_hidden else event_frame.full(event)
-        serializer = self._receiver.serializer
+        serializer = self._session.serializer
         return frame_splice.with_fields(serializer, serializer.frame(frame), replay=True)
 
     def _limit(
@@ -151,19 +151,20 @@ class Recovery:
         if code is not None:
             entry["code"] = code
         self.limited.append(entry)
-        self.floors[stream] = head_seq
+        self.watermarks[stream] = head_seq
         metrics.WS_REPLAYS.labels("limited").inc()
 
 
-async def tell_receipts(receiver: Receiver, reader: Reader, streams: Iterable[str]) -> None:
+async def tell_receipts(session: Session, streams: Iterable[str]) -> None:
     """Send the present markers of each conversation among ``streams``: state, not events."""
     ids = [each.removeprefix(CONVERSATION) for each in streams if each.startswith(CONVERSATION)]
     if not ids:
         return
-    found = await reader.receipts(receiver.user_id, ids)
+    context = session.context
+    found = await context.reader.receipts(session.user_id, ids)
     for conversation_id, markers in found.items():
-        frame = protocol.receipts(receiver.context.now(), conversation_id, markers)
-        await receiver.send_patiently(receiver.serializer.frame(frame))
+        frame = protocol.receipts(context.now(), conversation_id, markers)
+        await session.delivery.send_patiently(session.serializer.frame(frame))
 
 
 async def recover(
@@ -172,14 +173,13 @@ async def recover(
     re: str | None,
     known: Heads | None = None,
 ) -> None:
-    """Replay what a session missed; live events were held before and go on behind it."""
-    recovery = Recovery(session, session.context.reader)
+    """Replay what a session missed; live events were buffered before and go on behind it."""
+    recovery, delivery = Recovery(session), session.delivery
     try:
         await recovery.run(positions, known)
-        await session.send_patiently(
-            session.serializer.frame(protocol.synced(session.context.now(), recovery.limited, re))
-        )
+        told = protocol.synced(session.context.now(), recovery.limited, re)
+        await delivery.send_patiently(session.serializer.frame(told))
     except BountyExpoError as error:
         # What was replayed until now counts; the client may sync again.
         session.refuse(error, re)
-    await session.release(recovery.floors)
+    await delivery.release(recovery.watermarks)

@@ -1,7 +1,7 @@
-"""Which topics a socket may follow (contract realtime §4.5).
+"""Which topics a session may follow (contract realtime §4.5).
 
 ``bounty:<id>`` and ``feed:open`` are followed through the hub's topic map. ``conv:<id>``,
-``wallet`` and the own ``user:<id>`` reach a user's sockets without it, by his id, so they are
+``wallet`` and the own ``user:<id>`` reach a user's sessions without it, by their id, so they are
 only checked: whoever is taken out of a conversation hears nothing more of it.
 """
 

@@ -108,8 +108,8 @@ async def test_the_end_of_the_process_stores_who_was_here(autojump_clock):
     async with World() as world:
         await world.open("anna")
         (await world.open("ben")).close(1000)
-        for session in list(world.gateway.sessions):
-            session.connection.close(1012)
+        for socket in list(world.gateway.sockets):
+            socket.connection.close(1012)
 
     assert set(world.database.seen) == {"anna", "ben"}
 

@@ -165,7 +165,7 @@ async def test_a_resumed_watcher_learns_what_is_now(autojump_clock, world):
     assert states(back) == ["online"]
 
 
-async def test_a_parked_session_is_not_there(autojump_clock, world):
+async def test_a_session_without_a_socket_is_not_there(autojump_clock, world):
     anna, _ = await watch(world)
     ben = await world.open("ben", caps=["resume"])
     ben.close(1006)

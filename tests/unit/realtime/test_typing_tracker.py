@@ -79,7 +79,7 @@ async def test_a_socket_that_waits_for_its_client_types_no_more(autojump_clock, 
 
     anna.close(1006)
 
-    assert world.gateway.parking.parked == 1
+    assert world.resumable.waiting == 1
     assert world.stopped == [("anna", "c")]
 
 

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import msgspec
 import trio
 from bountyexpo.domain.access import AccessLevel, grant_to, rows
+from bountyexpo.domain.chat.conversation import TYPING_ENDS_AFTER_S
 from bountyexpo.domain.identity import Identity
 from bountyexpo.errors import NotAllowed, NotAuthenticated, TokenExpired
 from bountyexpo.operations.call import Call, RawReply
@@ -21,9 +22,16 @@ from bountyexpo.realtime.presence import Presence
 from bountyexpo.realtime.typing_tracker import TypingTracker
 from bountyexpo.realtime.unread_counts import UnreadCounts
 from bountyexpo.ws.admission import Admission
+from bountyexpo.ws.features.presence import PresenceFeature
+from bountyexpo.ws.features.typing import TypingFeature
+from bountyexpo.ws.features.unread import UnreadFeature
 from bountyexpo.ws.gateway import SessionGateway
+from bountyexpo.ws.legacy.partners import LegacyPartnersFeature
 from bountyexpo.ws.session.context import SessionContext
+from bountyexpo.ws.session.feature import Features
+from bountyexpo.ws.session.frame_rate import FrameRate
 from bountyexpo.ws.session.limits import SessionLimits, Timings
+from bountyexpo.ws.session.resumable import ResumableSessions
 from bountyexpo.ws.v1 import serializer
 
 from tests.unit.ws.session.fake_database import START, Database, Event
@@ -154,7 +162,7 @@ OPERATIONS = rows(
 class World:
     """A gateway with everything around it; ``async with`` runs it."""
 
-    def __init__(self, *, limits=None, timings=None, limiter=None):
+    def __init__(self, *, limits=None, timings=None, limiter=None, resumable=None, features=()):
         self.database = Database()
         self.catalogue = Catalogue(OPERATIONS)
         self.pause = trio.lowlevel.checkpoint
@@ -165,7 +173,9 @@ class World:
         self.hub = Hub(self.database.read_after, clock.now)
         seen = LastSeen(self.database.last_seen, self.database.save_last_seen)
         self.presence = Presence(self.hub, clock.now, seen)
-        self.typing = TypingTracker(self.hub, lambda *which: self.stopped.append(which))
+        self.typing = TypingTracker(
+            self.hub, lambda *which: self.stopped.append(which), TYPING_ENDS_AFTER_S
+        )
         self.unread = UnreadCounts(self.hub, self.database.unread)
         self.users = LiveUsers(self.hub, self.presence)
         self.admission = Admission(
@@ -178,21 +188,29 @@ class World:
             clock=clock,
             rate_limiter=RateLimiter(trio.current_time, enabled=False),
         )
+        limits = limits or SessionLimits()
+        self.resumable = ResumableSessions() if resumable is None else resumable
         self.context = SessionContext(
-            services=services,
             now=clock.now,
+            new_id=lambda: f"s{next(ids)}",
             hub=self.hub,
             reader=self.database,
-            new_id=lambda: f"s{next(ids)}",
+            services=services,
             admission=self.admission,
-            presence=self.presence,
-            typing=self.typing,
-            unread=self.unread,
+            frame_rate=FrameRate(limits, self.admission.is_exempt),
             tokens=self.verifier,
             make_account=self.database.make_account,
             redeem=lambda ticket: self.tickets.pop(ticket, None),
+            features=Features(
+                PresenceFeature(self.presence),
+                TypingFeature(self.typing),
+                UnreadFeature(self.unread),
+                LegacyPartnersFeature(self.presence),
+                *features,
+            ),
+            resumable=self.resumable,
             catalogue=self.catalogue,
-            limits=limits or SessionLimits(),
+            limits=limits,
             timings=timings or Timings(),
         )
         self.gateway = SessionGateway(self.context)
@@ -240,8 +258,8 @@ class World:
         connection = self.connect(used_codec=used_codec)
         connection.say(type="hello", v=1, token=user_id, **hello)
         await connection.until(lambda: "welcome" in connection.types())
-        session = connection.handler
-        await connection.until(lambda: session._held is None) if hello.get("streams") else None
+        delivery = connection.handler.session.delivery
+        await connection.until(lambda: not delivery.is_buffering) if hello.get("streams") else None
         return connection
 
     def publish(self, stream, **fields):

@@ -1,4 +1,4 @@
-"""A socket falls and another one goes on where it was: numbers, the ring, its bounds."""
+"""A socket falls and another one goes on where it was: numbers, the buffer, its bounds."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import trio
 from bountyexpo.domain.chat.events import MessageRead, TypingStart
 from bountyexpo.errors import DatabaseUnavailable
 from bountyexpo.ws.session import replay_buffer
-from bountyexpo.ws.session.resumable import Parking
+from bountyexpo.ws.session.resumable import ResumableSessions
 from bountyexpo.ws.v1 import serializer
 
 from tests.unit.ws.session.session_fakes import World, declare_operations
@@ -89,7 +89,7 @@ async def test_a_resumed_session_does_what_any_does(autojump_clock, world):
 
     assert ack["ok"] is True
     assert back.seqs("bounty:b") == [1]
-    assert world.gateway.sessions == {back.handler}
+    assert world.gateway.sockets == {back.handler}
     assert len(world.hub.users["anna"]) == 1
 
 
@@ -102,7 +102,7 @@ async def test_frames_behind_the_hello_are_worked_off_by_the_resumed_session(aut
     back.say(type="call", id="a", op="clock.now")
 
     assert (await back.reply_to("a"))["result"]["user"] == "anna"
-    await back.until(lambda: not back.handler._is_working)
+    await back.until(lambda: back.handler._queue is None)
     back.say(type="call", id="b", op="clock.now")
     await back.reply_to("b")
 
@@ -117,7 +117,7 @@ async def test_a_live_socket_is_replaced_by_the_one_that_resumes(autojump_clock,
     assert anna.closed_with == 4409
     assert numbers(back) == [2, 3]
     assert back.is_open
-    assert world.gateway.sessions == {back.handler}
+    assert world.gateway.sockets == {back.handler}
 
 
 async def test_a_session_can_be_resumed_again_and_again(autojump_clock, world):
@@ -138,7 +138,7 @@ async def test_some_ends_are_final(autojump_clock, world, code):
     back = await go_on(world, anna)
 
     assert back.types()[:2] == ["invalid_session", "welcome"]
-    assert not world.gateway.parking.parked
+    assert not world.resumable.waiting
     assert len(world.hub.users["anna"]) == 1
 
 
@@ -152,23 +152,23 @@ async def test_after_two_minutes_it_is_too_late(autojump_clock, world):
     back = await go_on(world, anna)
 
     assert back.types()[:2] == ["invalid_session", "welcome"]
-    assert not world.gateway.parking.parked
+    assert not world.resumable.waiting
 
 
 async def test_a_quiet_session_is_resumed_though_its_events_are_old(autojump_clock, world):
     anna = await start(world)
     tell(world, 3)
     await world.tick(anna, 125)
-    assert anna.handler._ring is None
+    assert anna.handler.session.delivery._replay is None
     anna.close(1006)
 
     assert (await go_on(world, anna)).frames[0]["resumed"] is True
 
 
-async def test_more_than_the_ring_holds_cannot_be_resumed(autojump_clock, world):
+async def test_more_than_the_buffer_holds_cannot_be_resumed(autojump_clock, world):
     anna = await start(world)
     anna.close(1006)
-    tell(world, replay_buffer.RING_FRAMES_MAX + 1)
+    tell(world, replay_buffer.BUFFER_FRAMES_MAX + 1)
 
     back = await go_on(world, anna, n=0)
 
@@ -202,7 +202,7 @@ async def test_a_revoked_user_finds_nothing_to_resume(autojump_clock, world):
     world.hub.disconnect_user("anna")
 
     assert not world.hub.users
-    assert not world.gateway.parking.parked
+    assert not world.resumable.waiting
     assert (await go_on(world, anna)).types()[0] == "invalid_session"
 
 
@@ -215,7 +215,7 @@ async def test_a_banned_user_does_not_resume(autojump_clock, world):
 
     assert await back.closed() == 4403
     assert not world.hub.users
-    assert not world.gateway.parking.parked
+    assert not world.resumable.waiting
 
 
 async def test_a_resume_without_a_database_can_be_tried_again(autojump_clock, world):
@@ -288,9 +288,9 @@ async def test_a_socket_lost_in_the_middle_of_its_resume_loses_nothing(autojump_
     assert back.seqs("user:anna") == [3, 4, 5, 6, 7, 8]
 
 
-async def test_the_oldest_parked_sessions_make_room(autojump_clock):
-    async with World() as world:
-        world.gateway.parking = Parking(bytes_max=3_000, parked_max=2)
+async def test_the_oldest_waiting_sessions_make_room(autojump_clock):
+    resumable = ResumableSessions(bytes_max=3_000, waiting_max=2)
+    async with World(resumable=resumable) as world:
         sockets = [await world.open(user, caps=["resume"]) for user in ("anna", "ben", "carl")]
         for socket in sockets:
             socket.close(1006)
@@ -301,21 +301,21 @@ async def test_the_oldest_parked_sessions_make_room(autojump_clock):
         tell(world, 8, user="carl")
 
         assert set(world.hub.users) == {"carl"}
-        assert world.gateway.parking.size <= 3_000
+        assert resumable.size <= 3_000
 
 
-async def test_rings_that_are_gone_are_not_counted(autojump_clock, world):
+async def test_buffers_that_are_gone_are_not_counted(autojump_clock, world):
     anna = await start(world)
     tell(world, 10)
-    assert world.gateway.parking.size > 0
+    assert world.resumable.size > 0
 
     anna.close(1000)
 
-    assert world.gateway.parking.size == 0
-    assert not world.gateway.parking._known
+    assert world.resumable.size == 0
+    assert not world.resumable
 
 
-async def test_a_draining_server_parks_nobody(autojump_clock, world):
+async def test_a_draining_server_keeps_nobody(autojump_clock, world):
     anna = await start(world)
 
     world.gateway.start_draining(1)

@@ -75,7 +75,7 @@ async def test_the_token_of_the_upgrade_wins(autojump_clock, world):
     await connection.until(lambda: connection.frames)
 
     assert connection.frames[0]["userId"] == "anna"
-    assert connection.handler.bearer is None
+    assert connection.handler.credential is None
 
 
 async def test_at_most_500_conversations_are_listed(autojump_clock, world):
@@ -96,7 +96,7 @@ async def test_a_socket_without_hello_is_closed_after_10_seconds(autojump_clock,
     await world.tick(connection, 1)
 
     assert connection.closed_with == 4408
-    assert not world.gateway.sessions
+    assert not world.gateway.sockets
 
 
 @pytest.mark.parametrize(
@@ -121,7 +121,7 @@ async def test_a_hello_that_proves_nothing_closes(autojump_clock, world, hello, 
     assert connection.frames[-1]["type"] == "error"
     assert connection.frames[-1]["code"] == code
     assert not world.hub.users
-    assert not world.gateway.sessions
+    assert not world.gateway.sockets
 
 
 async def test_a_hello_without_a_database_is_told_to_come_back(autojump_clock, world):
@@ -135,7 +135,7 @@ async def test_a_hello_without_a_database_is_told_to_come_back(autojump_clock, w
     assert connection.frames[-1]["retryAfterMs"] == 1000
 
 
-async def test_a_greeting_that_takes_too_long_is_given_up(autojump_clock, world):
+async def test_a_hello_that_takes_too_long_is_given_up(autojump_clock, world):
     world.database.pause = trio.sleep_forever
     connection = world.connect()
 
@@ -145,7 +145,7 @@ async def test_a_greeting_that_takes_too_long_is_given_up(autojump_clock, world)
     assert not world.hub.users
 
 
-async def test_a_socket_that_closes_while_greeted_is_not_left_in_the_hub(autojump_clock, world):
+async def test_a_socket_that_closes_while_welcomed_is_not_left_in_the_hub(autojump_clock, world):
     for reads in range(3):
         connection = world.connect()
         world.database.reads.clear()
@@ -158,7 +158,7 @@ async def test_a_socket_that_closes_while_greeted_is_not_left_in_the_hub(autojum
 
         assert not world.hub.users
         assert not world.hub.topics
-        assert not world.gateway.sessions
+        assert not world.gateway.sockets
 
 
 async def test_the_first_frame_must_be_hello(autojump_clock, world):
@@ -248,4 +248,4 @@ async def test_only_the_same_user_can_refresh(autojump_clock, world, token, code
 
     assert (await anna.reply_to("r"))["code"] == code
     assert anna.is_open
-    assert anna.handler.identity.user_id == "anna"
+    assert anna.handler.session.identity.user_id == "anna"

@@ -229,12 +229,13 @@ async def test_whoever_is_banned_meanwhile_is_closed_for_good(autojump_clock, wo
 
     assert anna.closed_with == 4403
     assert not world.hub.users
-    assert not world.gateway.parking.parked
+    assert not world.resumable.waiting
 
 
 async def test_one_sign_in_can_be_ended_alone(autojump_clock, world):
     phone, tablet = await world.open("anna"), await world.open("anna")
-    phone.handler.identity = msgspec.structs.replace(phone.handler.identity, session_id="one")
+    session = phone.handler.session
+    session.identity = msgspec.structs.replace(session.identity, session_id="one")
 
     assert world.users.disconnect_user("anna", session_id="one") == 1
 

@@ -217,18 +217,18 @@ async def test_frames_are_served_in_the_order_they_came(autojump_clock, world):
     assert [ack.get("seq") for ack in acks[:10]] == list(range(1, 11))
 
 
-async def test_a_session_at_rest_has_no_task_and_no_inbox(autojump_clock, world):
+async def test_a_socket_at_rest_has_no_task_and_no_queue(autojump_clock, world):
     anna = await world.open("anna")
     anna.say(type="call", id="c", op="clock.now")
     await anna.reply_to("c")
     await trio.testing.wait_all_tasks_blocked()
 
-    assert anna.handler._inbox is None
+    assert anna.handler._queue is None
     assert not world.gateway._nursery.child_tasks
 
 
-async def test_an_inbox_that_is_full_refuses(autojump_clock):
-    async with World(limits=SessionLimits(enabled=False, inbox_frames_max=2)) as world:
+async def test_a_queue_that_is_full_refuses(autojump_clock):
+    async with World(limits=SessionLimits(enabled=False, queue_frames_max=2)) as world:
         declare_operations(world)
         anna = await world.open("anna")
 

@@ -1,0 +1,1 @@
+"""What sessions can do beyond the protocol itself: a file for each feature."""
