@@ -17,7 +17,10 @@ if TYPE_CHECKING:
     from bountyexpo.domain.access import Grant
 
 GRANTS: Final[Mapping[str, Grant]] = rows(
-    *USERS.values(), *MONEY.values(), *CHAT.values(), *MARKET.values()
+    *USERS.values(),
+    *MONEY.values(),
+    *CHAT.values(),
+    *MARKET.values(),
 )
 
 # Importing one declares its operations; the reference pages show them in this order.
