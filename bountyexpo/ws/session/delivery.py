@@ -35,7 +35,7 @@ class Delivery(EventWriter):
     until ``gap`` was sent.
     """
 
-    __slots__ = ("_buffered", "_gaps", "_passing", "_watermarks")
+    __slots__ = ("_buffered", "_gaps", "_passing", "_untold", "_watermarks")
 
     def __init__(self, context: SessionContext[Any], serializer: Serializer) -> None:
         super().__init__(context, serializer)
@@ -43,6 +43,8 @@ class Delivery(EventWriter):
         self._watermarks: Watermarks | None = None
         # The first number that is missing of each stream, None where it is not known.
         self._gaps: dict[str, int | None] | None = None
+        # Gaps that are about to be told; back among the others if the socket is lost before.
+        self._untold: dict[str, int | None] | None = None
         self._passing: Passing | None = None
 
     def detach(self) -> None:
@@ -51,8 +53,11 @@ class Delivery(EventWriter):
         if self._passing is not None:
             self._passing.forget_socket()
         buffered, self._buffered = self._buffered, None
-        for frame in self._take(buffered) if buffered is not None else ():
+        untold, self._untold = self._untold or {}, None
+        for frame in self._take(buffered, but=untold) if buffered is not None else ():
             self._write(frame)
+        if untold:
+            self._gaps = {**(self._gaps or {}), **untold}
 
     def end(self) -> None:
         """Deliver to nobody, and keep nothing."""
@@ -146,9 +151,16 @@ class Delivery(EventWriter):
     # -- gaps
 
     def take_gaps(self) -> dict[str, int | None]:
-        """Return the streams that lost events, with their first missing number, and forget them."""
-        gaps, self._gaps = self._gaps or {}, None
-        return gaps
+        """Return the streams that lost events, with their first missing number.
+
+        They are forgotten with ``note_told``.
+        """
+        self._untold, self._gaps = self._gaps, None
+        return dict(self._untold or {})
+
+    def note_told(self) -> None:
+        """Forget the gaps that were taken: the client knows."""
+        self._untold = None
 
     def tell_gaps(self) -> None:
         """Announce the streams that lost events, if anything may be said now."""
@@ -189,12 +201,12 @@ class Delivery(EventWriter):
         """True as long as nothing may be said but the answer to the hello."""
         return self._buffered is not None and self._buffered.streams is None
 
-    def _take(self, buffered: Buffered) -> list[bytes]:
-        """Take what waited, except what the replay has sent."""
+    def _take(self, buffered: Buffered, *, but: Collection[str] = ()) -> list[bytes]:
+        """Take what waited, except what the replay has sent and what is behind a gap."""
         return [
             frame
             for stream, seq, frame in buffered.take()
-            if self._watermarks is None or self._is_news(stream, seq)
+            if stream not in but and (self._watermarks is None or self._is_news(stream, seq))
         ]
 
     def _raise_watermarks(self, marks: Mapping[str, int]) -> None:

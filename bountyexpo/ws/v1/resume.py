@@ -61,6 +61,7 @@ async def resume(session: Session, request: Hello) -> None:
     replayed = await delivery.replay_after(request.resume.n)
     told = protocol.resumed(context.now(), replayed, limited)
     await delivery.send_patiently(session.serializer.frame(told))
+    delivery.note_told()
     await delivery.release({stream: heads.get(stream, (0, None))[0] for stream in gaps})
     metrics.WS_RESUMES.labels("limited" if limited else "resumed").inc()
     await tell_receipts(session, delivery.take_unheard())

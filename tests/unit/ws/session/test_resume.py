@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 import trio
 from bountyexpo.domain.chat.events import MessageRead, TypingStart
@@ -267,6 +269,33 @@ async def test_what_a_slow_reader_lost_is_listed(autojump_clock, world):
     assert back.seqs("user:anna") == [5]
 
 
+async def test_what_was_lost_is_listed_after_a_resume_that_failed(autojump_clock, world):
+    anna = await start(world)
+    tell(world)
+    anna.room = 0
+    tell(world, 2)
+    anna.close(1006)
+    world.database.fails_with = DatabaseUnavailable()
+    world.database.pause = partial(trio.sleep, 1)
+    failed = world.connect()
+    resume = {"sid": anna.frames[0]["sid"], "n": 1}
+    failed.say(type="hello", v=1, token="anna", resume=resume)
+    await trio.sleep(0.5)
+    tell(world)
+    world.publish("conv:c", users=("anna",))
+    assert await failed.closed() == 1013
+    world.database.fails_with = None
+
+    back = await go_on(world, anna)
+    tell(world)
+
+    resumed = next(frame for frame in back.frames if frame["type"] == "resumed")
+    entry = {"stream": "user:anna", "fromSeq": 2, "headSeq": 4, "epoch": "e1", "cursor": "1"}
+    assert resumed["limited"] == [entry]
+    assert back.seqs("user:anna") == [5]
+    assert back.seqs("conv:c") == [1]
+
+
 async def test_a_socket_lost_in_the_middle_of_its_resume_loses_nothing(autojump_clock, world):
     anna = await start(world)
     anna.close(1006)
@@ -322,41 +351,6 @@ async def test_a_draining_server_keeps_nobody(autojump_clock, world):
     await anna.closed()
 
     assert not world.hub.users
-
-
-@pytest.mark.parametrize("used_codec", SERIALIZERS)
-@pytest.mark.parametrize("caps", [["batch"], ["batch", "resume"]])
-async def test_a_replay_comes_in_batches_for_those_who_take_them(
-    autojump_clock, world, used_codec, caps
-):
-    for _ in range(150):
-        world.database.commit("user:anna", users=("anna",), payload={"text": "x" * 100})
-
-    anna = await world.open(
-        "anna",
-        used_codec=used_codec,
-        caps=caps,
-        streams={"user:anna": {"seq": 0, "epoch": "e1"}},
-    )
-
-    batches = [frame["frames"] for frame in anna.frames if frame["type"] == "batch"]
-    assert [len(frames) for frames in batches] == [64, 64, 22]
-    events = [frame for frames in batches for frame in frames]
-    assert [frame["seq"] for frame in events] == list(range(1, 151))
-    assert all(frame["replay"] for frame in events)
-    if "resume" in caps:
-        assert [frame["n"] for frame in events] == list(range(1, 151))
-    assert anna.types()[-1] == "synced"
-
-
-async def test_a_batch_is_bounded_in_bytes(autojump_clock, world):
-    for _ in range(10):
-        world.database.commit("user:anna", users=("anna",), payload={"text": "x" * 20_000})
-
-    anna = await world.open("anna", caps=["batch"], streams={"user:anna": {"seq": 0}})
-
-    assert max(len(frame) for frame in anna.raw) <= 64 * 1024
-    assert [len(frame["frames"]) for frame in anna.frames if frame["type"] == "batch"] == [3, 3, 3]
 
 
 async def test_receipts_that_went_by_meanwhile_are_told_as_they_are(autojump_clock, world):
