@@ -167,6 +167,7 @@ class World:
         self.catalogue = Catalogue(OPERATIONS)
         self.pause = trio.lowlevel.checkpoint
         self.tickets = {}
+        self.crashes = []
         # Whose typing was ended for them, and where.
         self.stopped = []
         clock = Clock()
@@ -224,13 +225,20 @@ class World:
 
     async def _live(self, *, task_status):
         self._end = trio.Event()
-        with trio.CancelScope() as self._life:
-            await self.gateway.run(task_status=task_status)
+        try:
+            with trio.CancelScope() as self._life:
+                await self.gateway.run(task_status=task_status)
+        except* RuntimeError as crash:
+            self.crashes += crash.exceptions
         self._end.set()
 
     async def crash_gateway(self):
         """End the gateway's tasks, and start it again as its supervisor does."""
         self._life.cancel()
+        await self.revive_gateway()
+
+    async def revive_gateway(self):
+        """Start a gateway that has crashed again."""
         await self._end.wait()
         await self.nursery.start(self._live)
 
