@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import shutil
+from typing import TYPE_CHECKING
+
 import psycopg
 import pytest
 import trio
+from bountyexpo.domain.ids import new_id
 from bountyexpo.persistence.migrate import FOLDER, migrate, migrate_now
 from bountyexpo.persistence.pool import Pool
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def tables(dsn: str) -> set[str]:
@@ -60,3 +67,35 @@ async def test_the_pool_migrates_before_it_is_ready(empty_dsn: str):
 
         assert await pool.fetch("select * from leases") == []
         nursery.cancel_scope.cancel()
+
+
+def test_escrows_move_out_of_their_bounties(empty_dsn: str, tmp_path: Path) -> None:
+    for path in FOLDER.glob("*.sql"):
+        if path.name < "0010":
+            shutil.copy(path, tmp_path)
+    migrate_now(empty_dsn, tmp_path)
+    with psycopg.connect(empty_dsn, autocommit=True, options="-c search_path=app") as session:
+        poster, hunter = new_id(), new_id()
+        for user_id in (poster, hunter):
+            session.execute(
+                "insert into users (id, username) values (%s, %s)", (user_id, user_id[:13])
+            )
+        for state, cents in (("held", 500), ("released", 700), ("none", 0)):
+            session.execute(
+                """insert into bounties (id, poster_id, hunter_id, title, description, amount_cents,
+                       is_for_honor, platform_fee_bps, policy_version, escrow_state)
+                   values (%s, %s, %s, 'A title', 'A description', %s, %s, 400, 1, %s)""",
+                (new_id(), poster, hunter, cents, not cents, state),
+            )
+
+        migrate_now(empty_dsn)
+
+        rows = session.execute(
+            """select e.state, e.amount_cents, e.round, e.source, e.platform_fee_bps,
+                      e.poster_id = b.poster_id and e.hunter_id = b.hunter_id
+               from escrows e join bounties b on b.id = e.bounty_id order by e.amount_cents"""
+        )
+        assert rows.fetchall() == [
+            ("held", 500, 1, "wallet", 400, True),
+            ("released", 700, 1, "wallet", 400, True),
+        ]
