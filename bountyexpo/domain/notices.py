@@ -30,6 +30,7 @@ class Notice(StrEnum):
     ESCROW_RECEIPT = "escrow_receipt"
     DEPOSIT_SUCCEEDED = "balance_update"
     DEPOSIT_FAILED = "deposit_failed"
+    DEPOSIT_REFUNDED = "deposit_refunded"
     PAYOUT = "payout"
     TRANSFER = "transfer"
     CONNECT = "connect"

@@ -64,6 +64,8 @@ class Intent(msgspec.Struct, frozen=True, kw_only=True):
     error_message: str | None = None
     next_action: dict[str, Any] | None = None
     latest_charge: str | None = None
+    # The kinds of payment that it was made for, such as "card".
+    method_types: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         # Whoever holds the client secret can finish the intent: it stays out of logs.
@@ -237,6 +239,7 @@ def intent_of(found: Mapping[str, Any]) -> Intent:
         error_message=error.get("message"),
         next_action=found.get("next_action"),
         latest_charge=found.get("latest_charge"),
+        method_types=tuple(found.get("payment_method_types") or ()),
     )
 
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
@@ -19,22 +18,40 @@ if TYPE_CHECKING:
     from bountyexpo.integrations.stripe import Intent
     from bountyexpo.persistence.money.payments import Payment
 
+# What a bank debit is called; one that has failed is not tried again.
+BANK_ONLY: Final = ("us_bank_account",)
+
 log = get_logger(__name__)
 
 
+class Move(msgspec.Struct, frozen=True):
+    """One event with what was decided on it."""
+
+    event: Event
+    decision: Decision[PaymentStatus, Facts]
+
+
 class Told(msgspec.Struct, frozen=True, kw_only=True):
-    """What an intent makes of a payment."""
+    """What the provider's word makes of a payment: where it leads, and the moves on the way."""
 
     status: PaymentStatus
-    effects: tuple[StrEnum, ...]
-    timers: tuple[Timer, ...]
+    moves: tuple[Move, ...]
+
+    @property
+    def timers(self) -> tuple[Timer, ...]:
+        """The timers that begin on the way."""
+        return tuple(timer for move in self.moves for timer in move.decision.timers)
+
+    def has(self, effect: Effect) -> bool:
+        """Tell whether this follows on the way."""
+        return any(effect in move.decision.effects for move in self.moves)
 
     def is_news_to(self, payment: Payment, intent: Intent) -> bool:
         """Tell whether there is anything to write."""
         return (
             self.status != payment.status
-            or Effect.POST_DEPOSIT in self.effects
-            or (Effect.KEEP_FAILURE in self.effects and payment.failure_code != intent.error_code)
+            or self.has(Effect.POST_DEPOSIT)
+            or (self.has(Effect.KEEP_FAILURE) and payment.failure_code != intent.error_code)
         )
 
 
@@ -46,23 +63,29 @@ def facts_of(payment: Payment, intent: Intent) -> Facts:
     )
     if not is_ours:
         log.error("an intent does not match its payment", payment=payment.id, intent=intent.id)
-    known = payment.stripe_payment_intent_id
-    return Facts(is_ours=is_ours, is_current=known in {None, intent.id})
+    return Facts(
+        is_ours=is_ours,
+        is_current=is_current(payment, intent),
+        is_bank=intent.method_types == BANK_ONLY,
+    )
+
+
+def is_current(payment: Payment, intent: Intent) -> bool:
+    """Tell whether it is the payment's intent, and not one that a newer has replaced."""
+    return payment.stripe_payment_intent_id in {None, intent.id}
 
 
 def told_by(payment: Payment, intent: Intent) -> Told:
     """Fold what the intent says into the status; a new intent is kept before it speaks."""
     facts = facts_of(payment, intent)
-    status, decisions = PaymentStatus(payment.status), list[Decision[PaymentStatus, Facts]]()
+    status, moves = PaymentStatus(payment.status), list[Move]()
     for event in (Event.CREATED, event_of(intent.status, has_error=intent.error_code is not None)):
         if event is not None:
-            decisions.append(MACHINE.decide(status, event, Role.PROVIDER, facts))
-            status = decisions[-1].state
-    return Told(
-        status=status,
-        effects=tuple(effect for each in decisions for effect in each.effects),
-        timers=tuple(timer for each in decisions for timer in each.timers),
-    )
+            decision = MACHINE.decide(status, event, Role.PROVIDER, facts)
+            status = decision.state
+            if decision.is_move:
+                moves.append(Move(event, decision))
+    return Told(status=status, moves=tuple(moves))
 
 
 def give_up_at(

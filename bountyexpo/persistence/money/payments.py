@@ -24,12 +24,13 @@ BY_ID = f"select {COLUMNS} from payments where id = %s"
 BY_INTENT = f"select {COLUMNS} from payments where stripe_payment_intent_id = %s"
 BY_KEY = f"select {COLUMNS} from payments where user_id = %s and idempotency_key = %s"
 
-INSERT = """
+INSERT = f"""
     insert into payments (id, user_id, kind, amount_cents, status, description, idempotency_key,
                           request_hash)
     values (%(id)s, %(user_id)s, %(kind)s, %(amount_cents)s, %(status)s, %(description)s,
             %(idempotency_key)s, %(request_hash)s)
     on conflict (user_id, idempotency_key) where idempotency_key is not null do nothing
+    returning {COLUMNS}
 """
 
 ADVANCE = """
@@ -110,9 +111,9 @@ async def by_key(db: Queries, user_id: str, idempotency_key: str) -> Payment | N
     return _payment(await db.fetch_one(BY_KEY, (user_id, idempotency_key)))
 
 
-async def insert(db: Queries, payment: NewPayment) -> bool:
-    """Insert a payment; return False if its key was used before."""
-    return bool(await db.execute(INSERT, msgspec.structs.asdict(payment)))
+async def insert(db: Queries, payment: NewPayment) -> Payment | None:
+    """Insert a payment and return it as it is stored, or None if its key was used before."""
+    return _payment(await db.fetch_one(INSERT, msgspec.structs.asdict(payment)))
 
 
 async def advance(
@@ -123,8 +124,8 @@ async def advance(
     intent_id: str | None = None,
     failure_code: str | None = None,
     give_up_at: datetime | None = None,
-) -> None:
-    """Move ``payment`` to ``status`` at the next version.
+) -> Payment:
+    """Move ``payment`` to ``status``, and return it at the next version.
 
     Raises:
         StaleVersion: the row is not at the version that was decided on.
@@ -142,16 +143,32 @@ async def advance(
     )
     if not changed:
         raise StaleVersion
+    return msgspec.structs.replace(
+        payment,
+        status=status,
+        stripe_payment_intent_id=intent_id or payment.stripe_payment_intent_id,
+        failure_code=failure_code,
+        give_up_at=give_up_at,
+        version=payment.version + 1,
+    )
 
 
-async def start_again(db: Queries, payment: Payment, status: str) -> None:
-    """Move ``payment`` to ``status`` and forget its intent.
+async def start_again(db: Queries, payment: Payment, status: str) -> Payment:
+    """Move ``payment`` to ``status`` without its intent, and return it at the next version.
 
     Raises:
         StaleVersion: the row is not at the version that was decided on.
     """
     if not await db.execute(START_AGAIN, (status, payment.id, payment.version)):
         raise StaleVersion
+    return msgspec.structs.replace(
+        payment,
+        status=status,
+        stripe_payment_intent_id=None,
+        failure_code=None,
+        give_up_at=None,
+        version=payment.version + 1,
+    )
 
 
 async def given_up(db: Queries, statuses: Sequence[PaymentStatus], limit: int) -> list[str]:
