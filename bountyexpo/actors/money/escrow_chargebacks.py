@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from bountyexpo.actors.money import postings
 from bountyexpo.domain.money.escrow import State
 from bountyexpo.domain.money.ledger import chargebacks, wallets
 from bountyexpo.domain.money.ledger.holds import HoldKind, HoldStatus
@@ -74,16 +75,7 @@ async def consume(tx: Transaction, step: Step) -> None:
     if step.decision.source is not State.FROZEN:
         await freeze(tx, step)
     escrow = step.escrow
-    await step.move(
-        tx,
-        chargebacks.chargeback_lost_on_escrow(
-            chargeback_id=step.chargeback_id,
-            bounty_id=escrow.bounty_id,
-            poster_id=escrow.poster_id,
-            amount_cents=step.disputed_cents,
-            frozen_cents=escrow.amount_cents,
-        ),
-    )
+    await _lose(tx, step, frozen_cents=escrow.amount_cents)
     rest_cents = escrow.amount_cents - step.disputed_cents
     if rest_cents > 0:
         rest = chargebacks.chargeback_rest_returned(
@@ -99,18 +91,10 @@ async def owe(tx: Transaction, step: Step) -> None:
     """Let the poster owe what the network has taken, as far as it was not held."""
     hold = await ledger.hold(tx, HoldKind.CHARGEBACK, step.chargeback_id)
     if hold is not None and hold.status is HoldStatus.ACTIVE:
+        await _withdraw(tx, step)
         await step.move(tx, chargebacks.chargeback_lost(hold=hold))
-        return
-    await step.move(
-        tx,
-        chargebacks.chargeback_lost_on_escrow(
-            chargeback_id=step.chargeback_id,
-            bounty_id=step.escrow.bounty_id,
-            poster_id=step.escrow.poster_id,
-            amount_cents=step.disputed_cents,
-            frozen_cents=0,
-        ),
-    )
+    else:
+        await _lose(tx, step, frozen_cents=0)
 
 
 async def recover(tx: Transaction, step: Step) -> None:
@@ -129,3 +113,26 @@ async def recover(tx: Transaction, step: Step) -> None:
             funding_round=escrow.settlement_round,
         ),
     )
+
+
+async def _lose(tx: Transaction, step: Step, *, frozen_cents: int) -> None:
+    """Let the frozen money be gone, and the poster owe what that does not cover."""
+    await _withdraw(tx, step)
+    await step.move(
+        tx,
+        chargebacks.chargeback_lost_on_escrow(
+            chargeback_id=step.chargeback_id,
+            bounty_id=step.escrow.bounty_id,
+            poster_id=step.escrow.poster_id,
+            amount_cents=step.disputed_cents,
+            frozen_cents=frozen_cents,
+        ),
+    )
+
+
+async def _withdraw(tx: Transaction, step: Step) -> None:
+    """Book that the network has taken the money, if that word has not come before this one."""
+    withdrawn = chargebacks.chargeback_funds_withdrawn(
+        chargeback_id=step.chargeback_id, amount_cents=step.disputed_cents
+    )
+    await postings.post(tx, withdrawn)
