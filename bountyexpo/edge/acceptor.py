@@ -19,7 +19,7 @@ import trio
 
 from bountyexpo.edge.protocol_handler import Arrival, choose_handler
 from bountyexpo.edge.refusal import refusal, refuse
-from bountyexpo.edge.request_head import HEAD_END, parse_head
+from bountyexpo.edge.request_head import HEAD_BYTES_MAX, HEAD_END, HEAD_S, parse_head
 from bountyexpo.errors import HeadTooLarge, NotFound, Unavailable
 from bountyexpo.observability import logs
 
@@ -58,8 +58,8 @@ class AcceptorSettings:
     port: int = 3001
     backlog: int = 4096
     reuse_port: bool = False
-    head_timeout_s: float = 10.0
-    head_bytes_max: int = 16 * 1024
+    head_timeout_s: float = HEAD_S
+    head_bytes_max: int = HEAD_BYTES_MAX
     sockets_max: int | None = None  # None: what the process's descriptor limit leaves
     send_buffer_bytes: int | None = None  # None: the kernel's own tuning
 

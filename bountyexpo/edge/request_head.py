@@ -5,6 +5,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
+# A head may be this large, and take this long to arrive.
+HEAD_BYTES_MAX = 16 * 1024
+HEAD_S = 10.0
+
 # Where a head ends.
 HEAD_END = b"\r\n\r\n"
 

@@ -23,11 +23,12 @@ from bountyexpo.errors import (
     TooLarge,
     UnsupportedMediaType,
 )
-from bountyexpo.http.binding import BODY_BYTES_MAX, respond
+from bountyexpo.http.binding import respond
 from bountyexpo.http.docs import pages
 from bountyexpo.http.exchange import answer
 from bountyexpo.http.headers import SECURITY_HEADERS, preflight_headers
 from bountyexpo.http.health import EDGE
+from bountyexpo.http.limits import BODY_BYTES_MAX, BODY_S
 from bountyexpo.http.messages import HttpRequest, HttpResponse
 from bountyexpo.http.webhooks import STRIPE_PATHS, receive_stripe
 from bountyexpo.operations.catalogue import CATALOGUE, PATH_PARAMETER, Catalogue, Route
@@ -38,9 +39,6 @@ if TYPE_CHECKING:
     from bountyexpo.operations.call import Call
 
     Respond = Callable[[HttpRequest, Any], Awaitable[HttpResponse]]
-
-# A client may take this long to send its body, in seconds.
-BODY_TIMEOUT_S = 30
 
 REFUSALS: dict[int, type[BountyExpoError]] = {
     400: InvalidRequest,
@@ -56,7 +54,7 @@ def create_app(services: Any, catalogue: Catalogue = CATALOGUE) -> QuartTrio:
     """Build the application that serves ``catalogue`` with ``services`` (operations/call.py)."""
     app = QuartTrio("bountyexpo", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = BODY_BYTES_MAX
-    app.config["BODY_TIMEOUT"] = BODY_TIMEOUT_S
+    app.config["BODY_TIMEOUT"] = BODY_S
     # A redirect to the "right" spelling would lose the body of a POST.
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False

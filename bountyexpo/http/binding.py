@@ -15,6 +15,7 @@ import msgspec
 from bountyexpo.errors import InvalidRequest, TooLarge, UnsupportedMediaType
 from bountyexpo.http.exchange import answer, identify, identify_leniently
 from bountyexpo.http.headers import deprecation_headers
+from bountyexpo.http.limits import BODY_BYTES_MAX
 from bountyexpo.http.messages import HttpRequest, HttpResponse
 from bountyexpo.observability import metrics
 from bountyexpo.operations.call import RawReply
@@ -24,8 +25,7 @@ if TYPE_CHECKING:
     from bountyexpo.operations.call import Call
     from bountyexpo.operations.catalogue import Operation
 
-# Bodies and queries beyond these are refused unread (operations §13).
-BODY_BYTES_MAX = 1024 * 1024
+# Queries beyond these are refused unread (operations §13).
 QUERY_BYTES_MAX = 8 * 1024
 QUERY_FIELDS_MAX = 200
 

@@ -1,9 +1,10 @@
-"""A request and a response as plain data: what every door of the edge has in common."""
+"""A request and a response as plain data: the same whoever reads the one and writes the other."""
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -36,3 +37,8 @@ class HttpResponse:
     status: int
     headers: dict[str, str]
     body: bytes
+
+
+# What answers a request, and what finds it by method and path; None where nothing is declared.
+Answer: TypeAlias = Callable[[HttpRequest], Awaitable[HttpResponse]]
+Find: TypeAlias = Callable[[str, str], Answer | None]

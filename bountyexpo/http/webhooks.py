@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from bountyexpo.errors import TooLarge
-from bountyexpo.http.binding import BODY_BYTES_MAX, encode_reply
+from bountyexpo.http.binding import encode_reply
 from bountyexpo.http.exchange import answer
+from bountyexpo.http.limits import BODY_BYTES_MAX
 
 if TYPE_CHECKING:
     from bountyexpo.http.messages import HttpRequest, HttpResponse

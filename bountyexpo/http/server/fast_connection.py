@@ -22,8 +22,8 @@ from bountyexpo.observability import metrics
 
 if TYPE_CHECKING:
     from bountyexpo.edge.protocol_handler import Arrival
-    from bountyexpo.http.server.fast_path import Answer, FastPathSettings, Find
-    from bountyexpo.http.server.request_parser import PlainRequest
+    from bountyexpo.http.limits import HttpLimits
+    from bountyexpo.http.messages import Answer, Find, HttpRequest
     from bountyexpo.http.server.response_writer import ResponseWriter
 
 # Bytes taken from the kernel in one call.
@@ -43,9 +43,9 @@ class FastConnection:
         "_head_end",
         "_is_closing",
         "_is_idle",
+        "_limits",
         "_parser",
         "_peer",
-        "_settings",
         "_sock",
         "_turn",
         "_writer",
@@ -53,7 +53,7 @@ class FastConnection:
     )
 
     def __init__(
-        self, arrival: Arrival, find: Find, writer: ResponseWriter, settings: FastPathSettings
+        self, arrival: Arrival, find: Find, writer: ResponseWriter, limits: HttpLimits
     ) -> None:
         self.limit_at = math.inf  # when the present wait has lasted too long
         self._sock = arrival.sock
@@ -62,7 +62,7 @@ class FastConnection:
         self._head_end = 0
         self._find = find
         self._writer = writer
-        self._settings = settings
+        self._limits = limits
         self._parser = HeadParser()
         self._is_closing = False
         self._is_idle = False
@@ -107,13 +107,13 @@ class FastConnection:
         searched = 0
         while (end := buffer.find(HEAD_END, max(0, searched - len(HEAD_END)))) < 0:
             if not searched:
-                self._limit(self._settings.head_s)
+                self._wait_at_most(self._limits.head_s)
             searched = len(buffer)
-            if searched > self._settings.head_bytes_max:
+            if searched > self._limits.head_bytes_max:
                 raise HeadTooLarge
             if not await self._receive():
                 return False
-        if end > self._settings.head_bytes_max:
+        if end > self._limits.head_bytes_max:
             raise HeadTooLarge
         self._head_end = end + len(HEAD_END)
         return True
@@ -122,26 +122,26 @@ class FastConnection:
         if self._buffer:
             # Sent ahead: others get their turn before the next one of a long row.
             self._turn += 1
-            if self._turn >= self._settings.requests_per_turn:
+            if self._turn >= self._limits.requests_per_turn:
                 self._turn = 0
                 await trio.lowlevel.checkpoint()
             return True
         self._turn = 0
-        self._limit(self._settings.keep_alive_s)
+        self._wait_at_most(self._limits.keep_alive_s)
         self._is_idle = True
         try:
             return await self._receive()
         finally:
             self._is_idle = False
 
-    def _understand(self) -> tuple[PlainRequest | None, Answer | None]:
+    def _understand(self) -> tuple[HttpRequest | None, Answer | None]:
         """Return the request and who answers it, or None where that is another door."""
         end = self._head_end
         try:
             request = self._parser.parse(bytes(self._buffer[:end]))
         except Unusual:
             return None, None
-        if request.body_bytes > self._settings.body_bytes_max:
+        if self._parser.body_bytes > self._limits.body_bytes_max:
             return None, None
         respond = self._find(request.method, request.path)
         if respond is not None:
@@ -149,16 +149,16 @@ class FastConnection:
             del self._buffer[:end]
         return request, respond
 
-    async def _read_body(self, request: PlainRequest) -> None:
+    async def _read_body(self, request: HttpRequest) -> None:
         """Read the counted body.
 
         Raises:
             RequestTooSlow: It did not come in time.
         """
-        count = request.body_bytes
+        count = self._parser.body_bytes
         if not count:
             return
-        self._limit(self._settings.body_s)
+        self._wait_at_most(self._limits.body_s)
         while len(self._buffer) < count:
             try:
                 is_open = await self._receive()
@@ -184,15 +184,15 @@ class FastConnection:
             self._buffer += data
             return bool(data)
 
-    def _limit(self, seconds: float) -> None:
+    def _wait_at_most(self, seconds: float) -> None:
         self.limit_at = trio.current_time() + seconds
 
     # Answering.
 
-    async def _answer(self, request: PlainRequest, respond: Answer) -> bool:
+    async def _answer(self, request: HttpRequest, respond: Answer) -> bool:
         """Answer one request; return whether the connection goes on."""
         response = await respond(request)
-        goes_on = request.keep_alive and not self._is_closing
+        goes_on = self._parser.keep_alive and not self._is_closing
         data = self._writer.encode(response, keep_alive=goes_on, with_body=request.method != "HEAD")
         sent = self._send(data)
         if sent < len(data):
@@ -200,7 +200,7 @@ class FastConnection:
         if not goes_on:
             # Closing with unread bytes would reset the connection before the answer is read.
             self._sock.shutdown(socket.SHUT_WR)
-            self._limit(self._settings.send_s)
+            self._wait_at_most(self._limits.send_s)
             await read_away(self._sock)
         return goes_on
 
@@ -213,6 +213,6 @@ class FastConnection:
     async def _send_rest(self, rest: memoryview) -> None:
         """Send what the kernel had no room for; each wait for room has the same limit."""
         while rest:
-            self._limit(self._settings.send_s)
+            self._wait_at_most(self._limits.send_s)
             await trio.lowlevel.wait_writable(self._sock)
             rest = rest[self._send(rest) :]

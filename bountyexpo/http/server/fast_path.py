@@ -8,43 +8,22 @@ request of a connection or a later one. What is answered here, and how, is the r
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 import trio
 
 from bountyexpo.edge.request_head import parse_head
+from bountyexpo.http.limits import HttpLimits
 from bountyexpo.http.server.fast_connection import FastConnection
 from bountyexpo.http.server.response_writer import ResponseWriter
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Callable
     from datetime import datetime
 
     from bountyexpo.edge.protocol_handler import Arrival, Door
     from bountyexpo.edge.request_head import RequestHead
-    from bountyexpo.http.server.request_parser import PlainRequest
-    from bountyexpo.http.server.response_writer import PlainResponse
-
-    Answer: TypeAlias = Callable[[PlainRequest], Awaitable[PlainResponse]]
-    Find: TypeAlias = Callable[[str, str], Answer | None]
-
-
-@dataclass(frozen=True, slots=True)
-class FastPathSettings:
-    """How much a client may send, and how long it may take."""
-
-    head_bytes_max: int = 16 * 1024
-    # A larger body is refused by the next door, which does so in the shape of all its errors.
-    body_bytes_max: int = 1024 * 1024
-    keep_alive_s: float = 65.0
-    head_s: float = 10.0
-    body_s: float = 30.0
-    send_s: float = 20.0
-    # Requests of one client that sends ahead, before all others get their turn.
-    requests_per_turn: int = 16
-    # How often the time limits are looked at; they are late by this much at most.
-    watch_s: float = 0.5
+    from bountyexpo.http.messages import Find
 
 
 class FastPath:
@@ -59,12 +38,12 @@ class FastPath:
         find: Find,
         rest: Door,
         now: Callable[[], datetime],
-        settings: FastPathSettings | None = None,
+        limits: HttpLimits | None = None,
     ) -> None:
         self._find = find
         self._rest = rest
         self._writer = ResponseWriter(now)
-        self._settings = settings or FastPathSettings()
+        self._limits = limits or HttpLimits()
         self._connections: set[FastConnection] = set()
         self._is_draining = False
 
@@ -81,7 +60,7 @@ class FastPath:
         """End the waits that last too long, until cancelled."""
         task_status.started()
         while True:
-            await trio.sleep(self._settings.watch_s)
+            await trio.sleep(self._limits.watch_s)
             now = trio.current_time()
             for connection in self._connections:
                 if connection.limit_at <= now:
@@ -90,7 +69,7 @@ class FastPath:
 
     async def serve(self, arrival: Arrival) -> None:
         """Serve one connection, here or behind the next door."""
-        connection = FastConnection(arrival, self._find, self._writer, self._settings)
+        connection = FastConnection(arrival, self._find, self._writer, self._limits)
         if self._is_draining:
             connection.drain()
         self._connections.add(connection)

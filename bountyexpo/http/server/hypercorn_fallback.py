@@ -19,12 +19,13 @@ from priority.priority import TooManyStreamsError
 
 from bountyexpo.edge.refusal import refuse
 from bountyexpo.errors import Unavailable
-from bountyexpo.http.server.hypercorn_stream import HttpStream, HttpTimes
+from bountyexpo.http.limits import HttpLimits
+from bountyexpo.http.server.hypercorn_stream import HttpStream
 from bountyexpo.http.server.strict_h11 import StrictConnection
 from bountyexpo.observability import logs
 
 if TYPE_CHECKING:
-    from hypercorn.typing import LifespanState
+    from hypercorn.typing import ASGIFramework, LifespanState
 
     from bountyexpo.edge.protocol_handler import Arrival
     from bountyexpo.edge.request_head import RequestHead
@@ -62,10 +63,10 @@ class HypercornFallback:
     acceptor. The connections run in the acceptor's tasks.
     """
 
-    def __init__(self, app: Any, times: HttpTimes | None = None) -> None:
-        self._app: AsgiApp = app
-        self._times = times or HttpTimes()
-        self._config = _config(self._times)
+    def __init__(self, app: ASGIFramework, limits: HttpLimits | None = None) -> None:
+        self._app = app
+        self._limits = limits or HttpLimits()
+        self._config = _config(self._limits)
         self._context = WorkerContext(None)
         self._state: LifespanState = {}
         self._streams: set[HttpStream] = set()
@@ -84,7 +85,7 @@ class HypercornFallback:
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Start the application, wait, and shut it down when cancelled."""
         self._context = WorkerContext(None)
-        lifespan = Lifespan(ASGIWrapper(cast("Any", self._app)), self._config, self._state)
+        lifespan = Lifespan(ASGIWrapper(self._app), self._config, self._state)
         life = trio.CancelScope(shield=True)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(_live, lifespan, life)
@@ -109,7 +110,7 @@ class HypercornFallback:
         if not self._is_up:
             await refuse(arrival.sock, Unavailable())
             return
-        stream = HttpStream(self._app, arrival.sock, arrival.data, self._times)
+        stream = HttpStream(cast("AsgiApp", self._app), arrival.sock, arrival.data, self._limits)
         app = ASGIWrapper(cast("Any", stream.guard))
         server = _Server(app, self._config, self._context, self._state, cast("Any", stream))
         self._streams.add(stream)
@@ -135,9 +136,10 @@ async def _live(lifespan: Lifespan, life: trio.CancelScope) -> None:
         await lifespan.handle_lifespan()
 
 
-def _config(times: HttpTimes) -> Config:
+def _config(limits: HttpLimits) -> Config:
     config = Config()
-    config.keep_alive_timeout = times.keep_alive_s
+    config.keep_alive_timeout = limits.keep_alive_s
+    config.h11_max_incomplete_size = limits.head_bytes_max
     config.include_server_header = False
     config.startup_timeout = LIFESPAN_S
     config.shutdown_timeout = LIFESPAN_S

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import math
 import socket
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import trio
@@ -23,6 +22,8 @@ from bountyexpo.errors import NotFound
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, MutableMapping
 
+    from bountyexpo.http.limits import HttpLimits
+
     Message = MutableMapping[str, Any]
     Receive = Callable[[], Awaitable[Message]]
     Send = Callable[[Message], Awaitable[None]]
@@ -32,17 +33,6 @@ if TYPE_CHECKING:
 SEND_CHUNK = 64 * 1024
 
 
-@dataclass(frozen=True, slots=True)
-class HttpTimes:
-    """How long a client behind the Quart door may take."""
-
-    keep_alive_s: float = 65.0
-    # For what the application does not read; its own limit, of the whole body, comes before.
-    body_read_s: float = 35.0
-    send_s: float = 20.0
-    stop_grace_s: float = 2.0
-
-
 class HttpStream:
     """The stream that Hypercorn serves, and the ASGI application it calls, of one connection.
 
@@ -50,13 +40,13 @@ class HttpStream:
     the door has returned.
     """
 
-    def __init__(self, app: AsgiApp, sock: socket.socket, early: bytes, times: HttpTimes) -> None:
+    def __init__(self, app: AsgiApp, sock: socket.socket, early: bytes, limits: HttpLimits) -> None:
         self.socket = sock  # Hypercorn reads the addresses from it
         self.scope = trio.CancelScope()  # around Hypercorn's work for this connection
         self.is_mid_body: Callable[[], bool] = lambda: False  # by whoever parses what we read
         self._app = app
         self._early = early
-        self._times = times
+        self._limits = limits
         self._requests = 0  # in flight
         self._bodies = 0  # not read to their end
         self.is_late = False  # a body did not come in time, which ended the reading
@@ -142,7 +132,7 @@ class HttpStream:
                 return
             if message.get("body"):
                 await send({**message, "more_body": True})
-            with trio.move_on_after(self._times.send_s, shield=True):
+            with trio.move_on_after(self._limits.send_s, shield=True):
                 await send({"type": "http.response.body", "body": b"", "more_body": False})
 
         try:
@@ -154,7 +144,7 @@ class HttpStream:
 
     def stop(self) -> None:
         """Let no send wait longer than the grace; the connection is about to be cancelled."""
-        self._stop_at = trio.current_time() + self._times.stop_grace_s
+        self._stop_at = trio.current_time() + self._limits.stop_grace_s
         if self._send_scope is not None:
             self._send_scope.deadline = min(self._send_scope.deadline, self._stop_at)
 
@@ -191,7 +181,7 @@ class HttpStream:
             await self._counted.wait()
 
     async def _wait_for_room(self) -> None:
-        deadline = min(trio.current_time() + self._times.send_s, self._stop_at)
+        deadline = min(trio.current_time() + self._limits.send_s, self._stop_at)
         with trio.CancelScope(deadline=deadline) as self._send_scope:
             await trio.lowlevel.wait_writable(self.socket)
         is_late = self._send_scope.cancelled_caught
@@ -217,7 +207,7 @@ class HttpStream:
     def _set_read_deadline(self) -> None:
         """Limit the wait for a body; between requests Hypercorn's keep-alive limit counts."""
         if self._receive_scope is not None:
-            limit = self._times.body_read_s if self._bodies else math.inf
+            limit = self._limits.body_read_s if self._bodies else math.inf
             self._receive_scope.deadline = trio.current_time() + limit
 
     def _shut(self, how: int) -> None:

@@ -8,14 +8,10 @@ and is refused.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import httptools
 
 from bountyexpo.errors import HeadTooLarge, MalformedRequest
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from bountyexpo.http.messages import HttpRequest
 
 # The old version is read to refuse what is ambiguous in it too, and is then passed on.
 VERSION = b" HTTP/1.1"
@@ -39,37 +35,26 @@ class Unusual(Exception):
     """A request that may well be good, but is not for this parser."""
 
 
-class PlainRequest:
-    """One request; header names are in lower case, of a repeated one the last counts."""
-
-    __slots__ = ("body", "body_bytes", "headers", "keep_alive", "method", "path", "peer", "query")
-
-    def __init__(self, method: str, path: str, query: str, headers: Mapping[str, str]) -> None:
-        self.method = method
-        self.path = path
-        self.query = query
-        self.headers = headers
-        self.keep_alive = True
-        self.body_bytes = int(headers.get("content-length", "0"))
-        self.body = b""
-        self.peer = ""
-
-
 class HeadParser:
-    """Reads one head after the other; a parser of one connection."""
+    """Reads one head after the other; a parser of one connection.
 
-    __slots__ = ("_feeding", "_fields", "_keep_alive", "_parser", "_target")
+    ``body_bytes`` and ``keep_alive`` say of the head that was read last what comes behind it, and
+    whether the connection goes on.
+    """
+
+    __slots__ = ("_feeding", "_fields", "_parser", "_target", "body_bytes", "keep_alive")
 
     def __init__(self) -> None:
+        self.body_bytes = 0
+        self.keep_alive = True
         self._fields: list[tuple[bytes, bytes]] = []
         self._target = b""
-        self._keep_alive = True
         # The library's parser: at rest between two heads, and the one that is being fed.
         self._parser: httptools.HttpRequestParser | None = None
         self._feeding: httptools.HttpRequestParser | None = None
 
-    def parse(self, head: bytes) -> PlainRequest:
-        """Read a head, its closing empty line included.
+    def parse(self, head: bytes) -> HttpRequest:
+        """Read a head, its closing empty line included; of a repeated field the last counts.
 
         Raises:
             MalformedRequest, HeadTooLarge: It is to be refused.
@@ -94,7 +79,7 @@ class HeadParser:
         if not line.endswith(VERSION):
             raise Unusual
         request = self._request(line)
-        if not request.body_bytes:
+        if not self.body_bytes:
             self._parser = parser
         return request
 
@@ -109,13 +94,13 @@ class HeadParser:
     def on_headers_complete(self) -> None:
         """Note what the library forgets when the message is complete; called by it."""
         assert self._feeding is not None
-        self._keep_alive = self._feeding.should_keep_alive()
+        self.keep_alive = self._feeding.should_keep_alive()
 
     def close(self) -> None:
         """Let go of the library's parser, which holds this one."""
         self._parser = self._feeding = None
 
-    def _request(self, line: bytes) -> PlainRequest:
+    def _request(self, line: bytes) -> HttpRequest:
         fields = self._fields
         if len(fields) > HEADERS_MAX:
             raise HeadTooLarge
@@ -131,9 +116,9 @@ class HeadParser:
             raise Unusual
         if not UNUSUAL_HEADERS.isdisjoint(headers):
             raise Unusual
-        request = PlainRequest(line.partition(b" ")[0].decode("latin-1"), path, query, headers)
-        request.keep_alive = self._keep_alive
-        return request
+        self.body_bytes = int(headers.get("content-length", "0"))
+        method = line.partition(b" ")[0].decode("latin-1")
+        return HttpRequest(method=method, path=path, query=query, headers=headers)
 
     def _count(self, wanted: bytes) -> int:
         return sum(name.lower() == wanted for name, _ in self._fields)

@@ -4,34 +4,20 @@ from __future__ import annotations
 
 from email.utils import format_datetime
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import trio
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
     from datetime import datetime
+
+    from bountyexpo.http.messages import HttpResponse
 
 STATUS_LINES = {int(status): f"HTTP/1.1 {int(status)} {status.phrase}\r\n" for status in HTTPStatus}
 
 # RFC 9110 §8.6: these have no body, and no length either.
 BODILESS = frozenset({204, 304})
-
-
-class PlainResponse(Protocol):
-    """What is to be sent, whoever made it."""
-
-    @property
-    def status(self) -> int:
-        """The status code."""
-
-    @property
-    def headers(self) -> Mapping[str, str]:
-        """Names in lower case; without those that belong to the connection."""
-
-    @property
-    def body(self) -> bytes:
-        """The content."""
 
 
 class ResponseWriter:
@@ -44,7 +30,7 @@ class ResponseWriter:
         self._second = -1
         self._date = ""
 
-    def encode(self, response: PlainResponse, *, keep_alive: bool, with_body: bool) -> bytes:
+    def encode(self, response: HttpResponse, *, keep_alive: bool, with_body: bool) -> bytes:
         """Return the whole response; ``with_body`` is False for the answer to HEAD.
 
         Raises:

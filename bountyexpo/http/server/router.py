@@ -11,27 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 from bountyexpo.http.binding import respond
 from bountyexpo.http.health import EDGE
-from bountyexpo.http.messages import HttpRequest
 from bountyexpo.operations.catalogue import CATALOGUE, PATH_PARAMETER
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
-    from typing import Protocol
-
-    from bountyexpo.http.messages import HttpResponse
+    from bountyexpo.http.messages import Answer, HttpRequest, HttpResponse
     from bountyexpo.operations.catalogue import Catalogue, Operation, Route
-
-    class Readable(Protocol):
-        """A request as the door has read it."""
-
-        method: str
-        path: str
-        query: str
-        headers: Mapping[str, str]
-        body: bytes
-        peer: str
-
-    Answer = Callable[[Readable], Awaitable[HttpResponse]]
 
 
 class Router:
@@ -52,18 +36,12 @@ class Router:
         place = self._root.find(segments, 1, "GET" if method == "HEAD" else method)
         return partial(self._answer, place, segments) if place is not None else None
 
-    async def _answer(self, place: _Place, segments: list[str], request: Readable) -> HttpResponse:
-        data = HttpRequest(
-            method=request.method,
-            path=request.path,
-            route=place.route,
-            path_parameters={name: segments[index] for index, name in place.parameters},
-            query=request.query,
-            headers=request.headers,
-            body=request.body,
-            peer=request.peer,
-        )
-        return await respond(place.operation, data, self._services)
+    async def _answer(
+        self, place: _Place, segments: list[str], request: HttpRequest
+    ) -> HttpResponse:
+        request.route = place.route
+        request.path_parameters = {name: segments[index] for index, name in place.parameters}
+        return await respond(place.operation, request, self._services)
 
 
 class _Place:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from bountyexpo.http.binding import BODY_BYTES_MAX
+from bountyexpo.http.limits import BODY_BYTES_MAX
 
 USER = {"authorization": "Bearer user"}
 ADMIN = {"authorization": "Bearer admin"}

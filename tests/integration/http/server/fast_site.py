@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 
 import trio
 from bountyexpo.edge.acceptor import AcceptorSettings
-from bountyexpo.http.server.fast_path import FastPath, FastPathSettings
+from bountyexpo.http.limits import HttpLimits
+from bountyexpo.http.server.fast_path import FastPath
 from bountyexpo.http.server.hypercorn_fallback import HypercornFallback
-from bountyexpo.http.server.hypercorn_stream import HttpTimes
 from quart import request
 from quart_trio import QuartTrio
 
@@ -110,7 +110,7 @@ async def direct_site(*, small_buffers=False, **settings):
     """Run it; ``settings`` are those of the door."""
     answers = Answers()
     quart = HypercornFallback(application())
-    settings = FastPathSettings(**({"watch_s": 0.01} | settings))
+    settings = HttpLimits(**({"watch_s": 0.01} | settings))
     door = FastPath(answers.find, quart, lambda: NOW, settings)
     buffer = {"send_buffer_bytes": 4096} if small_buffers else {}
     async with serve(
@@ -124,6 +124,6 @@ async def direct_site(*, small_buffers=False, **settings):
 @asynccontextmanager
 async def quart_site(**times):
     """Run the application alone, as with ``HTTP_DIRECT=off``."""
-    quart = HypercornFallback(application(), HttpTimes(**times))
+    quart = HypercornFallback(application(), HttpLimits(**times))
     async with serve(doors=(quart,), before=(quart.run,)) as server:
         yield Site(server, None, quart)

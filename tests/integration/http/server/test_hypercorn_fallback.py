@@ -10,8 +10,9 @@ import re
 import pytest
 import trio
 from bountyexpo.edge.acceptor import AcceptorSettings
+from bountyexpo.http.limits import HttpLimits
 from bountyexpo.http.server.hypercorn_fallback import HypercornFallback
-from bountyexpo.http.server.hypercorn_stream import HttpStream, HttpTimes
+from bountyexpo.http.server.hypercorn_stream import HttpStream
 from hypercorn.protocol.h11 import H11Protocol
 from hypercorn.trio.tcp_server import TCPServer
 from quart import Response, request
@@ -237,7 +238,7 @@ async def test_connection_close_ends_the_connection(site, connect):
 
 
 async def test_an_idle_connection_ends_after_the_keep_alive_time(site, connect):
-    async with site(HttpTimes(keep_alive_s=0.1)) as running:
+    async with site(HttpLimits(keep_alive_s=0.1)) as running:
         http = await connect(running.port)
         assert (await http.ask("GET /hello"))[0] == 200
         assert (await http.ask("GET /hello"))[0] == 200
@@ -246,7 +247,7 @@ async def test_an_idle_connection_ends_after_the_keep_alive_time(site, connect):
 
 
 async def test_a_trickled_second_head_ends_with_the_keep_alive_time(site, connect):
-    async with site(HttpTimes(keep_alive_s=0.1)) as running:
+    async with site(HttpLimits(keep_alive_s=0.1)) as running:
         http = await connect(running.port)
         assert (await http.ask("GET /hello"))[0] == 200
         await http.stream.send_all(b"GET /hel")
@@ -263,7 +264,7 @@ async def test_a_client_that_hangs_up_is_forgotten_at_once(site, connect):
 
 
 async def test_a_body_that_does_not_come_is_not_waited_for(site, connect):
-    async with site(HttpTimes(body_read_s=0.1)) as running:
+    async with site(HttpLimits(body_read_s=0.1)) as running:
         http = await connect(running.port)
         await http.send("POST /echo", b"part", Content_Length="100")
         assert (await http.end()).startswith(b"HTTP/1.1 408")
@@ -272,7 +273,7 @@ async def test_a_body_that_does_not_come_is_not_waited_for(site, connect):
 
 
 async def test_a_slow_handler_is_not_cut_by_the_time_for_bodies(site, connect):
-    async with site(HttpTimes(body_read_s=0.05, keep_alive_s=0.05)) as running:
+    async with site(HttpLimits(body_read_s=0.05, keep_alive_s=0.05)) as running:
         http = await connect(running.port)
         await http.send("GET /slow", Connection="close")
         await running.app.entered.wait()
@@ -300,7 +301,7 @@ async def test_a_client_that_has_said_all_gets_the_answer_of_a_slow_handler(site
 
 async def test_a_client_that_never_reads_is_ended(site, connect):
     settings = AcceptorSettings(host="127.0.0.1", port=0, send_buffer_bytes=4096)
-    async with site(HttpTimes(send_s=0.1), settings=settings) as running:
+    async with site(HttpLimits(send_s=0.1), settings=settings) as running:
         http = await connect(running.port, receive_buffer=4096)
         await http.send("GET /big")
         with trio.fail_after(5):
@@ -311,7 +312,7 @@ async def test_a_client_that_never_reads_is_ended(site, connect):
 
 async def test_a_client_that_never_reads_does_not_hold_the_end(site, connect):
     settings = AcceptorSettings(host="127.0.0.1", port=0, send_buffer_bytes=4096)
-    times = HttpTimes(send_s=1000, stop_grace_s=0.1)
+    times = HttpLimits(send_s=1000, stop_grace_s=0.1)
     started = trio.current_time()
     async with site(times, settings=settings) as running:
         http = await connect(running.port, receive_buffer=4096)
