@@ -68,7 +68,7 @@ BREAKAGES = (
     *(f"child {name}" for name in ("outbox", "webhooks", "sandbox")),
     "database stopped",
     "database frozen",
-    *(f"child {name}" for name in ("http", "direct", "acceptor")),
+    *(f"child {name}" for name in ("hypercorn_fallback", "fast_path", "acceptor")),
 )
 
 # What must be zero at the end, beside the books.

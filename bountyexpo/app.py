@@ -5,7 +5,7 @@
     ├─ [sandbox]                   emulators of the auth server and of Stripe
     ├─ actors (one_for_one)        user · contacts · conversation · bounty · payment
     ├─ jobs (one_for_one)          outbox · webhooks · books · prune
-    └─ edge (rest_for_one)         hub · sessions · poller · http · direct · acceptor
+    └─ edge (rest_for_one)         hub · sessions · poller · fallback · fast path · acceptor
 
 Parts in brackets exist only where nothing real is configured in their place.
 """
@@ -168,8 +168,8 @@ class App:
         limits = _session_limits(settings)
         self.gateway = self._gateway(reader, presence, unread, limits)
         self._poller = create_poller(limits.transport)
-        self._quart = HypercornFallback(create_app(self.services))
-        self._direct = FastPath(Router(self.services).find, self._quart, self.clock.now)
+        self._fallback = HypercornFallback(create_app(self.services))
+        self._fast_path = FastPath(Router(self.services).find, self._fallback, self.clock.now)
         self.acceptor = self._acceptor()
         self.root = self._tree()
 
@@ -263,9 +263,9 @@ class App:
                 peer, headers, settings.trusted_proxies
             ),
         )
-        plain = (self._direct,) if settings.http_direct else ()
+        plain = (self._fast_path,) if settings.http_direct else ()
         return Acceptor(
-            (sockets, *plain, self._quart),
+            (sockets, *plain, self._fallback),
             AcceptorSettings(host=settings.host, port=settings.port),
         )
 
@@ -316,8 +316,8 @@ class App:
             ChildSpec(id="hub", start=self.hub.run),
             ChildSpec(id="sessions", start=self.gateway.run),
             ChildSpec(id="poller", start=self._poller.run),
-            ChildSpec(id="http", start=self._quart.run),
-            ChildSpec(id="direct", start=self._direct.run),
+            ChildSpec(id="hypercorn_fallback", start=self._fallback.run),
+            ChildSpec(id="fast_path", start=self._fast_path.run),
             ChildSpec(id="acceptor", start=self.acceptor.run),
         ]
         return self._branch("edge", children, strategy=Strategy.REST_FOR_ONE)

@@ -51,11 +51,11 @@ class Handler:
 
 async def main() -> None:
     poller = create_poller()
-    door = SocketHandler(poller, Handler, Handshake(SUBPROTOCOLS))
+    handler = SocketHandler(poller, Handler, Handshake(SUBPROTOCOLS))
     settings = AcceptorSettings(host="127.0.0.1", port=int(os.environ["PORT"]))
     async with trio.open_nursery() as nursery:
         await nursery.start(poller.run)
-        await nursery.start(Acceptor((door,), settings).run)
+        await nursery.start(Acceptor((handler,), settings).run)
 
 
 if __name__ == "__main__":

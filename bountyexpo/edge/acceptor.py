@@ -1,4 +1,4 @@
-"""The one listening port: accepts, reads the head of the first request, and opens a door.
+"""The one listening port: accepts, reads the head of the first request, chooses a handler.
 
 A process may hold no more descriptors than its limit. The acceptor counts them and refuses with
 503 before the limit; should it be hit all the same, a descriptor kept in reserve is given up for
@@ -26,9 +26,9 @@ from bountyexpo.observability import logs
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from bountyexpo.edge.protocol_handler import Door
+    from bountyexpo.edge.protocol_handler import ProtocolHandler
 
-_log = logs.get_logger("ws.acceptor")
+_log = logs.get_logger("edge.acceptor")
 
 # Connections accepted between two waits.
 ACCEPT_BATCH = 64
@@ -52,7 +52,7 @@ KERNEL_UNSENT_MAX = 128 * 1024
 
 @dataclass(frozen=True, slots=True)
 class AcceptorSettings:
-    """Where to listen, and the bounds of a connection that has not chosen its door yet."""
+    """Where to listen, and the bounds of a connection that no handler has taken yet."""
 
     host: str = "0.0.0.0"  # noqa: S104 - a service in a container listens on every address
     port: int = 3001
@@ -67,13 +67,15 @@ class AcceptorSettings:
 class Acceptor:
     """Owner of the listening socket and of every connection that still has a task.
 
-    Restarts:  permanent; connections behind the socket door live in the poller and survive it.
+    Restarts:  permanent; sockets live in the poller and survive it.
     """
 
-    def __init__(self, doors: Sequence[Door], settings: AcceptorSettings | None = None) -> None:
+    def __init__(
+        self, handlers: Sequence[ProtocolHandler], settings: AcceptorSettings | None = None
+    ) -> None:
         self.settings = settings or AcceptorSettings()
         self.port = 0
-        self._doors = tuple(doors)
+        self._handlers = tuple(handlers)
         self._listener: socket.socket | None = None
         self._spare: int | None = None
         self._sockets_max = self.settings.sockets_max or _descriptor_budget()
@@ -83,8 +85,8 @@ class Acceptor:
 
     @property
     def open_sockets(self) -> int:
-        """Connections of every door, and those that have not chosen one yet."""
-        return self._serving + sum(door.open_sockets for door in self._doors)
+        """Connections of every handler, and those that none has taken yet."""
+        return self._serving + sum(handler.open_sockets for handler in self._handlers)
 
     async def run(self, *, task_status: trio.TaskStatus[int] = trio.TASK_STATUS_IGNORED) -> None:
         """Accept until cancelled; ``task_status`` is given the port that is bound."""
@@ -96,16 +98,16 @@ class Acceptor:
                 try:
                     await self._accept_forever(listener, nursery)
                 finally:
-                    for door in self._doors:
-                        door.stop()
+                    for handler in self._handlers:
+                        handler.stop()
         finally:
             self.stop_accepting()
             self._release_spare()
 
     def start_draining(self) -> None:
-        """Let every door refuse new lasting work; requests are still answered."""
-        for door in self._doors:
-            door.start_draining()
+        """Let every handler refuse new lasting work; requests are still answered."""
+        for handler in self._handlers:
+            handler.start_draining()
 
     def stop_accepting(self) -> None:
         """Close the listening socket; connections that have a task go on."""
@@ -221,7 +223,7 @@ class Acceptor:
             if data:
                 peer = sys.intern(address.removeprefix("::ffff:"))
                 arrival = Arrival(sock, parse_head(data), data, peer)
-                await self._open_door(arrival)
+                await self._hand_to_handler(arrival)
         except HeadTooLarge as error:
             await refuse(sock, error)
         except OSError:
@@ -235,12 +237,12 @@ class Acceptor:
             if not self._serving:
                 self._all_served.set()
 
-    async def _open_door(self, arrival: Arrival) -> None:
-        door = choose_handler(self._doors, arrival.head)
-        if door is None:
+    async def _hand_to_handler(self, arrival: Arrival) -> None:
+        handler = choose_handler(self._handlers, arrival.head)
+        if handler is None:
             await refuse(arrival.sock, NotFound())
             return
-        await door.serve(arrival)
+        await handler.serve(arrival)
 
     def _prepare(self, sock: socket.socket) -> None:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

@@ -1,4 +1,4 @@
-"""A door is what stands behind the port: it takes a connection whose first request is known."""
+"""What stands behind the port: each handler takes connections whose first request it knows."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Arrival:
-    """A connection at the door.
+    """A connection that no handler has taken yet.
 
     ``data`` is everything read so far and begins with the head. The acceptor closes the socket
-    when ``serve`` returns, unless the door has taken it.
+    when ``serve`` returns, unless the handler has taken it.
     """
 
     sock: socket.socket
@@ -27,15 +27,15 @@ class Arrival:
     is_taken: bool = False
 
 
-class Door(Protocol):
+class ProtocolHandler(Protocol):
     """One way to serve a connection."""
 
     @property
     def open_sockets(self) -> int:
-        """Descriptors that live on behind this door after ``serve`` has returned."""
+        """Descriptors that this handler holds on to after ``serve`` has returned."""
 
     def accepts(self, head: RequestHead) -> bool:
-        """Tell whether this door serves a connection that begins so."""
+        """Tell whether this handler serves a connection that begins so."""
 
     async def serve(self, arrival: Arrival) -> None:
         """Serve the connection."""
@@ -47,6 +47,8 @@ class Door(Protocol):
         """Prepare for cancellation: nothing may hold ``serve`` for long any more."""
 
 
-def choose_handler(doors: Sequence[Door], head: RequestHead) -> Door | None:
-    """Return the first door that accepts; the order of ``doors`` is the order of preference."""
-    return next((door for door in doors if door.accepts(head)), None)
+def choose_handler(
+    handlers: Sequence[ProtocolHandler], head: RequestHead
+) -> ProtocolHandler | None:
+    """Return the first handler that accepts; their order is the order of preference."""
+    return next((handler for handler in handlers if handler.accepts(head)), None)

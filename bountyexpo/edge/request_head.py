@@ -1,4 +1,4 @@
-"""The head of an HTTP request: just enough of it to choose a door."""
+"""The head of an HTTP request: just enough of it to choose a protocol handler."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _ORIGIN = re.compile(r"https?://[^/?#]*", re.IGNORECASE)
 
 @dataclass(slots=True)
 class RequestHead:
-    """Request line and headers, leniently read; the door that is opened judges them strictly.
+    """Request line and headers, leniently read; the chosen handler judges them strictly.
 
     Of an absolute target only path and query are kept.
     """

@@ -1,7 +1,7 @@
 """The HTTP binding of an operation: a plain function from request data to response data.
 
-It knows nothing of the server that read the request, so an operation behaves the same behind every
-door, and one test covers them all.
+It knows nothing of the server that read the request, so an operation behaves the same on the fast
+path and in the fallback, and one test compares the two.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The shell around every response: request id, errors, headers, metrics, log context.
 
 ``answer`` is used for catalogue operations and for the few pages and hooks that are none, so that
-nothing behind any door can forget a header or leak an exception.
+none of them can forget a header or leak an exception.
 """
 
 from __future__ import annotations

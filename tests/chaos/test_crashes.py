@@ -26,7 +26,7 @@ BEHIND = (
     *(f"actor conversation {moment}" for moment in ("before", "after")),
     *(f"child {name}" for name in ("conversation", "user", "bounty", "payment")),
     *(f"child {name}" for name in ("journal", "pool", "outbox", "webhooks")),
-    *(f"child {name}" for name in ("http", "direct", "acceptor")),
+    *(f"child {name}" for name in ("hypercorn_fallback", "fast_path", "acceptor")),
 )
 UNDER = tuple(f"child {name}" for name in ("poller", "sessions", "hub", "sandbox"))
 

@@ -49,11 +49,11 @@ class Recorder:
 class Server:
     """Poller and acceptor as the edge runs them."""
 
-    def __init__(self, poller, acceptor_settings, doors, **options):
+    def __init__(self, poller, acceptor_settings, handlers, **options):
         self.poller = poller
         self.handlers = []
-        self.door = SocketHandler(poller, self.create, Handshake(SUBPROTOCOLS), **options)
-        self.acceptor = Acceptor((self.door, *doors), acceptor_settings)
+        self.socket_handler = SocketHandler(poller, self.create, Handshake(SUBPROTOCOLS), **options)
+        self.acceptor = Acceptor((self.socket_handler, *handlers), acceptor_settings)
         self.arrived = trio.Event()
         self.on_message = self.echo
         self.on_tick = lambda handler: None
@@ -83,10 +83,12 @@ def fast(**changes):
 
 
 @asynccontextmanager
-async def serve(*, poller=EpollPoller, limits=None, settings=None, doors=(), before=(), **options):
+async def serve(
+    *, poller=EpollPoller, limits=None, settings=None, handlers=(), before=(), **options
+):
     """Run a server; ``before`` are children that must be up before the acceptor."""
     settings = settings or AcceptorSettings(host="127.0.0.1", port=0)
-    server = Server(poller(limits or Limits()), settings, doors, **options)
+    server = Server(poller(limits or Limits()), settings, handlers, **options)
     async with trio.open_nursery() as nursery:
         await nursery.start(server.poller.run)
         for child in before:

@@ -1,9 +1,9 @@
-"""One connection behind the catalogue door: read, answer, send, and again.
+"""One connection on the fast path: read, answer, send, and again.
 
 It runs in the acceptor's task of the connection. Every wait has a time limit, which is a number
-that the door's watch looks at: a timer for each wait would cost more than parsing the request. The
-watch only ever wakes a connection that waits for its socket, so a request that has been read
-completely is always answered.
+that the watch of the fast path looks at: a timer for each wait would cost more than parsing the
+request. The watch only ever wakes a connection that waits for its socket, so a request that has
+been read completely is always answered.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ RECEIVE_BYTES = 64 * 1024
 
 
 class FastConnection:
-    """Serves requests of the catalogue until one comes that is another door's.
+    """Serves requests of the catalogue until one comes that is for the fallback.
 
     Bounds: one head, one body and one read beyond them in memory; what a client sends ahead of
     its answers waits in the kernel.
@@ -69,7 +69,7 @@ class FastConnection:
         self._turn = 0
 
     async def serve(self) -> bytes | None:
-        """Answer until the end; return what was read when the rest is another door's."""
+        """Answer until the end; return what was read when the rest is for the fallback."""
         try:
             while await self._read_head():
                 request, respond = self._understand()
@@ -135,7 +135,7 @@ class FastConnection:
             self._is_idle = False
 
     def _understand(self) -> tuple[HttpRequest | None, Answer | None]:
-        """Return the request and who answers it, or None where that is another door."""
+        """Return the request and who answers it, or None where that is the fallback."""
         end = self._head_end
         try:
             request = self._parser.parse(bytes(self._buffer[:end]))

@@ -1,8 +1,8 @@
-"""The catalogue door: plain HTTP/1.1 requests of operations, answered without a framework.
+"""The fast path: plain HTTP/1.1 requests of operations, answered without a framework.
 
-Whatever is not one goes to the next door with every byte that was read of it, be it the first
+Whatever is not one goes to the fallback with every byte that was read of it, be it the first
 request of a connection or a later one. What is answered here, and how, is the router's knowledge
-(http/router.py); this side knows HTTP.
+(router.py); this side knows HTTP.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-    from bountyexpo.edge.protocol_handler import Arrival, Door
+    from bountyexpo.edge.protocol_handler import Arrival, ProtocolHandler
     from bountyexpo.edge.request_head import RequestHead
     from bountyexpo.http.messages import Find
 
 
 class FastPath:
-    """Answers what ``find`` knows by method and path; ``rest`` is the door for everything else.
+    """Answers what ``find`` knows by method and path; ``fallback`` serves everything else.
 
     ``run`` is a supervised child that keeps the time limits; the connections run in the
     acceptor's tasks.
@@ -36,12 +36,12 @@ class FastPath:
     def __init__(
         self,
         find: Find,
-        rest: Door,
+        fallback: ProtocolHandler,
         now: Callable[[], datetime],
         limits: HttpLimits | None = None,
     ) -> None:
         self._find = find
-        self._rest = rest
+        self._fallback = fallback
         self._writer = ResponseWriter(now)
         self._limits = limits or HttpLimits()
         self._connections: set[FastConnection] = set()
@@ -68,7 +68,7 @@ class FastPath:
                     connection.expire()
 
     async def serve(self, arrival: Arrival) -> None:
-        """Serve one connection, here or behind the next door."""
+        """Serve one connection, here or by the fallback."""
         connection = FastConnection(arrival, self._find, self._writer, self._limits)
         if self._is_draining:
             connection.drain()
@@ -79,7 +79,7 @@ class FastPath:
             self._connections.discard(connection)
         if data is not None:
             arrival.head, arrival.data = parse_head(data), data
-            await self._rest.serve(arrival)
+            await self._fallback.serve(arrival)
 
     def start_draining(self) -> None:
         """End idle connections, and each other one after its present answer."""

@@ -1,4 +1,4 @@
-"""The door for everything that is not a socket or a plain call: Quart behind Hypercorn.
+"""The handler of everything that is not a socket or a plain call: Quart behind Hypercorn.
 
 Hypercorn's server of one connection, ``TCPServer``, is not public: it is pinned exactly, this is
 the only file that touches it, and a test fails when its signature changes.
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from bountyexpo.edge.request_head import RequestHead
     from bountyexpo.http.server.hypercorn_stream import AsgiApp
 
-_log = logs.get_logger("ws.quart_door")
+_log = logs.get_logger("http.hypercorn_fallback")
 
 # What a client over HTTP/2 can make Hypercorn raise: by a method or path that is not ASCII, by
 # none at all, by ranking more streams than there may be.
@@ -79,7 +79,7 @@ class HypercornFallback:
         return 0
 
     def accepts(self, _head: RequestHead) -> bool:
-        """Take everything; this is the last door."""
+        """Take everything; this is the last handler."""
         return True
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:

@@ -37,7 +37,7 @@ class HttpStream:
     """The stream that Hypercorn serves, and the ASGI application it calls, of one connection.
 
     ``aclose`` ends both directions but leaves the descriptor to the acceptor, which closes it when
-    the door has returned.
+    the handler has returned.
     """
 
     def __init__(self, app: AsgiApp, sock: socket.socket, early: bytes, limits: HttpLimits) -> None:
@@ -140,7 +140,7 @@ class HttpStream:
         finally:
             self._count(requests=-1, bodies=-1 if reading else 0)
 
-    # The life of the connection, as the door uses it.
+    # The life of the connection, as the fallback uses it.
 
     def stop(self) -> None:
         """Let no send wait longer than the grace; the connection is about to be cancelled."""
@@ -221,7 +221,7 @@ async def _refuse_upgrade(send: Send) -> None:
     """Answer whoever asks for a socket over HTTP/2 (RFC 8441), which Hypercorn announces.
 
     Over HTTP/1.1 a wish for a socket does not come this far: at a socket's address it is the
-    socket door's business, and anywhere else a plain request (RFC 9110 §7.8).
+    socket handler's business, and anywhere else a plain request (RFC 9110 §7.8).
     """
     error = NotFound("Sockets are opened over HTTP/1.1.")
     body = problem_body(error)

@@ -1,7 +1,7 @@
 """Strict reading of a plain HTTP/1.1 request head, by ``httptools`` (the parser of Node).
 
 Three things can come of a head: a request that is understood completely; ``Unusual``, which is
-another protocol handler's business (RFC 9112 has many corners that no client of ours needs); or
+the fallback's business (RFC 9112 has many corners that no client of ours needs); or
 ``MalformedRequest``, which could mean one request to us and another one to a proxy in front of us,
 and is refused.
 """
@@ -58,7 +58,7 @@ class HeadParser:
 
         Raises:
             MalformedRequest, HeadTooLarge: It is to be refused.
-            Unusual: Another door may understand it.
+            Unusual: The fallback may understand it.
         """
         if head == HTTP_2:
             raise Unusual
@@ -144,5 +144,5 @@ def _check_line(line: bytes) -> None:
     if not line.endswith((VERSION, OLD_VERSION)) or line.count(b" ") != 2:
         raise MalformedRequest
     if not line.partition(b" ")[0].isupper():
-        # Methods are case-sensitive (RFC 9110 §9.1); the next door would read "get" as GET.
+        # Methods are case-sensitive (RFC 9110 §9.1); the fallback would read "get" as GET.
         raise MalformedRequest

@@ -1,7 +1,7 @@
-"""From method and path to an operation, for the door that has no framework.
+"""From method and path to an operation, for the fast path, which has no framework.
 
 It knows exactly the paths as they are declared. A path in any other spelling (a slash at the end,
-escaped characters) is found by the framework behind the next door.
+escaped characters) is found by the framework of the fallback.
 """
 
 from __future__ import annotations

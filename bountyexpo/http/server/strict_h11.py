@@ -1,4 +1,4 @@
-"""HTTP/1.1 behind the Quart door, judged by the same reader as behind the catalogue door.
+"""HTTP/1.1 for the Hypercorn fallback, judged by the same reader as on the fast path.
 
 Hypercorn reads by ``h11``, which takes what others read differently: lines that end with a bare
 line feed, folded lines, a length beside a transfer coding, one length twice. A request that gets
@@ -102,7 +102,7 @@ class StrictConnection(h11.Connection):
 def _without_upgrade(request: h11.Request) -> h11.Request:
     """Let Hypercorn see no wish for another protocol.
 
-    Sockets have a door of their own. HTTP/2 is spoken from the first byte or not at all
+    Sockets have a handler of their own. HTTP/2 is spoken from the first byte or not at all
     (RFC 9113 §3.1): a change on the way would lead past what a proxy in front of us checks.
     """
     headers = [(name, value) for name, value in request.headers if name != b"upgrade"]

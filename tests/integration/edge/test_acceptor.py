@@ -130,10 +130,10 @@ async def test_an_admission_that_fails_is_an_answer_of_500(raw):
 
 async def test_a_handler_that_cannot_be_made_closes_with_its_code():
     async with serve() as server:
-        server.door._create_handler = lambda *_: (_ for _ in ()).throw(RateLimited())
+        server.socket_handler._create_handler = lambda *_: (_ for _ in ()).throw(RateLimited())
         async with await server.connect() as client:
             assert await client.closed() == 4429
-        server.door._create_handler = lambda *_: 1 // 0
+        server.socket_handler._create_handler = lambda *_: 1 // 0
         async with await server.connect() as client:
             assert await client.closed() == 1011
 

@@ -1,4 +1,4 @@
-"""A head is read leniently: it only has to choose a door."""
+"""A head is read leniently: it only has to choose a handler."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Requests that two readers could take for different ones, for every door to refuse."""
+"""Requests that two readers could take for different ones, for every reader to refuse."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The catalogue door: answers in order, limits, drains, and passes on what is not its own."""
+"""The fast path: answers in order, limits, drains, and passes on what is not its own."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ import json
 import pytest
 import trio
 
-from tests.integration.http.server.fast_site import BIG, direct_site
+from tests.integration.http.server.http_sites import BIG, fast_site
 from tests.integration.plain_client import request
 
 
 async def test_a_thousand_requests_share_a_connection(connect):
-    async with direct_site() as site:
+    async with fast_site() as site:
         client = await connect(site)
         for number in range(1_000):
             reply = await client.ask(f"GET /say/{number}")
@@ -23,7 +23,7 @@ async def test_a_thousand_requests_share_a_connection(connect):
 
 
 async def test_pipelined_requests_are_answered_in_order(connect):
-    async with direct_site() as site:
+    async with fast_site() as site:
         client = await connect(site)
         lines = ["GET /say/1", "GET /slow", "GET /say/2", "POST /echo", "GET /say/3"]
         await client.raw(b"".join(request(line, b"b" * ("P" in line)) for line in lines))
@@ -34,7 +34,7 @@ async def test_pipelined_requests_are_answered_in_order(connect):
 
 
 async def test_requests_may_come_one_byte_at_a_time(connect):
-    async with direct_site() as site:
+    async with fast_site() as site:
         client = await connect(site)
         for byte in request("POST /echo", b"body") + request("GET /say/x"):
             await client.raw(bytes([byte]))
@@ -44,7 +44,7 @@ async def test_requests_may_come_one_byte_at_a_time(connect):
 
 @pytest.mark.parametrize("size", [1, 20_000, 1024 * 1024])
 async def test_a_body_passes_however_large_it_is_allowed_to_be(connect, size):
-    async with direct_site() as site:
+    async with fast_site() as site:
         client = await connect(site)
         body = (bytes(range(256)) * (size // 256 + 1))[:size]
         for _ in range(2):
@@ -52,7 +52,7 @@ async def test_a_body_passes_however_large_it_is_allowed_to_be(connect, size):
 
 
 async def test_head_has_the_length_and_no_body(connect):
-    async with direct_site() as site:
+    async with fast_site() as site:
         client = await connect(site)
         reply = await client.ask("HEAD /say/hello")
         assert (reply.status, reply.headers["content-length"]) == (200, "5")
@@ -60,7 +60,7 @@ async def test_head_has_the_length_and_no_body(connect):
 
 
 async def test_an_answer_without_content_says_no_length(connect):
-    async with direct_site() as site:
+    async with fast_site() as site:
         client = await connect(site)
         reply = await client.ask("GET /empty")
         assert (reply.status, "content-length" in reply.headers) == (204, False)
@@ -68,7 +68,7 @@ async def test_an_answer_without_content_says_no_length(connect):
 
 
 async def test_connection_close_is_repeated_and_kept(connect):
-    async with direct_site() as site:
+    async with fast_site() as site:
         client = await connect(site)
         await client.raw(request("GET /say/1", Connection="close") + request("GET /say/2"))
         assert (await client.reply()).closes
@@ -79,7 +79,7 @@ async def test_connection_close_is_repeated_and_kept(connect):
 
 
 async def test_a_client_that_has_said_all_still_gets_its_answers(connect):
-    async with direct_site() as site:
+    async with fast_site() as site:
         client = await connect(site)
         await client.raw(request("GET /say/1") + request("GET /say/2"))
         await client.stream.send_eof()
@@ -89,7 +89,7 @@ async def test_a_client_that_has_said_all_still_gets_its_answers(connect):
 
 
 async def test_an_answer_cannot_be_split_by_a_header(connect):
-    async with direct_site() as site:
+    async with fast_site() as site:
         client = await connect(site)
         await client.send("GET /split")
         assert await client.end() == b""
@@ -99,7 +99,7 @@ async def test_an_answer_cannot_be_split_by_a_header(connect):
 
 
 async def test_who_sends_ahead_does_not_keep_the_others_waiting(connect):
-    async with direct_site(requests_per_turn=4) as site:
+    async with fast_site(requests_per_turn=4) as site:
         greedy, modest = await connect(site), await connect(site)
         await modest.ask("GET /say/first")
         await greedy.raw(b"".join(request(f"GET /say/{number}") for number in range(300)))
@@ -111,7 +111,7 @@ async def test_who_sends_ahead_does_not_keep_the_others_waiting(connect):
 
 @pytest.mark.parametrize("before", [0, 1], ids=["first", "later"])
 async def test_a_head_that_is_too_large_is_refused(connect, before):
-    async with direct_site(head_bytes_max=2_000) as site:
+    async with fast_site(head_bytes_max=2_000) as site:
         client = await connect(site)
         for _ in range(before):
             await client.ask("GET /say/x")
@@ -122,7 +122,7 @@ async def test_a_head_that_is_too_large_is_refused(connect, before):
 
 
 async def test_a_head_without_an_end_is_refused(connect):
-    async with direct_site(head_bytes_max=2_000) as site:
+    async with fast_site(head_bytes_max=2_000) as site:
         client = await connect(site)
         await client.ask("GET /say/x")
         await client.raw(b"GET /say/y HTTP/1.1\r\nPadding: " + b"x" * 20_000)
@@ -130,14 +130,14 @@ async def test_a_head_without_an_end_is_refused(connect):
 
 
 async def test_too_many_headers_are_refused(connect):
-    async with direct_site() as site:
+    async with fast_site() as site:
         client = await connect(site)
         await client.send("GET /say/x", **{f"A{number}": "b" for number in range(101)})
         assert (await client.reply()).status == 431
 
 
 async def test_a_connection_without_requests_ends(connect):
-    async with direct_site(keep_alive_s=0.05) as site:
+    async with fast_site(keep_alive_s=0.05) as site:
         client = await connect(site)
         await client.ask("GET /say/x")
         assert await client.end() == b""
@@ -145,7 +145,7 @@ async def test_a_connection_without_requests_ends(connect):
 
 
 async def test_a_trickled_head_ends_with_the_time_for_heads(connect):
-    async with direct_site(head_s=0.1) as site:
+    async with fast_site(head_s=0.1) as site:
         client = await connect(site)
         await client.ask("GET /say/x")
         with trio.fail_after(5):
@@ -166,7 +166,7 @@ async def still_open(client):
 
 
 async def test_a_trickled_body_is_answered_408(connect):
-    async with direct_site(body_s=0.1) as site:
+    async with fast_site(body_s=0.1) as site:
         client = await connect(site)
         await client.send("POST /echo", Content_Length="1000")
         reply = None
@@ -179,7 +179,7 @@ async def test_a_trickled_body_is_answered_408(connect):
 
 
 async def test_a_slow_answer_is_not_cut_by_any_limit(connect):
-    async with direct_site(keep_alive_s=0.02, head_s=0.02, body_s=0.02) as site:
+    async with fast_site(keep_alive_s=0.02, head_s=0.02, body_s=0.02) as site:
         client, other = await connect(site), await connect(site)
         await client.send("GET /slow")
         await site.answers.entered.wait()
@@ -191,24 +191,24 @@ async def test_a_slow_answer_is_not_cut_by_any_limit(connect):
 
 
 async def test_a_client_that_never_reads_is_ended(connect):
-    async with direct_site(small_buffers=True, send_s=0.05) as site:
+    async with fast_site(small_buffers=True, send_s=0.05) as site:
         client = await connect(site, receive_buffer=4096)
         await client.send("GET /big")
         with trio.fail_after(5):
-            while not site.door._connections:
+            while not site.handler._connections:
                 await trio.lowlevel.checkpoint()
         await site.all_served()
 
 
 async def test_a_slow_reader_gets_the_whole_answer(connect):
-    async with direct_site(small_buffers=True) as site:
+    async with fast_site(small_buffers=True) as site:
         client = await connect(site, receive_buffer=4096)
         assert len((await client.ask("GET /big")).body) == BIG
         assert (await client.ask("GET /say/x")).body == b"x"
 
 
 async def test_a_body_that_breaks_off_is_no_request(connect):
-    async with direct_site() as site:
+    async with fast_site() as site:
         client = await connect(site)
         await client.send("POST /echo", b"part", Content_Length="100")
         await client.stream.send_eof()
@@ -219,7 +219,7 @@ async def test_a_body_that_breaks_off_is_no_request(connect):
 
 
 async def test_draining_ends_idle_connections_and_finishes_requests(connect):
-    async with direct_site() as site:
+    async with fast_site() as site:
         idle, busy = await connect(site), await connect(site)
         await idle.ask("GET /say/x")
         await busy.raw(request("GET /slow") + request("GET /say/never"))
@@ -237,7 +237,7 @@ async def test_draining_ends_idle_connections_and_finishes_requests(connect):
 
 
 async def test_a_newcomer_to_a_draining_server_gets_one_answer(connect):
-    async with direct_site() as site:
+    async with fast_site() as site:
         site.server.acceptor.start_draining()
         client = await connect(site)
         reply = await client.ask("GET /say/x")

@@ -78,12 +78,12 @@ def add_odd_routes(app):
 
 
 class Site:
-    """The running server, its application and its door."""
+    """The running server, its application and its handler."""
 
-    def __init__(self, server, app, door):
+    def __init__(self, server, app, handler):
         self.server = server
         self.app = app
-        self.door = door
+        self.handler = handler
         self.port = server.port
 
     async def all_served(self):
@@ -99,9 +99,9 @@ def site():
     @asynccontextmanager
     async def start(times=None, **options):
         app = application()
-        door = HypercornFallback(app, times)
-        async with serve(doors=(door,), before=(door.run,), **options) as server:
-            yield Site(server, app, door)
+        handler = HypercornFallback(app, times)
+        async with serve(handlers=(handler,), before=(handler.run,), **options) as server:
+            yield Site(server, app, handler)
         assert app.events[0] == "startup"
         assert app.events[-1] == "shutdown"
 
@@ -305,7 +305,7 @@ async def test_a_client_that_never_reads_is_ended(site, connect):
         http = await connect(running.port, receive_buffer=4096)
         await http.send("GET /big")
         with trio.fail_after(5):
-            while not running.door._streams:
+            while not running.handler._streams:
                 await trio.lowlevel.checkpoint()
         await running.all_served()
 
@@ -317,7 +317,7 @@ async def test_a_client_that_never_reads_does_not_hold_the_end(site, connect):
     async with site(times, settings=settings) as running:
         http = await connect(running.port, receive_buffer=4096)
         await http.send("GET /big")
-        while not any(stream._send_scope for stream in running.door._streams):
+        while not any(stream._send_scope for stream in running.handler._streams):
             await trio.lowlevel.checkpoint()
     assert trio.current_time() - started < 10
 
@@ -355,8 +355,8 @@ async def test_draining_ends_idle_connections_and_finishes_requests(site, connec
         await running.all_served()
 
 
-async def test_a_door_whose_application_is_not_up_answers_503(connect):
-    async with serve(doors=(HypercornFallback(application()),)) as server:
+async def test_a_fallback_whose_application_is_not_up_answers_503(connect):
+    async with serve(handlers=(HypercornFallback(application()),)) as server:
         http = await connect(server.port)
         assert (await http.ask("GET /hello"))[0] == 503
 
@@ -378,8 +378,8 @@ async def test_a_plain_asgi_application_is_served_too(connect):
         )
         await send({"type": "http.response.body", "body": b"ok"})
 
-    door = HypercornFallback(app)
-    async with serve(doors=(door,), before=(door.run,)) as server:
+    handler = HypercornFallback(app)
+    async with serve(handlers=(handler,), before=(handler.run,)) as server:
         http = await connect(server.port)
         for _ in range(2):
             assert (await http.ask("GET /"))[2] == b"ok"

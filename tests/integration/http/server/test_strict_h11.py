@@ -1,4 +1,4 @@
-"""The Quart door alone is as strict as the catalogue door, and keeps nothing of who broke off."""
+"""The fallback alone is as strict as the fast path, and keeps nothing of who broke off."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import trio
 from bountyexpo.edge import acceptor
 
 from tests.integration.http.server.ambiguous_requests import AMBIGUOUS, SMUGGLED
-from tests.integration.http.server.fast_site import quart_site
+from tests.integration.http.server.http_sites import fallback_site
 from tests.integration.plain_client import request
 
 SOCKET = {
@@ -46,7 +46,7 @@ async def is_forgotten(site, client):
 
 @pytest.mark.parametrize("name", AMBIGUOUS)
 async def test_an_ambiguous_request_is_refused_and_nothing_behind_it_is_read(connect, name, before):
-    async with quart_site() as site:
+    async with fallback_site() as site:
         client = await prepared(connect, site, before)
         await client.raw((AMBIGUOUS[name] + SMUGGLED).encode("latin-1"))
         reply = await client.reply()
@@ -62,7 +62,7 @@ async def test_an_ambiguous_request_is_refused_and_nothing_behind_it_is_read(con
     ids=["number", "size"],
 )
 async def test_too_much_of_a_head_is_refused(connect, before, fields):
-    async with quart_site() as site:
+    async with fallback_site() as site:
         client = await prepared(connect, site, before)
         await client.send("GET /page", **fields)
         reply = await client.reply()
@@ -71,7 +71,7 @@ async def test_too_much_of_a_head_is_refused(connect, before, fields):
 
 
 async def test_a_head_without_an_end_is_refused(connect):
-    async with quart_site() as site:
+    async with fallback_site() as site:
         client = await prepared(connect, site, 1)
         await client.raw(b"GET /page HTTP/1.1\r\nPadding: " + b"x" * 20_000)
         assert (await client.reply()).status == 431
@@ -79,7 +79,7 @@ async def test_a_head_without_an_end_is_refused(connect):
 
 
 async def test_a_head_that_would_end_by_bare_line_feeds_is_refused_before_its_end(connect):
-    async with quart_site() as site:
+    async with fallback_site() as site:
         client = await prepared(connect, site, 1)
         await client.raw(b"GET /page HTTP/1.1\nHost: x\n\n")
         assert (await client.reply()).status == 400
@@ -97,7 +97,7 @@ async def test_a_head_that_would_end_by_bare_line_feeds_is_refused_before_its_en
     ids=["sign", "end", "prefix", "huge", "extension"],
 )
 async def test_a_bad_chunk_is_refused_and_nothing_behind_it_is_read(connect, before, chunk):
-    async with quart_site() as site:
+    async with fallback_site() as site:
         client = await prepared(connect, site, before)
         head = request("POST /page", Transfer_Encoding="chunked")
         await client.raw(head + chunk + SMUGGLED.encode())
@@ -109,7 +109,7 @@ async def test_a_bad_chunk_is_refused_and_nothing_behind_it_is_read(connect, bef
 
 
 async def test_a_chunked_body_with_extensions_and_trailers_may_come_byte_by_byte(connect, before):
-    async with quart_site() as site:
+    async with fallback_site() as site:
         client = await prepared(connect, site, before)
         chunks = b'3;a="b"\r\nabc\r\n2\r\nde\r\n0\r\nX-Trailer: c\r\n\r\n'
         for byte in request("POST /page", Transfer_Encoding="chunked") + chunks:
@@ -119,7 +119,7 @@ async def test_a_chunked_body_with_extensions_and_trailers_may_come_byte_by_byte
 
 
 async def test_a_coding_that_nobody_knows_is_refused(connect, before):
-    async with quart_site() as site:
+    async with fallback_site() as site:
         client = await prepared(connect, site, before)
         await client.raw(request("POST /page", Transfer_Encoding="gzip, chunked"))
         assert (await client.reply()).status == 501
@@ -130,7 +130,7 @@ async def test_a_coding_that_nobody_knows_is_refused(connect, before):
     "last", [request("GET /page", Connection="close"), request("GET /page HTTP/1.0")]
 )
 async def test_what_comes_behind_a_last_request_is_not_read(connect, before, last):
-    async with quart_site() as site:
+    async with fallback_site() as site:
         client = await prepared(connect, site, before)
         await client.raw(last + SMUGGLED.encode() * 100)
         assert (await client.reply()).status == 200
@@ -143,14 +143,14 @@ async def test_what_comes_behind_a_last_request_is_not_read(connect, before, las
 
 @pytest.mark.parametrize("wish", [OLD_HTTP_2, SOCKET], ids=["h2c", "websocket"])
 async def test_a_wish_for_another_protocol_is_not_followed(connect, before, wish):
-    async with quart_site() as site:
+    async with fallback_site() as site:
         client = await prepared(connect, site, before)
         assert json.loads((await client.ask("GET /page", **wish)).body)["asked"] == "GET /page"
         assert (await client.ask("GET /page")).status == 200
 
 
 async def test_a_socket_over_http_2_is_refused(connect):
-    async with quart_site() as site:
+    async with fallback_site() as site:
         client = await connect(site)
         peer = h2.connection.H2Connection(h2.config.H2Configuration(header_encoding="utf-8"))
         peer.initiate_connection()
@@ -168,7 +168,7 @@ async def test_a_socket_over_http_2_is_refused(connect):
 
 
 async def test_a_client_over_http_2_that_gives_no_room_is_let_go(connect):
-    async with quart_site(send_s=0.1, keep_alive_s=0.1) as site:
+    async with fallback_site(send_s=0.1, keep_alive_s=0.1) as site:
         client = await connect(site)
         peer = h2.connection.H2Connection(h2.config.H2Configuration())
         peer.local_settings[h2.settings.SettingCodes.INITIAL_WINDOW_SIZE] = 0
@@ -196,7 +196,7 @@ async def test_a_client_over_http_2_that_gives_no_room_is_let_go(connect):
 async def test_a_client_that_breaks_http_2_ends_without_a_fault_of_ours(connect, monkeypatch, sent):
     faults = []
     monkeypatch.setattr(acceptor._log, "exception", lambda *told, **_: faults.append(told))
-    async with quart_site() as site:
+    async with fallback_site() as site:
         client = await connect(site)
         config = h2.config.H2Configuration(validate_outbound_headers=False)
         peer = h2.connection.H2Connection(config)
@@ -216,7 +216,7 @@ async def test_a_client_that_breaks_http_2_ends_without_a_fault_of_ours(connect,
 
 @pytest.mark.parametrize("coding", [{"Content_Length": "100"}, {"Transfer_Encoding": "chunked"}])
 async def test_a_body_that_stops_is_answered_408(connect, before, coding):
-    async with quart_site(body_read_s=0.1) as site:
+    async with fallback_site(body_read_s=0.1) as site:
         client = await prepared(connect, site, before)
         await client.raw(request("POST /page", **coding) + b"5\r\npa")
         reply = await client.reply()
@@ -227,7 +227,7 @@ async def test_a_body_that_stops_is_answered_408(connect, before, coding):
 
 
 async def test_a_trickled_body_is_answered_408(connect, before):
-    async with quart_site() as site:
+    async with fallback_site() as site:
         client = await prepared(connect, site, before)
         await client.send("POST /page", Content_Length="100000")
         reply = None
@@ -240,7 +240,7 @@ async def test_a_trickled_body_is_answered_408(connect, before):
 
 
 async def test_a_body_that_breaks_off_is_no_request(connect, before):
-    async with quart_site() as site:
+    async with fallback_site() as site:
         client = await prepared(connect, site, before)
         await client.send("POST /page", b"part", Content_Length="100")
         await client.stream.send_eof()
@@ -249,7 +249,7 @@ async def test_a_body_that_breaks_off_is_no_request(connect, before):
 
 
 async def test_a_client_that_has_said_all_still_gets_its_answers(connect):
-    async with quart_site() as site:
+    async with fallback_site() as site:
         client = await connect(site)
         await client.raw(request("GET /1") + request("GET /2"))
         await client.stream.send_eof()
@@ -263,7 +263,7 @@ async def test_a_client_that_has_said_all_still_gets_its_answers(connect):
     "sent", [b"", b"GET /p", request("GET /page"), request("POST /page", Content_Length="9") + b"x"]
 )
 async def test_a_reset_is_forgotten_at_once(connect, before, sent):
-    async with quart_site() as site:
+    async with fallback_site() as site:
         client = await prepared(connect, site, before)
         await client.raw(sent)
         client.stream.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))

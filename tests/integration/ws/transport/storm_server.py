@@ -17,7 +17,7 @@ from bountyexpo.ws.transport.epoll_poller import create_poller
 from bountyexpo.ws.transport.handshake import Handshake
 from bountyexpo.ws.v1.serializer import JSON, SUBPROTOCOLS
 
-from tests.integration.http.server.fast_site import NOW, Answers, application
+from tests.integration.http.server.http_sites import NOW, Answers, application
 
 
 class Counter:
@@ -48,11 +48,11 @@ async def main() -> None:
         lambda connection, _request: Counter(poller, connection),
         Handshake(SUBPROTOCOLS),
     )
-    quart = HypercornFallback(application())
-    door = FastPath(Answers().find, quart, lambda: NOW)
-    acceptor = Acceptor((sockets, door, quart), AcceptorSettings(host="127.0.0.1", port=0))
+    fallback = HypercornFallback(application())
+    fast_path = FastPath(Answers().find, fallback, lambda: NOW)
+    acceptor = Acceptor((sockets, fast_path, fallback), AcceptorSettings(host="127.0.0.1", port=0))
     async with trio.open_nursery() as nursery:
-        for child in (poller, quart, door):
+        for child in (poller, fallback, fast_path):
             await nursery.start(child.run)
         port = await nursery.start(acceptor.run)
         sys.stdout.write(f"{port}\n")

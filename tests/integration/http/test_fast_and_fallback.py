@@ -1,4 +1,4 @@
-"""Every operation of the catalogue answers the same behind both doors."""
+"""Every operation of the catalogue answers the same on the fast path and in the fallback."""
 
 from __future__ import annotations
 
@@ -9,7 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.integration.http.both_doors import both_doors, comparable, operations, path_of, sample
+from tests.integration.http.fast_and_fallback import (
+    both_ways,
+    comparable,
+    operations,
+    path_of,
+    sample,
+)
 from tests.integration.plain_client import request
 from tests.repetition import tried
 
@@ -45,36 +51,36 @@ def good_and_bad(operation, route):
 
 
 @pytest.mark.parametrize("name", OPERATIONS)
-async def test_an_operation_answers_the_same_behind_both_doors(name):
+async def test_an_operation_answers_the_same_behind_both_ways(name):
     operation = OPERATIONS[name]
-    async with both_doors() as doors:
+    async with both_ways() as ways:
         for route in operation.routes:
             for data in good_and_bad(operation, route):
-                direct, quart = await doors.ask(data)
-                assert comparable(direct) == comparable(quart), data
-                assert set(direct.headers) ^ set(quart.headers) == set()
-            assert doors.taken.count(path_of(route)) >= 11
+                fast, fallback = await ways.ask(data)
+                assert comparable(fast) == comparable(fallback), data
+                assert set(fast.headers) ^ set(fallback.headers) == set()
+            assert ways.taken.count(path_of(route)) >= 11
 
 
 @pytest.mark.parametrize("name", [n for n, o in OPERATIONS.items() if o.route.method != "GET"])
-async def test_bad_bodies_are_refused_the_same_behind_both_doors(name):
+async def test_bad_bodies_are_refused_the_same_behind_both_ways(name):
     route = OPERATIONS[name].route
-    async with both_doors() as doors:
+    async with both_ways() as ways:
         for body in BAD_BODIES:
             data = request(f"{route.method} {path_of(route)}", body, **JSON, **USER)
-            direct, quart = await doors.ask(data)
-            assert comparable(direct) == comparable(quart)
+            fast, fallback = await ways.ask(data)
+            assert comparable(fast) == comparable(fallback)
         data = request(f"{route.method} {path_of(route)}", b"a=b", Content_Type="text/plain")
-        direct, quart = await doors.ask(data)
-        assert comparable(direct) == comparable(quart)
+        fast, fallback = await ways.ask(data)
+        assert comparable(fast) == comparable(fallback)
 
 
 @pytest.mark.parametrize("name", [n for n, o in OPERATIONS.items() if o.route.method == "GET"])
-async def test_head_answers_the_same_behind_both_doors(name):
-    async with both_doors() as doors:
+async def test_head_answers_the_same_behind_both_ways(name):
+    async with both_ways() as ways:
         data = request(f"HEAD {path_of(OPERATIONS[name].route)}", **USER)
-        direct, quart = await doors.ask(data, with_body=False)
-        assert comparable(direct, with_body=False) == comparable(quart, with_body=False)
+        fast, fallback = await ways.ask(data, with_body=False)
+        assert comparable(fast, with_body=False) == comparable(fallback, with_body=False)
 
 
 @pytest.mark.parametrize(
@@ -97,13 +103,13 @@ async def test_head_answers_the_same_behind_both_doors(name):
         "GET /nothing",
     ],
 )
-async def test_any_path_is_answered_the_same_behind_both_doors(line):
-    async with both_doors() as doors:
-        direct, quart = await doors.ask(request(line, Origin="https://app.example"))
-        assert direct.status == quart.status
-        assert direct.headers.get("allow") == quart.headers.get("allow")
-        if direct.status != 204:
-            assert comparable(direct) == comparable(quart)
+async def test_any_path_is_answered_the_same_behind_both_ways(line):
+    async with both_ways() as ways:
+        fast, fallback = await ways.ask(request(line, Origin="https://app.example"))
+        assert fast.status == fallback.status
+        assert fast.headers.get("allow") == fallback.headers.get("allow")
+        if fast.status != 204:
+            assert comparable(fast) == comparable(fallback)
 
 
 # Requests that no list thinks of: known paths with odd characters in them, headers of any kind.
@@ -149,12 +155,12 @@ def any_requests(draw):
 
 @tried(10)
 @given(st.lists(any_requests(), min_size=10, max_size=40))
-async def test_any_request_is_answered_the_same_behind_both_doors(requests):
-    async with both_doors() as doors:
+async def test_any_request_is_answered_the_same_behind_both_ways(requests):
+    async with both_ways() as ways:
         for method, data in requests:
             with_body = method != "HEAD"
-            direct, quart = await doors.ask(data, with_body=with_body)
-            assert direct.status == quart.status, data
-            if direct.status != 204:
-                first, second = (comparable(each, with_body=with_body) for each in (direct, quart))
+            fast, fallback = await ways.ask(data, with_body=with_body)
+            assert fast.status == fallback.status, data
+            if fast.status != 204:
+                first, second = (comparable(each, with_body=with_body) for each in (fast, fallback))
                 assert first == second, data

@@ -1,4 +1,4 @@
-"""A catalogue door with a few answers, and an application behind the next door."""
+"""A fast path with a few answers, and the application of the fallback."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Response:
 
 
 class Answers:
-    """What is behind the catalogue door; ``log`` holds the paths in the order of their answers."""
+    """What answers on the fast path; ``log`` holds the paths in the order of their answers."""
 
     def __init__(self):
         self.log = []
@@ -76,7 +76,7 @@ class Answers:
 
 
 def application():
-    """Answers everything with what it was asked, and ``"quart": true``."""
+    """Answers everything with what it was asked, and ``"fallback": true``."""
     app = QuartTrio(__name__, static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = 1024 * 1024
     app.config["BODY_TIMEOUT"] = BODY_TIMEOUT_S
@@ -86,18 +86,18 @@ def application():
     async def everything(path):
         body = await request.get_data()
         asked = f"{request.method} /{path}"
-        return json.dumps({"quart": True, "asked": asked, "bytes": len(body)})
+        return json.dumps({"fallback": True, "asked": asked, "bytes": len(body)})
 
     return app
 
 
 class Site:
-    """The running server and what is behind its doors."""
+    """The running server and what answers in it."""
 
-    def __init__(self, server, answers, door):
+    def __init__(self, server, answers, handler):
         self.server = server
         self.answers = answers
-        self.door = door
+        self.handler = handler
         self.port = server.port
 
     async def all_served(self):
@@ -106,24 +106,24 @@ class Site:
 
 
 @asynccontextmanager
-async def direct_site(*, small_buffers=False, **settings):
-    """Run it; ``settings`` are those of the door."""
+async def fast_site(*, small_buffers=False, **settings):
+    """Run it; ``settings`` are those of HTTP."""
     answers = Answers()
-    quart = HypercornFallback(application())
+    fallback = HypercornFallback(application())
     settings = HttpLimits(**({"watch_s": 0.01} | settings))
-    door = FastPath(answers.find, quart, lambda: NOW, settings)
+    handler = FastPath(answers.find, fallback, lambda: NOW, settings)
     buffer = {"send_buffer_bytes": 4096} if small_buffers else {}
     async with serve(
-        doors=(door, quart),
-        before=(quart.run, door.run),
+        handlers=(handler, fallback),
+        before=(fallback.run, handler.run),
         settings=AcceptorSettings(host="127.0.0.1", port=0, **buffer),
     ) as server:
-        yield Site(server, answers, door)
+        yield Site(server, answers, handler)
 
 
 @asynccontextmanager
-async def quart_site(**times):
+async def fallback_site(**times):
     """Run the application alone, as with ``HTTP_DIRECT=off``."""
-    quart = HypercornFallback(application(), HttpLimits(**times))
-    async with serve(doors=(quart,), before=(quart.run,)) as server:
-        yield Site(server, None, quart)
+    fallback = HypercornFallback(application(), HttpLimits(**times))
+    async with serve(handlers=(fallback,), before=(fallback.run,)) as server:
+        yield Site(server, None, fallback)

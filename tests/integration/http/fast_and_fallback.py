@@ -1,4 +1,4 @@
-"""One catalogue behind both doors: what is asked of one is asked of the other."""
+"""One catalogue on the fast path and in the fallback: what one is asked, the other is asked."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ class Renewed:
 
 @cache
 def applications() -> tuple[tuple[Renewed, QuartTrio], ...]:
-    """The services and the application behind each door."""
+    """The services and the application of each way."""
     services = Renewed(), Renewed()
     return tuple((each, create_app(each, catalogue())) for each in services)
 
@@ -90,11 +90,11 @@ def operations():
     return [each for each in (*EDGE.all(), *catalogue().all()) if each.route is not None]
 
 
-class Doors:
-    """The same services behind two ports; ``counts`` says how often a door was taken."""
+class BothWays:
+    """The same services behind two ports; ``taken`` is what the fast path was asked for."""
 
-    def __init__(self, direct: int, quart: int, taken: list[str]) -> None:
-        self._ports = {"direct": direct, "quart": quart}
+    def __init__(self, fast: int, fallback: int, taken: list[str]) -> None:
+        self._ports = {"fast": fast, "fallback": fallback}
         self.taken = taken
 
     async def ask(self, data: bytes, *, with_body: bool = True):
@@ -111,13 +111,13 @@ class Doors:
 
 
 @asynccontextmanager
-async def both_doors():
-    """Serve the catalogue through each door; buckets and clocks of the two stay in step."""
+async def both_ways():
+    """Serve the catalogue both ways; buckets and clocks of the two stay in step."""
     taken: list[str] = []
     settings = AcceptorSettings(host="127.0.0.1", port=0)
     for services, _ in applications():
         services.present = ToyServices()
-    quarts = [HypercornFallback(app) for _, app in applications()]
+    fallbacks = [HypercornFallback(app) for _, app in applications()]
     services, _ = applications()[0]
     router = Router(services, catalogue())
 
@@ -125,14 +125,14 @@ async def both_doors():
         taken.append(path)
         return router.find(method, path)
 
-    direct = FastPath(find, quarts[0], services.clock.now)
+    fast = FastPath(find, fallbacks[0], services.clock.now)
     async with trio.open_nursery() as nursery:
-        for child in (*quarts, direct):
+        for child in (*fallbacks, fast):
             await nursery.start(child.run)
-        first = await nursery.start(Acceptor((direct, quarts[0]), settings).run)
-        second = await nursery.start(Acceptor((quarts[1],), settings).run)
+        first = await nursery.start(Acceptor((fast, fallbacks[0]), settings).run)
+        second = await nursery.start(Acceptor((fallbacks[1],), settings).run)
         with trio.fail_after(30):
-            yield Doors(first, second, taken)
+            yield BothWays(first, second, taken)
         nursery.cancel_scope.cancel()
 
 
