@@ -55,7 +55,8 @@ EventType: TypeAlias = type[Event]
 class Coalesce(NamedTuple):
     """Which events stand for each other while a socket has no room: only the last counts.
 
-    They share the ``group`` and the values of ``fields``, named as on the wire.
+    They share the ``group`` and the values of ``fields``, named as on the wire. An event with a
+    number stands for itself only: to leave it out would be a hole in its stream.
     """
 
     group: str
@@ -79,6 +80,8 @@ class EventSpec(msgspec.Struct, frozen=True, kw_only=True):
         coalesce: what it stands for while a socket is slow; None when each one counts.
         origin: the two fields that name sender and client id: the socket that sent it is answered
             by an ack and needs no copy. Old clients never hear what their own user has sent.
+        snapshot: the frame by which the present state is told to who was away; None when there is
+            none, or nothing to tell.
         redacted_id: the field with the id of the stream's entity: alone with it, this event is
             what others are shown in the place of a private one.
         public_fields: what anybody hears on the old event path; empty for nothing.
@@ -93,6 +96,7 @@ class EventSpec(msgspec.Struct, frozen=True, kw_only=True):
     is_private: bool = False
     coalesce: Coalesce | None = None
     origin: tuple[str, str] | None = None
+    snapshot: str | None = None
     redacted_id: str | None = None
     public_fields: tuple[str, ...] = ()
     legacy_fields: tuple[str, ...] | None = None
@@ -140,18 +144,25 @@ def event(
     def declare(struct: E) -> E:
         spec = EventSpec(type=type, stream=stream, struct=struct, **declared)
         key = (stream.value, type)
-        known = {*spec.fields, "timestamp", "seq"}
+        _check(spec)
         assert _BY_NAME.setdefault(key, spec).struct.__qualname__ == struct.__qualname__, key
-        assert {*(spec.coalesce.fields if spec.coalesce else ()), *(spec.origin or ())} <= known, (
-            key
-        )
-        assert {*spec.public_fields, *(spec.legacy_fields or ())} <= {*known, "seq"}, key
         _BY_CLASS[struct] = spec
         if spec.redacted_id is not None:
             _REDACTIONS[stream.value] = (type, spec.redacted_id)
         return struct
 
     return declare
+
+
+def _check(spec: EventSpec) -> None:
+    """Refuse a declaration that names fields which are not there, or cannot be kept."""
+    of_coalesce = spec.coalesce.fields if spec.coalesce is not None else ()
+    of_old_clients = (*(spec.legacy_fields or ()), *filter(None, (spec.legacy_each,)))
+    named = {*of_coalesce, *(spec.origin or ()), *spec.public_fields, *of_old_clients}
+    assert named <= {*spec.fields, "timestamp", "seq"}, (spec.type, named)
+    assert spec.redacted_id is None or spec.redacted_id in spec.fields, spec.type
+    assert not (spec.is_durable and spec.coalesce), f"{spec.type}: a number cannot be left out"
+    assert spec.is_durable or not spec.is_private, f"{spec.type}: it is told to its users only"
 
 
 def declared() -> tuple[EventSpec, ...]:

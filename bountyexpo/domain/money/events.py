@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Literal
 
-from bountyexpo.domain.events import Coalesce, Event, Stream, event
+from bountyexpo.domain.events import Event, Stream, event
 
 USER = Stream.USER
 
 
-@event("wallet.balance", USER, coalesce=Coalesce("wallet.balance"))
+@event("wallet.balance", USER)
 class WalletBalance(Event, frozen=True, kw_only=True):
     """The balance after a change of the ledger; of two versions the higher one counts."""
 

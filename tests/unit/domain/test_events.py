@@ -7,11 +7,12 @@ from datetime import UTC, datetime
 import msgspec
 import pytest
 from bountyexpo.domain.chat.events import ConversationAdded, MessageNew
-from bountyexpo.domain.event_catalogue import declared, spec_of
-from bountyexpo.domain.events import Stream, payload_of
+from bountyexpo.domain.event_catalogue import declared, redaction_of, spec_of
+from bountyexpo.domain.events import Coalesce, Stream, event, payload_of
 from bountyexpo.domain.market.events import BountyUpdated
 from bountyexpo.domain.money.events import PaymentFailed
 
+from tests.sample_events import Note
 from tests.sample_values import sample
 
 DURABLE = [spec for spec in declared() if spec.is_durable]
@@ -55,6 +56,37 @@ def test_events_are_found_by_the_name_of_their_stream():
     assert spec_of("conv:7", "message.new") is MessageNew.spec()
     assert spec_of(Stream.USER.of("anna"), "conversation.added") is ConversationAdded.spec()
     assert spec_of("user:anna", "message.new") is None
+
+
+def test_a_stream_with_private_events_has_one_to_show_in_their_place():
+    private = {spec.stream for spec in declared() if spec.is_private}
+
+    for stream in private:
+        kind, id_field = redaction_of(stream.of("it"))
+        assert id_field in spec_of(stream.of("it"), kind).fields
+
+
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        ({"coalesce": Coalesce("x", ("n",))}, "a number cannot be left out"),
+        ({"is_durable": False, "is_private": True}, "it is told to its users only"),
+        ({"is_durable": False, "coalesce": Coalesce("x", ("m",))}, "'m'"),
+        ({"origin": ("n", "m")}, "'m'"),
+        ({"public_fields": ("m",)}, "'m'"),
+        ({"legacy_fields": ("m",)}, "'m'"),
+        ({"legacy_each": "m"}, "'m'"),
+        ({"redacted_id": "m"}, "note.refused"),
+    ],
+)
+def test_a_declaration_that_cannot_hold_is_refused(options, complaint):
+    class Refused(Note, frozen=True):
+        pass
+
+    with pytest.raises(AssertionError, match=complaint):
+        event("note.refused", Stream.USER, **options)(Refused)
+
+    assert Refused not in [spec.struct for spec in declared()]
 
 
 @pytest.mark.parametrize("spec", declared(), ids=names(declared()))
