@@ -110,6 +110,7 @@ class Marker(Event, frozen=True, kw_only=True):
     CONVERSATION,
     is_durable=False,
     coalesce=Coalesce("message.delivered", ("senderId", "conversationId")),
+    snapshot="receipts",
     legacy_fields=_OLD_MARKER,
     legacy_each="messageIds",
 )
@@ -124,6 +125,7 @@ class MessageDelivered(Marker, frozen=True, kw_only=True):
     CONVERSATION,
     is_durable=False,
     coalesce=Coalesce("message.read", ("senderId", "conversationId")),
+    snapshot="receipts",
     legacy_fields=_OLD_MARKER,
     legacy_each="messageIds",
 )

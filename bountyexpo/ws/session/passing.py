@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from bountyexpo.domain.event_catalogue import declared
+
 if TYPE_CHECKING:
     from collections.abc import Hashable
 
 # Frames that wait for room; each is the last of its kind, so few are ever needed.
 LATEST_MAX: Final = 64
 
-# What a socket that was away is told as state when it comes back.
-RECEIPTS: Final = ("message.delivered", "message.read")
+# What a socket that was away is told as state when it comes back, by what it coalesces by.
+RECEIPTS: Final = frozenset(
+    each.coalesce.group for each in declared() if each.snapshot is not None and each.coalesce
+)
 
 
 class Passing:
