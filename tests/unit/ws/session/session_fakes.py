@@ -162,8 +162,17 @@ OPERATIONS = rows(
 class World:
     """A gateway with everything around it; ``async with`` runs it."""
 
-    def __init__(self, *, limits=None, timings=None, limiter=None, resumable=None, features=()):
-        self.database = Database()
+    def __init__(
+        self,
+        *,
+        database=None,
+        limits=None,
+        timings=None,
+        limiter=None,
+        resumable=None,
+        features=(),
+    ):
+        self.database = database or Database()
         self.catalogue = Catalogue(OPERATIONS)
         self.pause = trio.lowlevel.checkpoint
         self.tickets = {}
