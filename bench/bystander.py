@@ -7,10 +7,10 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from bountyexpo.load.client.socket import make_frame
+from bountyexpo.load.client.fleet import make_frame
 from bountyexpo.load.report.histogram import Histogram
 
-from bench.crowd import HELLO
+from bench.crowd import HELLO, pump_for
 from bench.peers import Counter
 from bench.server import token
 
@@ -48,7 +48,7 @@ def _ping(port: int, theirs: Connection) -> None:
     fleet.open([token(NUMBER)])
     [client] = fleet.sockets
     fleet.send(client, HELLO)
-    fleet.pump_for(SETTLE_S)
+    pump_for(fleet, SETTLE_S)
     histogram = Histogram()
     theirs.send("ready")
     while not theirs.poll():
@@ -57,5 +57,5 @@ def _ping(port: int, theirs: Connection) -> None:
         while not fleet.bytes:
             fleet.pump(1.0)
         histogram.record(time.monotonic() - began)
-        fleet.pump_for(PAUSE_S)
+        pump_for(fleet, PAUSE_S)
     theirs.send(histogram.percentile_s(0.99) * 1000)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from typing import TYPE_CHECKING
 
 import msgspec
-from bountyexpo.load.client.socket import Fleet, FleetFailed, LeanSocket, make_frame
+from bountyexpo.load.client.fleet import Fleet, FleetFailed, LeanSocket, make_frame
 
 from bench.server import token
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+
+    from bountyexpo.load.client.connections import Connections
 
 HELLO = make_frame(b'{"type":"hello","v":1}')
 # How many may wait for their welcome at a time: each is a new account, thus a transaction.
@@ -87,3 +90,10 @@ class Crowd:
             raise FleetFailed(f"the server said {frame.code}: {frame.message}")
         else:
             self.on_frame(client.number, frame)
+
+
+def pump_for(connections: Connections, seconds: float) -> None:
+    """Serve connections for some time, with nothing else to do."""
+    until = time.monotonic() + seconds
+    while (left := until - time.monotonic()) > 0:
+        connections.pump(left)

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 import httpx
 import msgspec
 import trio
-from bountyexpo.load.client.socket import FleetFailed, make_frame
+from bountyexpo.load.client.fleet import FleetFailed, make_frame
 
-from bench.crowd import Crowd, Heard
+from bench.crowd import Crowd, Heard, pump_for
 from bench.server import person_id, serving, token
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ class Chat:
         self.crowd = Crowd(server.port, self._on_frame)
         self.crowd.join(range(2 * PAIRS))
         self.conversations = trio.run(open_conversations, server.url)
-        self.crowd.fleet.pump_for(1.0)
+        pump_for(self.crowd.fleet, 1.0)
         self._trial = Trial()
         self._base = 0
         self._is_closed_loop = False

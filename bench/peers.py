@@ -12,13 +12,14 @@ import time
 from typing import TYPE_CHECKING
 
 import trio
+from bountyexpo.load.client.fleet import Fleet, make_frame
 from bountyexpo.load.client.requests import Requests, make_request
-from bountyexpo.load.client.socket import Fleet, make_frame
 from bountyexpo.load.people import make_bounties
 from bountyexpo.load.report.histogram import Histogram
 from bountyexpo.persistence.market.bounties import BY_IDS
 from bountyexpo.sandbox.postgres import EmbeddedPostgres
 
+from bench.crowd import pump_for
 from bench.peer_servers import (
     check_installed,
     client_on_its_core,
@@ -34,7 +35,7 @@ from bench.server import raise_file_limit, serving, token
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from bountyexpo.load.client.wires import Wire
+    from bountyexpo.load.client.connections import Connection
 
     from bench.peer_servers import Peer
 
@@ -84,21 +85,21 @@ class Counter(Fleet):
         self.reply_bytes = 1
         self.times: list[tuple[float, int]] | None = None
 
-    def _take(self, wire: Wire) -> None:
-        if not wire.is_upgraded:  # type: ignore[attr-defined]
-            super()._take(wire)
+    def _received(self, connection: Connection) -> None:
+        if not connection.is_upgraded:  # type: ignore[attr-defined]
+            super()._received(connection)
             return
-        frames, rest = divmod(len(wire.incoming), self.reply_bytes)
+        frames, rest = divmod(len(connection.incoming), self.reply_bytes)
         size = frames * self.reply_bytes
         if rest:
-            del wire.incoming[:size]
+            del connection.incoming[:size]
         else:
-            wire.incoming.clear()
+            connection.incoming.clear()
         self.bytes += size
         if self.times is not None:
             self.times.append((time.monotonic(), size))
         elif self.reply is not None and frames:
-            self.send(wire, self.reply * frames)
+            self.send(connection, self.reply * frames)
 
 
 def run() -> Rows:
@@ -141,9 +142,9 @@ def echo_rate(peer: Peer) -> float:
         fleet.reply, fleet.reply_bytes = make_frame(message), _frame_bytes(message)
         for client in fleet.sockets:
             fleet.send(client, fleet.reply * ECHO_DEPTH)
-        fleet.pump_for(0.5)
+        pump_for(fleet, 0.5)
         before, began = fleet.bytes, time.monotonic()
-        fleet.pump_for(ECHO_S)
+        pump_for(fleet, ECHO_S)
         seconds, count = time.monotonic() - began, fleet.bytes - before
         fleet.close()
     return count / fleet.reply_bytes / seconds
@@ -157,7 +158,7 @@ def room_rate(peer: Peer, size: int, rounds: int) -> tuple[float, float]:
         fleet = Counter(port)
         fleet.reply_bytes = _frame_bytes(message)
         fleet.open([""] * size)
-        fleet.pump_for(0.3)
+        pump_for(fleet, 0.3)
         for round_number in range(rounds + 1):
             fleet.times, fleet.bytes = [], 0
             wanted, began = size * _frame_bytes(message), time.monotonic()
@@ -215,9 +216,9 @@ def requests_per_s(port: int, bounty_id: str) -> float:
     )
     for _ in range(REST_CONNECTIONS):
         requests.ask(0, request)
-    requests.pump_for(1.0)
+    pump_for(requests, 1.0)
     before, began = answered, time.monotonic()
-    requests.pump_for(REST_S)
+    pump_for(requests, REST_S)
     seconds = time.monotonic() - began
     requests.close()
     return (answered - before) / seconds

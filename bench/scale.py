@@ -20,6 +20,7 @@ from bountyexpo.load.scenarios.chat import Chat
 from bountyexpo.load.scenarios.reconnect import Reconnect
 from bountyexpo.load.schedule import Schedule
 
+from bench.crowd import pump_for
 from bench.peer_servers import client_on_its_core, pin, postgres_pid
 from bench.server import raise_file_limit, serving, token
 
@@ -85,7 +86,7 @@ def run() -> Rows:
         pin(server.pid, to_server_core=True)
         warm = Scale(server, range(WARM_UP))
         warm.scenario.crowd.gather()
-        warm.scenario.crowd.fleet.pump_for(SETTLE_S)
+        pump_for(warm.scenario.crowd.fleet, SETTLE_S)
         before_kib = server.private_kib()
         scale = Scale(server, range(WARM_UP, WARM_UP + SOCKETS))
         rows = silence(scale, before_kib)

@@ -15,7 +15,7 @@ from bountyexpo.load.options import Options
 from bountyexpo.load.run import measure
 
 from bench.bystander import PING, bystander
-from bench.crowd import HELLO
+from bench.crowd import HELLO, pump_for
 from bench.peer_servers import client_on_its_core, pin, postgres_pid
 from bench.peers import Counter
 from bench.server import SECRET, raise_file_limit, serving, token
@@ -56,7 +56,7 @@ def ping_rate(server: Server) -> float:
     fleet.open([token(number) for number in range(PINGERS)])
     for client in fleet.sockets:
         fleet.send(client, HELLO)
-    fleet.pump_for(3.0)
+    pump_for(fleet, 3.0)
     fleet.bytes = 0
     fleet.send(fleet.sockets[0], PING)
     while not fleet.bytes:
@@ -64,9 +64,9 @@ def ping_rate(server: Server) -> float:
     fleet.reply, fleet.reply_bytes = PING, fleet.bytes
     for client in fleet.sockets:
         fleet.send(client, PING * PING_DEPTH)
-    fleet.pump_for(1.0)
+    pump_for(fleet, 1.0)
     before, began = fleet.bytes, time.monotonic()
-    fleet.pump_for(PING_S)
+    pump_for(fleet, PING_S)
     rate = (fleet.bytes - before) / fleet.reply_bytes / (time.monotonic() - began)
     fleet.close()
     return rate

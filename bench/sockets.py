@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from bench.crowd import Crowd
+from bench.crowd import Crowd, pump_for
 from bench.server import raise_file_limit, serving
 
 SOCKETS = 5_000
@@ -23,16 +23,16 @@ def run() -> list[tuple[str, float, str, float | None]]:
     with serving() as server:
         crowd = Crowd(server.port)
         crowd.join(range(WARM_UP))
-        crowd.fleet.pump_for(SETTLE_S)
+        pump_for(crowd.fleet, SETTLE_S)
         before_kib = server.private_kib()
         started = time.monotonic()
         crowd.join(range(WARM_UP, WARM_UP + count))
         rate = count / (time.monotonic() - started)
-        crowd.fleet.pump_for(SETTLE_S)
+        pump_for(crowd.fleet, SETTLE_S)
         after_kib = server.private_kib()
         crowd.check()
         cpu_s = server.cpu_s()
-        crowd.fleet.pump_for(SETTLE_S)
+        pump_for(crowd.fleet, SETTLE_S)
         idle_share = (server.cpu_s() - cpu_s) / SETTLE_S
         crowd.close()
     each_kib = (after_kib - before_kib) / count

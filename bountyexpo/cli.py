@@ -16,7 +16,7 @@ import trio
 from bountyexpo import __version__
 from bountyexpo.data_folder import DataFolderRefused, claimed
 from bountyexpo.load import options as load_options
-from bountyexpo.load.report.progress import demo
+from bountyexpo.load.story.demo import demo
 from bountyexpo.observability import logs
 from bountyexpo.settings import Settings, SettingsError
 

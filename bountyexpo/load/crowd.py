@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from bountyexpo.load.checks import StreamCheck, Verdict
-from bountyexpo.load.client.socket import BINARY, TEXT, Fleet, FleetFailed, LeanSocket, make_frame
+from bountyexpo.load.client.fleet import BINARY, TEXT, Fleet, FleetFailed, LeanSocket, make_frame
 from bountyexpo.load.plan import Heard
 
 if TYPE_CHECKING:

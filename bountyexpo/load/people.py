@@ -10,8 +10,8 @@ import httpx
 import jwt
 import trio
 
+from bountyexpo.load.client.connections import FleetFailed
 from bountyexpo.load.client.rest import Rest, ServerAway, is_loopback
-from bountyexpo.load.client.wires import FleetFailed
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -21,10 +21,10 @@ import trio
 
 from bountyexpo.load import options as optional
 from bountyexpo.load import people
+from bountyexpo.load.client.connections import FleetFailed
 from bountyexpo.load.client.rest import ServerAway, is_loopback
-from bountyexpo.load.client.wires import FleetFailed
-from bountyexpo.load.report import report
-from bountyexpo.load.report.page import page
+from bountyexpo.load.report import terminal
+from bountyexpo.load.report.html_page import page
 from bountyexpo.load.report.result import Result
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def load(options: Options, out: TextIO | None = None, err: TextIO | None = None)
     if options.json_path is not None and str(options.json_path) == "-":
         out.write(summary + "\n")
     else:
-        out.write(report.table(result) + "\n")
+        out.write(terminal.table(result) + "\n")
         if options.json_path is not None:
             options.json_path.write_text(summary + "\n")
     if options.html_path is not None:
@@ -204,7 +204,7 @@ def _show_seconds(result: Result, shown: int, newest: int, say: Callable[[str], 
         if shown in result.timeline.seconds:
             cpu = max(shares[-1] for shares in result.timeline.cpu.values())
             second = result.timeline.seconds[shown]
-            say(report.progress(shown, second, result.main_name, cpu))
+            say(terminal.progress(shown, second, result.main_name, cpu))
         shown += 1
     return shown
 

@@ -17,14 +17,14 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
-from bountyexpo.load.client.wires import FleetFailed
+from bountyexpo.load.client.connections import FleetFailed
 from bountyexpo.load.plan import Plan
 from bountyexpo.load.report.stats import Stats
 from bountyexpo.load.scenarios.chat import Chat
+from bountyexpo.load.scenarios.quiet_sockets import Connect, Idle
 from bountyexpo.load.scenarios.reconnect import Reconnect
 from bountyexpo.load.scenarios.rest import RestScenario
 from bountyexpo.load.scenarios.room import Room
-from bountyexpo.load.scenarios.sockets import Connect, Idle
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import psycopg
 import trio
 from bountyexpo.domain.ids import new_id
-from bountyexpo.load.client.client import SocketClient
+from bountyexpo.load.client.socket_client import SocketClient
 from bountyexpo.ws.session.limits import SessionLimits
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from collections import Counter
 from itertools import cycle
 from typing import TYPE_CHECKING
 
-from bountyexpo.load.client.socket import REQUEST, Fleet, FleetFailed, LeanSocket, make_frame
+from bountyexpo.load.client.fleet import REQUEST, Fleet, FleetFailed, LeanSocket, make_frame
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

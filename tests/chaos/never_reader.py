@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 
 import trio
-from bountyexpo.load.client.socket import REQUEST, make_frame
+from bountyexpo.load.client.fleet import REQUEST, make_frame
 
 HELLO = make_frame(b'{"type":"hello","v":1}')
 # Each asks for an answer that is as long; an answer must not be dropped, so its socket must end.

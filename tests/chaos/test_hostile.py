@@ -13,7 +13,7 @@ import psutil
 import pytest
 import trio
 from bountyexpo.domain.ids import new_id
-from bountyexpo.load.client.socket import REQUEST
+from bountyexpo.load.client.fleet import REQUEST
 
 from tests.chaos import flood
 from tests.chaos.chat import chatting

@@ -8,8 +8,9 @@ import psycopg
 import pytest
 import trio
 import trio.testing
-from bountyexpo.load.report.telling import State, telling
-from bountyexpo.load.story import STEPS
+from bountyexpo.load.story.driver import open_story
+from bountyexpo.load.story.state import State
+from bountyexpo.load.story.steps import STEPS
 from bountyexpo.sandbox.postgres import EmbeddedPostgres
 
 from tests.databases import temporary_folder
@@ -57,7 +58,7 @@ def books(server: ServerProcess) -> tuple[int, ...]:
 
 
 async def play(server: ServerProcess, state: State, first: int, last: int, codec: str) -> None:
-    async with telling(server.url, state, codec=codec) as story:
+    async with open_story(server.url, state, codec=codec) as story:
         for step in STEPS[first:last]:
             await step.run(story)
 
@@ -87,7 +88,7 @@ async def test_a_story_goes_on_through_a_kill_in_the_middle_of_every_step(
             for index, step in enumerate(STEPS):
                 codec = ("json", "msgpack")[index % 2]
                 async with (
-                    telling(server.url, state, codec=codec) as story,
+                    open_story(server.url, state, codec=codec) as story,
                     trio.open_nursery() as telling_it,
                 ):
                     telling_it.start_soon(step.run, story)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 import trio
 from bountyexpo.load.options import Options
-from bountyexpo.load.report.report import table
+from bountyexpo.load.report.terminal import table
 from bountyexpo.load.run import measure
 
 from tests.server_process import ServerProcess, running

@@ -43,7 +43,6 @@ EXCEPTIONS: dict[str, dict[str, str]] = {
         ),
     },
     "dead_names": {
-        "bountyexpo/load/client/wires.py:pump_for": "the benchmarks drive their sockets with it",
         "bountyexpo/persistence/pool.py:wait_ready": "who uses the pool without a tree waits so",
         **dict.fromkeys(
             (

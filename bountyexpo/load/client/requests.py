@@ -11,7 +11,7 @@ import re
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
-from bountyexpo.load.client.wires import FleetFailed, Wire, Wires
+from bountyexpo.load.client.connections import Connection, Connections, FleetFailed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -22,7 +22,7 @@ _CLOSING = re.compile(rb"\r\nconnection: *close", re.IGNORECASE)
 LAST_CHUNK = b"0\r\n\r\n"
 
 
-class Exchange(Wire):
+class Exchange(Connection):
     """One connection; ``context`` is whatever the caller gave with its request, None when free."""
 
     __slots__ = ("context",)
@@ -32,7 +32,7 @@ class Exchange(Wire):
         self.context: Any = None
 
 
-class Requests(Wires):
+class Requests(Connections):
     """A pool of connections to one server.
 
     ``on_reply(context, status, body)`` gets each answer, ``on_failure(context)`` each request
@@ -71,9 +71,9 @@ class Requests(Wires):
         except (FleetFailed, OSError):
             self._lost(exchange)
 
-    def _take(self, wire: Wire) -> None:
-        assert isinstance(wire, Exchange)
-        data = wire.incoming
+    def _received(self, connection: Connection) -> None:
+        assert isinstance(connection, Exchange)
+        data = connection.incoming
         end = data.find(b"\r\n\r\n")
         if end < 0:
             return
@@ -92,20 +92,20 @@ class Requests(Wires):
         body = bytes(data[start : start + size])
         data.clear()
         if _CLOSING.search(head):
-            self.drop(wire)
-        self._finish(wire, int(head[9:12]), body if length is not None else unchunk(body))
+            self.drop(connection)
+        self._finish(connection, int(head[9:12]), body if length is not None else unchunk(body))
 
     def _finish(self, exchange: Exchange, status: int, body: bytes) -> None:
         context, exchange.context = exchange.context, None
         self._release(exchange)
         self._on_reply(context, status, body)
 
-    def _lost(self, wire: Wire) -> None:
-        assert isinstance(wire, Exchange)
-        if wire.context is None:
+    def _lost(self, connection: Connection) -> None:
+        assert isinstance(connection, Exchange)
+        if connection.context is None:
             return
-        context, wire.context = wire.context, None
-        self._release(wire)
+        context, connection.context = connection.context, None
+        self._release(connection)
         self._on_failure(context)
 
     def _release(self, exchange: Exchange) -> None:

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from bountyexpo.load.client.connections import FleetFailed
 from bountyexpo.load.client.requests import Requests, make_request
-from bountyexpo.load.client.wires import FleetFailed
 from bountyexpo.load.schedule import Schedule
 
 if TYPE_CHECKING:

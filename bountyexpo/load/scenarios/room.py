@@ -11,8 +11,8 @@ import time
 from typing import TYPE_CHECKING
 
 from bountyexpo.load.checks import StreamCheck
-from bountyexpo.load.client.wires import FleetFailed
-from bountyexpo.load.scenarios.base import SocketScenario
+from bountyexpo.load.client.connections import FleetFailed
+from bountyexpo.load.scenarios.socket_scenario import SocketScenario
 
 if TYPE_CHECKING:
     from bountyexpo.load.crowd import Person

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 
 import trio
 
-from bountyexpo.load.report.telling import State, StoryFailed, telling
 from bountyexpo.load.schedule import Schedule
-from bountyexpo.load.story import STEPS
+from bountyexpo.load.story.driver import StoryFailed, open_story
+from bountyexpo.load.story.state import State
+from bountyexpo.load.story.steps import STEPS
 
 if TYPE_CHECKING:
     from bountyexpo.load.plan import Plan
@@ -72,7 +73,7 @@ class StoryScenario:
         state = State.new()
         self.stats.count("sent")
         try:
-            async with telling(self.plan.url, state, codec=self.plan.codec) as story:
+            async with open_story(self.plan.url, state, codec=self.plan.codec) as story:
                 for step in STEPS:
                     began = time.monotonic()
                     await step.run(story)

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 import trio
-from bountyexpo.load.report.telling import State, telling
-from bountyexpo.load.story import STEPS
+from bountyexpo.load.story.driver import open_story
+from bountyexpo.load.story.state import State
+from bountyexpo.load.story.steps import STEPS
 from bountyexpo.sandbox.postgres import EmbeddedPostgres
 
 from tests.databases import temporary_folder
@@ -44,7 +45,7 @@ async def test_the_story_is_told_to_its_end(storyteller: Product, codec: str) ->
     state = State.new()
 
     with trio.fail_after(STORY_S):
-        async with telling(storyteller.url, state, codec=codec) as story:
+        async with open_story(storyteller.url, state, codec=codec) as story:
             for step in STEPS:
                 await step.run(story)
 

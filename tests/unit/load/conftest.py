@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 import trio
-from bountyexpo.load.client.client import SocketClient
+from bountyexpo.load.client.socket_client import SocketClient
 from websockets.exceptions import ConnectionClosed
 from websockets.trio.server import ServerConnection, serve
 

@@ -7,10 +7,10 @@ import re
 import pytest
 from bountyexpo.load.client.requests import unchunk
 from bountyexpo.load.options import Options, addresses, bounties_needed, plans
-from bountyexpo.load.report.page import page
-from bountyexpo.load.report.report import progress, table
+from bountyexpo.load.report.html_page import page
 from bountyexpo.load.report.result import Result
 from bountyexpo.load.report.stats import Second, Stats
+from bountyexpo.load.report.terminal import progress, table
 
 
 def finished(**options: object) -> Result:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from bountyexpo.load.scenarios.base import SocketScenario
+from bountyexpo.load.scenarios.socket_scenario import SocketScenario
 
 # In a storm without a rate, so many are on their way at a time.
 AT_ONCE = 256

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 from bountyexpo.load.client.rest import Rest
-from bountyexpo.load.report.telling import State, StoryFailed, telling
-from bountyexpo.load.story import STEPS
+from bountyexpo.load.story.driver import StoryFailed, open_story
+from bountyexpo.load.story.state import State
+from bountyexpo.load.story.steps import STEPS
 
 from tests.unit.load.marketplace import Marketplace
 
@@ -23,7 +24,7 @@ async def tell(
 ) -> State:
     """Tell the named steps (all, by default) and return the state as stored and read again."""
     server.scripts = [market.play]
-    async with telling(server.url, state, codec=codec) as story:
+    async with open_story(server.url, state, codec=codec) as story:
         story.rest = Rest(server.url, transport=httpx.MockTransport(market.answer))
         for step in STEPS:
             if not names or step.name in names:

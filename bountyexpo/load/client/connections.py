@@ -1,8 +1,8 @@
 """Thousands of connections for little CPU: raw descriptors on one epoll, and nothing per task.
 
 No task, no stream object and no library stands behind a connection, so that a load client on the
-same machine leaves the machine to the server. Sockets (``load/socket.py``) and plain HTTP
-(``load/requests.py``) are built on it.
+same machine leaves the machine to the server. Sockets (``fleet.py``) and plain HTTP
+(``requests.py``) are built on it.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from __future__ import annotations
 import errno
 import select
 import socket
-import time
 from typing import TYPE_CHECKING
 
 from bountyexpo.close_codes import CloseCode
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
 
 READ_BYTES = 65_536
 # Connections from one source address to one port are limited by the range of local ports.
-WIRES_PER_ADDRESS = 20_000
+CONNECTIONS_PER_ADDRESS = 20_000
 # Events taken from the kernel at a time.
 EVENTS_AT_ONCE = 1024
 # IP_BIND_ADDRESS_NO_PORT lets the kernel choose the local port at connect.
@@ -33,7 +32,7 @@ class FleetFailed(Exception):
     """The connections could not be opened or kept open."""
 
 
-class Wire:
+class Connection:
     """One connection; ``number`` says which of the fleet it is, also after it was opened again."""
 
     __slots__ = ("close_code", "descriptor", "incoming", "is_writing", "number", "outgoing")
@@ -47,7 +46,7 @@ class Wire:
         self.close_code: int | None = None
 
 
-class Wires:
+class Connections:
     """Many connections to one server; nothing happens outside of ``pump``.
 
     ``sources`` are the local addresses to come from, in turn; without any, a client of the
@@ -58,57 +57,51 @@ class Wires:
         self._address = address
         self._sources = tuple(sources)
         self._epoll = select.epoll()
-        self._by_fd: dict[int, Wire] = {}
+        self._by_fd: dict[int, Connection] = {}
 
     def pump(self, timeout_s: float) -> None:
         """Serve what is ready, waiting at most ``timeout_s`` for it."""
         by_fd = self._by_fd
         for fd, events in self._epoll.poll(max(timeout_s, 0), EVENTS_AT_ONCE):
-            wire = by_fd.get(fd)
-            if wire is None:
+            connection = by_fd.get(fd)
+            if connection is None:
                 continue
             if events & _OUT:
-                self._flush(wire)
-            if events & ~_OUT and wire.descriptor is not None:
-                self._receive(wire)
+                self._flush(connection)
+            if events & ~_OUT and connection.descriptor is not None:
+                self._receive(connection)
 
-    def pump_for(self, seconds: float) -> None:
-        """Serve for some time."""
-        until = time.monotonic() + seconds
-        while (left := until - time.monotonic()) > 0:
-            self.pump(left)
-
-    def send(self, wire: Wire, data: bytes) -> None:
-        """Send now, or when the kernel has room; what is sent to a closed wire is gone."""
-        descriptor = wire.descriptor
+    def send(self, connection: Connection, data: bytes) -> None:
+        """Send now, or when the kernel has room; what is sent to a closed connection is gone."""
+        descriptor = connection.descriptor
         if descriptor is None:
             return
-        if wire.is_writing:
-            wire.outgoing += data
+        if connection.is_writing:
+            connection.outgoing += data
             return
         try:
             sent = descriptor.send(data)
         except BlockingIOError:
             sent = 0
         except OSError as error:
-            self._lose(wire, error.errno or CloseCode.ABNORMAL)
+            self._lose(connection, error.errno or CloseCode.ABNORMAL)
             return
         if sent < len(data):
-            wire.outgoing += data[sent:]
-            self._watch(wire, is_writing=True)
+            connection.outgoing += data[sent:]
+            self._watch(connection, is_writing=True)
 
-    def drop(self, wire: Wire) -> None:
+    def drop(self, connection: Connection) -> None:
         """Cut a connection without a word; nobody is told."""
-        if wire.descriptor is not None:
-            self._forget(wire)
+        if connection.descriptor is not None:
+            self._forget(connection)
 
     def close(self) -> None:
         """Cut every connection."""
-        for wire in list(self._by_fd.values()):
-            self._forget(wire)
+        for connection in list(self._by_fd.values()):
+            self._forget(connection)
         self._epoll.close()
 
-    def _connect(self, wire: Wire, first: bytes) -> None:
+    def _connect(self, connection: Connection, first: bytes) -> None:
         """Begin to open a connection, and send ``first`` over it.
 
         Raises:
@@ -117,7 +110,7 @@ class Wires:
         descriptor = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         descriptor.setblocking(False)
         descriptor.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        if source := self._source(wire.number):
+        if source := self._source(connection.number):
             descriptor.setsockopt(socket.IPPROTO_IP, BIND_NO_PORT, 1)
             descriptor.bind((source, 0))
         problem = descriptor.connect_ex(self._address)
@@ -125,69 +118,69 @@ class Wires:
             descriptor.close()
             host, port = self._address
             raise FleetFailed(f"cannot connect to {host}:{port}: {errno.errorcode[problem]}")
-        wire.descriptor = descriptor
-        wire.close_code = None
-        wire.is_writing = True
-        wire.incoming.clear()
-        wire.outgoing[:] = first
-        self._by_fd[descriptor.fileno()] = wire
+        connection.descriptor = descriptor
+        connection.close_code = None
+        connection.is_writing = True
+        connection.incoming.clear()
+        connection.outgoing[:] = first
+        self._by_fd[descriptor.fileno()] = connection
         self._epoll.register(descriptor.fileno(), _IN | _OUT)
 
     def _source(self, number: int) -> str | None:
         if self._sources:
             return self._sources[number % len(self._sources)]
         if self._address[0].startswith("127."):
-            return f"127.0.0.{1 + number // WIRES_PER_ADDRESS}"
+            return f"127.0.0.{1 + number // CONNECTIONS_PER_ADDRESS}"
         return None
 
-    def _flush(self, wire: Wire) -> None:
-        assert wire.descriptor is not None
+    def _flush(self, connection: Connection) -> None:
+        assert connection.descriptor is not None
         try:
-            sent = wire.descriptor.send(wire.outgoing) if wire.outgoing else 0
+            sent = connection.descriptor.send(connection.outgoing) if connection.outgoing else 0
         except BlockingIOError:
             return
         except OSError as error:
-            self._lose(wire, error.errno or CloseCode.ABNORMAL)
+            self._lose(connection, error.errno or CloseCode.ABNORMAL)
             return
-        del wire.outgoing[:sent]
-        if not wire.outgoing:
-            self._watch(wire, is_writing=False)
+        del connection.outgoing[:sent]
+        if not connection.outgoing:
+            self._watch(connection, is_writing=False)
 
-    def _watch(self, wire: Wire, *, is_writing: bool) -> None:
-        assert wire.descriptor is not None
-        wire.is_writing = is_writing
-        self._epoll.modify(wire.descriptor.fileno(), _IN | (_OUT if is_writing else 0))
+    def _watch(self, connection: Connection, *, is_writing: bool) -> None:
+        assert connection.descriptor is not None
+        connection.is_writing = is_writing
+        self._epoll.modify(connection.descriptor.fileno(), _IN | (_OUT if is_writing else 0))
 
-    def _receive(self, wire: Wire) -> None:
-        assert wire.descriptor is not None
+    def _receive(self, connection: Connection) -> None:
+        assert connection.descriptor is not None
         try:
-            data = wire.descriptor.recv(READ_BYTES)
+            data = connection.descriptor.recv(READ_BYTES)
         except BlockingIOError:
             return
         except OSError:
             data = b""
         if not data:
-            self._lose(wire, CloseCode.ABNORMAL)
+            self._lose(connection, CloseCode.ABNORMAL)
             return
-        wire.incoming += data
-        self._take(wire)
+        connection.incoming += data
+        self._received(connection)
 
-    def _take(self, wire: Wire) -> None:
-        """Use what is in ``wire.incoming``; a kind of connection says how."""
+    def _received(self, connection: Connection) -> None:
+        """Use what is in ``connection.incoming``; a kind of connection says how."""
 
-    def _lost(self, wire: Wire) -> None:
-        """Learn that a connection ended, with ``wire.close_code``."""
+    def _lost(self, connection: Connection) -> None:
+        """Learn that a connection ended, with ``connection.close_code``."""
 
-    def _lose(self, wire: Wire, code: int) -> None:
-        if wire.descriptor is not None:
-            wire.close_code = code
-            self._forget(wire)
-            self._lost(wire)
+    def _lose(self, connection: Connection, code: int) -> None:
+        if connection.descriptor is not None:
+            connection.close_code = code
+            self._forget(connection)
+            self._lost(connection)
 
-    def _forget(self, wire: Wire) -> None:
-        assert wire.descriptor is not None
-        del self._by_fd[wire.descriptor.fileno()]
-        self._epoll.unregister(wire.descriptor.fileno())
-        wire.descriptor.close()
-        wire.descriptor = None
-        wire.is_writing = False
+    def _forget(self, connection: Connection) -> None:
+        assert connection.descriptor is not None
+        del self._by_fd[connection.descriptor.fileno()]
+        self._epoll.unregister(connection.descriptor.fileno())
+        connection.descriptor.close()
+        connection.descriptor = None
+        connection.is_writing = False

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import trio
-from bountyexpo.load.client.client import Refused, SocketFailed, socket_url
+from bountyexpo.load.client.socket_client import Refused, SocketFailed, socket_url
 from bountyexpo.load.client.stream_log import StreamLog
 
 from tests.unit.load.conftest import Peer, ScriptedServer

@@ -1,4 +1,4 @@
-"""WebSockets of the lean kind: frames made and taken by hand, on ``load/wires.py``.
+"""WebSockets of the lean kind: frames made and taken by hand, on ``connections.py``.
 
 It knows only what it needs: text or binary frames, ping, close, and no fragments (the server sends
 none). Masking keys are zero: RFC 6455 §5.3 wants them unpredictable to protect proxies from
@@ -13,7 +13,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Final
 
 from bountyexpo.close_codes import CloseCode
-from bountyexpo.load.client.wires import FleetFailed, Wire, Wires
+from bountyexpo.load.client.connections import Connection, Connections, FleetFailed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -30,7 +30,7 @@ REQUEST = (
 )
 
 
-class LeanSocket(Wire):
+class LeanSocket(Connection):
     """One socket; ``close_code`` is the HTTP status where the upgrade was refused."""
 
     __slots__ = ("is_upgraded", "request")
@@ -41,7 +41,7 @@ class LeanSocket(Wire):
         self.is_upgraded = False
 
 
-class Fleet(Wires):
+class Fleet(Connections):
     """Many sockets to one server.
 
     ``on_message(socket, payload)`` gets every data frame, ``on_open(socket)`` every socket whose
@@ -104,17 +104,17 @@ class Fleet(Wires):
         client.is_upgraded = False
         self._connect(client, client.request)
 
-    def _take(self, wire: Wire) -> None:
-        assert isinstance(wire, LeanSocket)
-        if not wire.is_upgraded and not self._upgrade(wire):
+    def _received(self, connection: Connection) -> None:
+        assert isinstance(connection, LeanSocket)
+        if not connection.is_upgraded and not self._upgrade(connection):
             return
-        for opcode, payload in take_frames(wire.incoming):
+        for opcode, payload in take_frames(connection.incoming):
             if opcode in (TEXT, BINARY):
-                self._on_message(wire, payload)
+                self._on_message(connection, payload)
             elif opcode == PING:
-                self.send(wire, make_frame(payload, PONG))
+                self.send(connection, make_frame(payload, PONG))
             elif opcode == CLOSE:
-                self._lose(wire, int.from_bytes(payload[:2], "big") or CloseCode.NO_CODE)
+                self._lose(connection, int.from_bytes(payload[:2], "big") or CloseCode.NO_CODE)
                 return
 
     def _upgrade(self, client: LeanSocket) -> bool:
@@ -134,12 +134,12 @@ class Fleet(Wires):
         self._on_open(client)
         return True
 
-    def _lost(self, wire: Wire) -> None:
-        assert isinstance(wire, LeanSocket)
+    def _lost(self, connection: Connection) -> None:
+        assert isinstance(connection, LeanSocket)
         if self._on_close is None:
-            self.closed.append(wire)
+            self.closed.append(connection)
         else:
-            self._on_close(wire)
+            self._on_close(connection)
 
 
 _LONG_HEADER: Final = 126

@@ -8,23 +8,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from bountyexpo.load.client.client import SocketFailed
 from bountyexpo.load.client.rest import ServerAway
-from bountyexpo.load.report.telling import (
-    DEPOSIT_CENTS,
-    FEE_CENTS,
-    PRICE_CENTS,
-    TITLE,
-    Story,
-    StoryFailed,
-    expect,
-)
+from bountyexpo.load.client.socket_client import SocketFailed
+from bountyexpo.load.story.driver import Story, StoryFailed, expect
+from bountyexpo.load.story.state import DEPOSIT_CENTS, FEE_CENTS, PRICE_CENTS, TITLE
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from bountyexpo.load.client.stream_log import Frame
-    from bountyexpo.load.report.telling import Person
+    from bountyexpo.load.story.state import Person
 
 CHAT = (
     ("poster", "Hello! Can you start today?"),

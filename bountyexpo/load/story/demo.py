@@ -11,8 +11,9 @@ import httpx
 import trio
 
 from bountyexpo.load.client.rest import Rest, ServerAway
-from bountyexpo.load.report.telling import State, StoryFailed, telling
-from bountyexpo.load.story import STEPS
+from bountyexpo.load.story.driver import StoryFailed, open_story
+from bountyexpo.load.story.state import State
+from bountyexpo.load.story.steps import STEPS
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -64,7 +65,7 @@ async def play(
     """
     report = report or Report()
     state = state or State.new()
-    async with telling(url, state, codec=codec) as story:
+    async with open_story(url, state, codec=codec) as story:
         for step in STEPS:
             if step.name not in state.done:
                 async with report.step(step.title):

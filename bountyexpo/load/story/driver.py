@@ -1,91 +1,27 @@
-"""What the story of one bounty is told with: its state, its two people, and how it checks.
-
-``State`` is plain data. It can be stored between any two steps, or after a step that failed, and
-the story goes on from it with fresh connections: every key in it is fixed when it begins.
-"""
+"""What the steps of a story act with: requests and sockets of its two people, and checks."""
 
 from __future__ import annotations
 
-import secrets
-import uuid
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NoReturn
 
-import msgspec
 import trio
 
-from bountyexpo.load.client.client import DEADLINE_S, SocketClient, SocketFailed
 from bountyexpo.load.client.rest import Reply, Rest
-from bountyexpo.load.client.stream_log import Frame, StreamLog
+from bountyexpo.load.client.socket_client import DEADLINE_S, SocketClient, SocketFailed
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
-DEPOSIT_CENTS = 10_000
-PRICE_CENTS = 5_000
-# Five percent, half a cent rounded up (contract money §1.2).
-FEE_CENTS = 250
+    from bountyexpo.load.client.stream_log import Frame
+    from bountyexpo.load.story.state import Person, State
+
 # Between two looks at a wallet that a webhook has still to credit.
 WALLET_PAUSE_S = 0.05
-TITLE = "Paint the garden fence"
 
 
 class StoryFailed(Exception):
     """The server did something that the story does not allow."""
-
-
-@dataclass
-class Person:
-    """One of the two, and all that they have heard."""
-
-    role: str
-    username: str
-    email: str
-    password: str
-    user_id: str = ""
-    token: str = ""
-    log: StreamLog = field(default_factory=StreamLog)
-
-
-@dataclass
-class State:
-    """Where the story is. ``key`` makes all its names and idempotency keys."""
-
-    key: str
-    poster: Person
-    hunter: Person
-    payment_intent_id: str = ""
-    bounty_id: str = ""
-    request_id: str = ""
-    conversation_id: str = ""
-    completion_id: str = ""
-    done: list[str] = field(default_factory=list)
-
-    @classmethod
-    def new(cls, key: str | None = None) -> State:
-        """Begin a story with two people that nobody knows yet."""
-        key = key or secrets.token_hex(5)
-
-        def person(role: str) -> Person:
-            name = f"{role}_{key}"
-            return Person(role, name, f"{name}@example.com", f"Fence-{key}-9!")
-
-        return cls(key, person("poster"), person("hunter"))
-
-    def dump(self) -> bytes:
-        """Write it down."""
-        return msgspec.json.encode(self)
-
-    @classmethod
-    def load(cls, written: bytes) -> State:
-        """Read what ``dump`` wrote."""
-        return msgspec.json.decode(written, type=cls)
-
-    def id_for(self, what: str) -> str:
-        """Return the same UUID each time for the same thing of this story."""
-        name = uuid.uuid5(uuid.NAMESPACE_URL, f"{self.key}:{what}").hex
-        return str(uuid.UUID(name, version=4))
 
 
 class Story:
@@ -166,7 +102,7 @@ class Story:
 
 
 @asynccontextmanager
-async def telling(url: str, state: State, *, codec: str = "json") -> AsyncIterator[Story]:
+async def open_story(url: str, state: State, *, codec: str = "json") -> AsyncIterator[Story]:
     """Tell a story against the server at ``url``; its sockets close at the end."""
     failure: Exception | None = None
     async with trio.open_nursery() as nursery:

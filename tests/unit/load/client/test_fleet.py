@@ -6,7 +6,7 @@ import threading
 from typing import TYPE_CHECKING
 
 import pytest
-from bountyexpo.load.client.socket import (
+from bountyexpo.load.client.fleet import (
     BINARY,
     CLOSE,
     TEXT,

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import httpx
 import pytest
-from bountyexpo.load import story as steps
 from bountyexpo.load.client.rest import Rest
-from bountyexpo.load.report import telling
-from bountyexpo.load.report.progress import Report, demo, play
-from bountyexpo.load.report.telling import State, Story, StoryFailed
-from bountyexpo.load.story import STEPS, Step
+from bountyexpo.load.story import driver, steps
+from bountyexpo.load.story.demo import Report, demo, play
+from bountyexpo.load.story.driver import Story, StoryFailed
+from bountyexpo.load.story.state import State
+from bountyexpo.load.story.steps import STEPS, Step
 
 if TYPE_CHECKING:
     import trio
@@ -138,8 +138,8 @@ def scripted(monkeypatch: pytest.MonkeyPatch, *plays) -> list[str]:
     async def is_there(_url: str) -> bool:
         return True
 
-    monkeypatch.setattr("bountyexpo.load.report.progress.STEPS", tuple(map(step, plays)))
-    monkeypatch.setattr("bountyexpo.load.report.progress._answers", is_there)
+    monkeypatch.setattr("bountyexpo.load.story.demo.STEPS", tuple(map(step, plays)))
+    monkeypatch.setattr("bountyexpo.load.story.demo._answers", is_there)
     return ran
 
 
@@ -195,5 +195,5 @@ async def test_a_wrong_address_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
 
 async def test_an_unexpected_error_keeps_its_type() -> None:
     with pytest.raises(ZeroDivisionError):
-        async with telling.telling("http://server", State.new()):
+        async with driver.open_story("http://server", State.new()):
             raise ZeroDivisionError

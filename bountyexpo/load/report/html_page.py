@@ -5,7 +5,7 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING
 
-from bountyexpo.load.report.report import table
+from bountyexpo.load.report.terminal import table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
