@@ -1,7 +1,7 @@
 """The escrow of a bounty: what others may want of it, each inside the caller's transaction.
 
 The machine of ``domain.money.escrow_rules`` decides, and every effect that it names is carried out
-by the table of handlers in ``escrow_effects``; then the row is written over the version that was
+by the table of handlers in ``effects.escrow``; then the row is written over the version that was
 decided on. What is paid from a wallet needs nobody outside, so it is settled in the same step; what
 was paid by card leaves a call for the outbox and waits for its outcome, which ``hear`` takes in.
 
@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from bountyexpo.actors.money.escrow_effects import HANDLERS
-from bountyexpo.actors.money.escrow_step import About, Step
+from bountyexpo.actors.money.effects.escrow import HANDLERS
+from bountyexpo.actors.money.effects.escrow_step import About, Step
 from bountyexpo.domain.machine import Outcome, Role
 from bountyexpo.domain.money.escrow import Effect, Event, Intent, Source, State, Verdict
 from bountyexpo.domain.money.escrow_rules import MACHINE

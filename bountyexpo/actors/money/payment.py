@@ -1,9 +1,10 @@
 """The payment actor: a deposit from the first request to the credit, as a saga.
 
 What the provider says, in a reply or in a webhook, is applied by one rule: the machine decides, its
-effects inside the transaction are those of ``payment_effects``, and the ledger's business key makes
-the credit happen once. What the provider is asked is in ``payment_calls``: a call runs beside the
-mailbox, after the commit that makes it repeatable, and comes back to it (contract money §3.4, §4).
+effects inside the transaction are those of ``effects.payment``, and the ledger's business key makes
+the credit happen once. What the provider is asked is in ``effects.payment_calls``: a call runs
+beside the mailbox, after the commit that makes it repeatable, and comes back to it (contract money
+§3.4, §4).
 """
 
 from __future__ import annotations
@@ -11,8 +12,8 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, assert_never
 
-from bountyexpo.actors.money.payment_calls import CALLS, Question
-from bountyexpo.actors.money.payment_effects import Said, carry_out
+from bountyexpo.actors.money.effects.payment import Said, carry_out
+from bountyexpo.actors.money.effects.payment_calls import CALLS, Question
 from bountyexpo.actors.money.payment_facts import Move, Told, facts_of, seconds, told_by
 from bountyexpo.actors.money.payment_messages import (
     ApplyProviderEvent,

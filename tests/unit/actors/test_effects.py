@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from bountyexpo.actors.market.effects.tables import HANDLERS
-from bountyexpo.actors.money import escrow_effects, payment_calls, payment_effects
+from bountyexpo.actors.money.effects import escrow, payment, payment_calls
 
 from tests.unit.domain.machines import MACHINES
 
@@ -30,8 +30,8 @@ MARKET = ("bounty", "application", "completion", "cancellation", "dispute")
 
 # What is written inside the transaction; and what is asked outside, after the commit.
 TABLES: dict[str, tuple[Mapping[Any, Any], ...]] = {
-    "escrow": (escrow_effects.HANDLERS,),
-    "payment": (payment_effects.HANDLERS, payment_calls.CALLS),
+    "escrow": (escrow.HANDLERS,),
+    "payment": (payment.HANDLERS, payment_calls.CALLS),
     **{name: (HANDLERS[effects_of(MACHINES[name])],) for name in MARKET},
 }
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from bountyexpo.actors.money import escrow, postings
+from bountyexpo.actors.money.effects.escrow_step import About
 from bountyexpo.actors.money.escrow import Funding
-from bountyexpo.actors.money.escrow_step import About
 from bountyexpo.domain.ids import new_id
 from bountyexpo.domain.money.escrow import Event, Source
 from bountyexpo.domain.money.ledger.wallets import deposit_captured

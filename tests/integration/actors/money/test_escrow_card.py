@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from bountyexpo.actors.money import escrow
-from bountyexpo.actors.money.escrow_step import About
+from bountyexpo.actors.money.effects.escrow_step import About
 from bountyexpo.domain.machine import Role
 from bountyexpo.domain.money import fees
 from bountyexpo.domain.money.escrow import Event, Source, State

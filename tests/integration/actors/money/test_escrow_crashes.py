@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from bountyexpo.actors.money import escrow
-from bountyexpo.actors.money.escrow_effects import HANDLERS
-from bountyexpo.actors.money.escrow_step import About
+from bountyexpo.actors.money.effects.escrow import HANDLERS
+from bountyexpo.actors.money.effects.escrow_step import About
 from bountyexpo.domain.money.escrow import Effect, Event
 from bountyexpo.persistence.money import escrows
 

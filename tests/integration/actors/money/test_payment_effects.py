@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from bountyexpo.actors.money import payment_effects
-from bountyexpo.actors.money.payment_effects import HANDLERS, Said
+from bountyexpo.actors.money.effects import payment as payment_effects
+from bountyexpo.actors.money.effects.payment import HANDLERS, Said
 from bountyexpo.actors.money.payment_facts import Move, Told
 from bountyexpo.actors.money.payment_messages import ApplyProviderEvent, ConfirmIntent
 from bountyexpo.domain.machine import Role

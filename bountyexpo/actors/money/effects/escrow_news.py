@@ -18,7 +18,7 @@ from bountyexpo.persistence.money import findings
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from bountyexpo.actors.money.escrow_step import Step
+    from bountyexpo.actors.money.effects.escrow_step import Step
     from bountyexpo.domain.money.events import EscrowEvent
     from bountyexpo.persistence.transaction import Transaction
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from bountyexpo.actors.money import escrow_calls as calls
-from bountyexpo.actors.money import escrow_chargebacks as disputed
-from bountyexpo.actors.money import escrow_news as news
+from bountyexpo.actors.money.effects import escrow_calls as calls
+from bountyexpo.actors.money.effects import escrow_chargebacks as disputed
+from bountyexpo.actors.money.effects import escrow_news as news
 from bountyexpo.domain.ids import new_id
 from bountyexpo.domain.money.escrow import Effect, Event, State
 from bountyexpo.domain.money.ledger import payouts, wallets
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
     from enum import StrEnum
 
-    from bountyexpo.actors.money.escrow_step import Step
+    from bountyexpo.actors.money.effects.escrow_step import Step
     from bountyexpo.domain.money.ledger.transfers import Transfer
     from bountyexpo.persistence.transaction import Transaction
 

@@ -16,7 +16,7 @@ from bountyexpo.domain.money.escrow import Effect
 from bountyexpo.persistence.money.escrows import Call
 
 if TYPE_CHECKING:
-    from bountyexpo.actors.money.escrow_step import Step
+    from bountyexpo.actors.money.effects.escrow_step import Step
     from bountyexpo.persistence.transaction import Transaction
 
 

@@ -15,7 +15,7 @@ from bountyexpo.domain.money.ledger.holds import HoldKind, HoldStatus
 from bountyexpo.persistence.money import ledger, ledger_accounts
 
 if TYPE_CHECKING:
-    from bountyexpo.actors.money.escrow_step import Step
+    from bountyexpo.actors.money.effects.escrow_step import Step
     from bountyexpo.persistence.transaction import Transaction
 
 

@@ -1,0 +1,1 @@
+"""What the decisions of the money machines do: a table of handlers for each."""
