@@ -67,7 +67,6 @@ EXCEPTIONS: dict[str, dict[str, str]] = {
                 "bountyexpo/domain/money/ledger/holds.py:active_cents",
                 "bountyexpo/domain/money/ledger/legacy.py:signed_cents",
                 "bountyexpo/domain/money/ledger/legacy.py:transfers_of",
-                "bountyexpo/domain/money/ledger/payouts.py:payout_returned",
                 "bountyexpo/domain/money/ledger/statement.py:withdrawal_status",
                 "bountyexpo/domain/money/ledger/transfers.py:in_currency",
                 "bountyexpo/domain/policy.py:policy_of",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
+import msgspec
+
 from bountyexpo.domain.events import Event, Stream, event
 
 USER = Stream.USER
@@ -58,6 +60,39 @@ class EscrowRefunded(EscrowEvent, frozen=True, kw_only=True):
     """The poster has got the price back."""
 
     status: Literal["refunded"] = "refunded"
+
+
+class PayoutEvent(Event, frozen=True, kw_only=True):
+    """What happened to a withdrawal."""
+
+    withdrawal_id: str
+    payout_id: str | None
+    amount_cents: int
+
+
+@event("payout.paid", USER)
+class PayoutPaid(PayoutEvent, frozen=True, kw_only=True):
+    """The bank has the money."""
+
+    status: Literal["paid"] = "paid"
+
+
+@event("payout.failed", USER)
+class PayoutFailed(PayoutEvent, frozen=True, kw_only=True):
+    """The money did not reach the bank and is in the wallet again."""
+
+    status: Literal["failed"] = "failed"
+    reason: str | None = None
+
+
+@event("connect.updated", USER)
+class ConnectUpdated(Event, frozen=True, kw_only=True):
+    """The account that earnings are paid into can be used, or can no longer."""
+
+    account_id: str | None
+    status: str
+    are_payouts_enabled: bool = msgspec.field(name="payoutsEnabled")
+    reason: str | None = None
 
 
 class PaymentEvent(Event, frozen=True, kw_only=True):

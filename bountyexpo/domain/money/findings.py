@@ -14,3 +14,11 @@ class Finding(StrEnum):
     ESCROW_REFUSED = "escrow_refused"
     # A refund is said to have failed that we never made.
     UNKNOWN_REFUND = "unknown_refund"
+    # A transfer was made that was taken for refused, or settled by hand: money too many.
+    LATE_TRANSFER = "late_transfer"
+    # Money came back in part, or after the bank had it.
+    UNEXPECTED_REVERSAL = "unexpected_reversal"
+    # A transfer could not be taken back: the money is neither here nor there.
+    REVERSAL_REFUSED = "reversal_refused"
+    # The bank has money that we have given back, or paid by hand.
+    PAID_TWICE = "paid_twice"

@@ -10,6 +10,13 @@ from enum import StrEnum
 import msgspec
 
 
+class Source(StrEnum):
+    """Where the money came from: a wallet, or a bounty that was paid by card."""
+
+    WALLET = "wallet"
+    ESCROW = "escrow"
+
+
 class Status(StrEnum):
     """The eight states of the saga."""
 

@@ -21,6 +21,9 @@ class Call(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     amount_cents: int
     intent_id: str | None = None
     withdrawal_id: str | None = None
+    account_id: str | None = None
+    destination_id: str | None = None
+    transfer_id: str | None = None
 
 
 class Escrow(msgspec.Struct, frozen=True, kw_only=True):
@@ -80,7 +83,9 @@ INSERT = f"insert into escrows ({COLUMNS}) values ({VALUES}) on conflict do noth
 
 SAVE = f"""
     update escrows set {CHANGES},
-        due_at = now() + make_interval(secs => %(due_after_s)s), updated_at = now()
+        due_at = coalesce(now() + make_interval(secs => %(due_after_s)s),
+                          case when state = %(state)s then due_at end),
+        updated_at = now()
     where bounty_id = %(bounty_id)s and round = %(round)s and version = %(version)s - 1
 """
 
@@ -106,7 +111,9 @@ async def insert(db: Queries, escrow: Escrow) -> None:
 
 
 async def save(db: Queries, escrow: Escrow, *, due_after_s: float | None) -> None:
-    """Write an escrow over the row of the version before; it is due after some time, or never.
+    """Write an escrow over the row of the version before.
+
+    It is due anew after some time, or as before; in another state, never.
 
     Raises:
         StaleVersion: the row is not at the version that was decided on.

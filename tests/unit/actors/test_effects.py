@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from bountyexpo.actors.market.effects.tables import HANDLERS
-from bountyexpo.actors.money.effects import escrow, payment, payment_calls
+from bountyexpo.actors.money.effects import (
+    connect_account,
+    escrow,
+    payment,
+    payment_calls,
+    withdrawal,
+)
 
 from tests.unit.domain.machines import MACHINES
 
@@ -32,8 +38,14 @@ MARKET = ("bounty", "application", "completion", "cancellation", "dispute")
 TABLES: dict[str, tuple[Mapping[Any, Any], ...]] = {
     "escrow": (escrow.HANDLERS,),
     "payment": (payment.HANDLERS, payment_calls.CALLS),
+    "withdrawal": (withdrawal.HANDLERS,),
+    "connect_account": (connect_account.HANDLERS,),
     **{name: (HANDLERS[effects_of(MACHINES[name])],) for name in MARKET},
 }
+
+
+def test_every_machine_has_its_tables() -> None:
+    assert TABLES.keys() == MACHINES.keys()
 
 
 @pytest.mark.parametrize("name", TABLES)

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Final
 from bountyexpo.actors.money.effects import escrow_calls as calls
 from bountyexpo.actors.money.effects import escrow_chargebacks as disputed
 from bountyexpo.actors.money.effects import escrow_news as news
+from bountyexpo.actors.money.effects import withdrawal
 from bountyexpo.domain.ids import new_id
 from bountyexpo.domain.money.escrow import Effect, Event, State
-from bountyexpo.domain.money.ledger import payouts, wallets
+from bountyexpo.domain.money.ledger import wallets
 from bountyexpo.domain.money.ledger.transfers import Phase, post, reversal, void
 from bountyexpo.errors import InvalidRequest
 from bountyexpo.persistence.money import ledger
@@ -170,21 +171,21 @@ async def _bind_hunter(_tx: Transaction, step: Step) -> None:
 
 
 async def _complete_bounty(tx: Transaction, step: Step) -> None:
-    """Book where the hunter's money is by now, and let everybody know."""
+    """Let a withdrawal go on with the money of a card, and everybody know."""
     escrow, about = step.escrow, step.about
     if escrow.is_card:
         assert escrow.call is not None
+        assert escrow.hunter_id is not None
         assert escrow.withdrawal_id is not None
         assert about.transfer_id is not None
         assert about.stripe_account_id is not None
-        await step.move(
+        await withdrawal.take_over(
             tx,
-            payouts.transfer_created(
-                transfer_id=about.transfer_id,
-                withdrawal_id=escrow.withdrawal_id,
-                stripe_account_id=about.stripe_account_id,
-                amount_cents=escrow.call.amount_cents,
-            ),
+            withdrawal_id=escrow.withdrawal_id,
+            user_id=escrow.hunter_id,
+            amount_cents=escrow.call.amount_cents,
+            transfer_id=about.transfer_id,
+            stripe_account_id=about.stripe_account_id,
         )
     news.released(tx, step)
 

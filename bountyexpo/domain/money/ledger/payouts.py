@@ -29,6 +29,18 @@ def withdrawal_requested(*, withdrawal_id: str, user_id: str, amount_cents: int)
     )
 
 
+def withdrawal_debited_again(*, withdrawal_id: str, user_id: str, amount_cents: int) -> Transfer:
+    """Rule 10 once more: what had come back is taken again, to be settled by hand."""
+    return entry(
+        Kind.WITHDRAWAL,
+        f"withdrawal:{withdrawal_id}:again",
+        ("withdrawal", withdrawal_id),
+        amount_cents,
+        (available(user_id), -amount_cents),
+        (in_flight(withdrawal_id), amount_cents),
+    )
+
+
 def transfer_created(
     *, transfer_id: str, withdrawal_id: str, stripe_account_id: str, amount_cents: int
 ) -> Transfer:
@@ -61,6 +73,20 @@ def payout_returned(paid: Transfer) -> Transfer:
     """A bank has sent a paid payout back: rule 12 is undone, and rule 14 can follow."""
     assert paid.kind is Kind.PAYOUT
     return reversal(paid, reason="payout_returned")
+
+
+def payout_returned_in_part(
+    *, payout_id: str, reversal_id: str, withdrawal_id: str, stripe_account_id: str, cents: int
+) -> Transfer:
+    """A part of a paid payout is on its way again, or what an earlier part has left of it."""
+    return entry(
+        Kind.PAYOUT,
+        f"payout:{payout_id}:returned:{reversal_id}",
+        ("withdrawal", withdrawal_id),
+        cents,
+        (connect(stripe_account_id), -cents),
+        (in_flight(withdrawal_id), cents),
+    )
 
 
 def withdrawal_voided(*, withdrawal_id: str, user_id: str, amount_cents: int) -> Transfer:

@@ -134,8 +134,12 @@ RULES: Final[tuple[EventRule, ...]] = (
     EventRule(
         10,
         "Withdrawal requested",
-        "The money leaves the wallet before Stripe is asked, so that it cannot be spent twice.",
-        (payouts.withdrawal_requested(withdrawal_id=WITHDRAWAL, user_id=BEN, amount_cents=PAID),),
+        "The money leaves the wallet before Stripe is asked, so that it cannot be spent twice. "
+        "What had come back is taken once more before it is settled by hand.",
+        (
+            payouts.withdrawal_requested(withdrawal_id=WITHDRAWAL, user_id=BEN, amount_cents=PAID),
+            payouts.withdrawal_debited_again(withdrawal_id="w13", user_id=BEN, amount_cents=PAID),
+        ),
     ),
     EventRule(
         11,
@@ -153,13 +157,21 @@ RULES: Final[tuple[EventRule, ...]] = (
     EventRule(
         12,
         "Payout paid",
-        "The bank has it; the withdrawal is over. A bank that sends it back undoes this entry.",
+        "The bank has it; the withdrawal is over. A bank that sends it back undoes this entry, or "
+        "a part of it.",
         (
             payouts.payout_paid(
                 payout_id="po_1",
                 withdrawal_id=WITHDRAWAL,
                 stripe_account_id=CONNECT,
                 amount_cents=PAID,
+            ),
+            payouts.payout_returned_in_part(
+                payout_id="po_1",
+                reversal_id="trr_12",
+                withdrawal_id=WITHDRAWAL,
+                stripe_account_id=CONNECT,
+                cents=2_500,
             ),
         ),
     ),

@@ -11,7 +11,7 @@ from bountyexpo.domain.machine import Role
 from bountyexpo.domain.money import fees
 from bountyexpo.domain.money.escrow import Event, Source, State
 from bountyexpo.errors import Conflict, IllegalTransition, NotFound
-from bountyexpo.persistence.money import escrows
+from bountyexpo.persistence.money import escrows, withdrawals
 
 from tests.integration.actors.money.conftest import PRICE
 
@@ -155,6 +155,11 @@ async def test_a_release_waits_for_the_transfer(money: Money) -> None:
         "platform_fees": 500,
     }
     assert await money.told(money.hunter) == [("escrow.released", PRICE)]
+    # A withdrawal goes on with the money, to the hunter's bank.
+    taken = await withdrawals.get(money.db, str(released.withdrawal_id))
+    assert taken is not None
+    assert (taken.status, taken.source, taken.user_id) == ("transferred", "escrow", money.hunter)
+    assert "withdrawal.make_payout" in [kind for kind, _ in await money.calls()]
     # The bounty's owner finds it in the outbox.
     rows = await money.db.fetch(
         "select aggregate_type, aggregate_id from outbox where type = 'escrow.released'"

@@ -95,6 +95,12 @@ CONTRACT: list[tuple[int, Transfer, str, str]] = [
         "user:u:available -10000, withdrawal:w:in_flight +10000",
     ),
     (
+        10,
+        payouts.withdrawal_debited_again(withdrawal_id="w", user_id="u", amount_cents=A),
+        "withdrawal:w:again",
+        "user:u:available -10000, withdrawal:w:in_flight +10000",
+    ),
+    (
         11,
         payouts.transfer_created(transfer_id="tr", **TRANSFER),
         "transfer:tr",
@@ -105,6 +111,18 @@ CONTRACT: list[tuple[int, Transfer, str, str]] = [
         payouts.payout_paid(payout_id="po", **TRANSFER),
         "payout:po:paid",
         "withdrawal:w:in_flight -10000, stripe:connect:acct +10000",
+    ),
+    (
+        12,
+        payouts.payout_returned_in_part(
+            payout_id="po",
+            reversal_id="trr",
+            withdrawal_id="w",
+            stripe_account_id="acct",
+            cents=2_500,
+        ),
+        "payout:po:returned:trr",
+        "stripe:connect:acct -2500, withdrawal:w:in_flight +2500",
     ),
     (
         13,
