@@ -144,8 +144,10 @@ class Market:
         message = SubmitCompletion(caller_id=hunter, work=Delivery(text=text))
         return (await self.actors.bounty(bounty_id).ask(message)).submission
 
-    async def approve(self, poster: str, bounty_id: str, submission_id: str) -> Any:
-        message = ApproveCompletion(caller_id=poster, submission_id=submission_id)
+    async def approve(
+        self, poster: str, bounty_id: str, submission_id: str, *, stars: int | None = None
+    ) -> Any:
+        message = ApproveCompletion(caller_id=poster, submission_id=submission_id, stars=stars)
         return await self.actors.bounty(bounty_id).ask(message)
 
     async def deposit(self, user_id: str, cents: int = 500) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+import msgspec
+
 from bountyexpo.domain.amounts import share
 from bountyexpo.domain.ids import new_id
 from bountyexpo.domain.machine import Role
@@ -103,6 +105,7 @@ async def count(tx: Transaction, step: Step) -> None:
     if await cancellations.count_once(tx, row.id):
         is_poster = row.requester_role == Role.POSTER
         await user_stats.count_cancellation(tx, row.requester_id, is_poster=is_poster)
+    step.after.cancellation = msgspec.structs.replace(row, is_counted=True)
 
 
 async def _moved(tx: Transaction, step: Step, event: Event, role: Role) -> list[Step]:

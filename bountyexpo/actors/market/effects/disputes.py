@@ -71,8 +71,12 @@ async def decide(tx: Transaction, change: Change, event: Event, role: Role, **kn
     else:
         row = await _advance(tx, change, row, event, decision)
     change.after.dispute = row
-    told = DisputeUpdated(bounty_id=change.bounty.id, dispute_id=row.id, status=row.status.value)
-    tx.event(told, of=change.bounty.id, users=change.sides)
+    # What an admin notes for other admins is nothing for the sides.
+    if not change.command.is_internal:
+        told = DisputeUpdated(
+            bounty_id=change.bounty.id, dispute_id=row.id, status=row.status.value
+        )
+        tx.event(told, of=change.bounty.id, users=change.sides)
     return step
 
 

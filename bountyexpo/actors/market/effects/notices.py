@@ -221,6 +221,8 @@ def _dispute_for_hunter(tx: Transaction, step: Step) -> None:
 def _dispute(tx: Transaction, step: Step, users: Sequence[str]) -> None:
     row = step.after.dispute
     assert row is not None
+    if step.command.is_internal:
+        return
     for user_id in users:
         tx.notify(
             Notice.DISPUTE,
@@ -248,7 +250,9 @@ def _cancellation(tx: Transaction, step: Step) -> None:
 def _state(step: Step) -> str:
     row = step.after.dispute
     assert row is not None
-    is_repeated = step.event in _REPEATED or step.event is Event.POSTER_GONE
+    # Of a dispute that there was before, the admins hear what has changed about it.
+    is_old = step.event is Event.POSTER_GONE and step.before.live_dispute is not None
+    is_repeated = step.event in _REPEATED or is_old
     return f"{step.event.value}-{row.version}" if is_repeated else row.status.value
 
 
