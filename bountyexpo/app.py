@@ -15,7 +15,7 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import httpx
 import msgspec
@@ -40,8 +40,8 @@ from bountyexpo.integrations.tokens import TokenVerifier
 from bountyexpo.jobs import branch as job_branch
 from bountyexpo.operations import areas
 from bountyexpo.operations.batcher import BatchedReads
-from bountyexpo.operations.dependencies import Parts
 from bountyexpo.operations.rate_limits import RateLimiter
+from bountyexpo.operations.services import Services
 from bountyexpo.operations.session_reader import SessionReader
 from bountyexpo.operations.users.accounts import AccountVerifier
 from bountyexpo.operations.users.tickets import TicketStore
@@ -79,8 +79,6 @@ from bountyexpo.ws.v1.serializer import SUBPROTOCOLS
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from bountyexpo.operations.call import ClockLike, Verifier
-    from bountyexpo.operations.dependencies import AuthProvider
     from bountyexpo.operations.sockets import Sockets
     from bountyexpo.settings import Settings
     from bountyexpo.supervisors import Node
@@ -92,36 +90,6 @@ UNLIMITED = 1_000_000
 
 # The auth server's answers are waited for at most this long at the transport.
 AUTH_TIMEOUT_S = 8.0
-
-
-class Services:
-    """What the edge sees of the service; the shape is ``operations.call.Services``."""
-
-    def __init__(self, app: App, auth: AuthProvider, tokens: Verifier, sockets: Sockets) -> None:
-        settings = app.settings
-        self.clock: ClockLike = app.clock
-        self.tokens = tokens
-        self.accounts = AccountVerifier(tokens, app.actors, app.clock)
-        self.verifier: Verifier = self.accounts
-        self.rate_limiter = RateLimiter(
-            app.clock.monotonic,
-            enabled=settings.rate_limits,
-            multiplier=settings.rate_limit_multiplier,
-            allowed=settings.rate_limit_allow,
-        )
-        self.tickets = TicketStore(app.clock.monotonic)
-        self.sockets = sockets
-        self.settings: Any = settings
-        self.parts = Parts(
-            actors=app.actors,
-            db=app.db,
-            auth=auth,
-            policy=app.policy,
-            batched=BatchedReads(app.db),
-        )
-        self.readiness = app.readiness
-        self.tree = app.tree
-        self.receive_webhook = app.events.receive
 
 
 class App:
@@ -163,6 +131,9 @@ class App:
         self.events = ProviderEvents(self._ports, self.actors, self.clock)
         seen = LastSeen(reader.last_seen, partial(last_seen.save, self.db))
         presence = Presence(self.hub, self.clock.now, seen)
+        self._tickets = TicketStore(self.clock.monotonic)
+        self._tokens = self._token_verifier()
+        self._accounts = AccountVerifier(self._tokens, self.actors, self.clock)
         self.services = self._services(LiveUsers(self.hub, presence))
         self._admission = Admission(self.services.rate_limiter)
         limits = _session_limits(settings)
@@ -203,22 +174,48 @@ class App:
             livemode=found.is_live,
         )
 
-    def _services(self, sockets: Sockets) -> Services:
+    def _token_verifier(self) -> TokenVerifier:
         found = self._providers
-        auth = SupabaseAuth(
-            found.supabase_url,
-            found.supabase_anon_key,
-            found.supabase_service_role_key,
-            self._http,
-        )
-        tokens = TokenVerifier(
+        return TokenVerifier(
             secret=found.jwt_secret,
             jwks_url=f"{found.supabase_url}/auth/v1/.well-known/jwks.json",
             issuer=None,
             clock=self.clock,
             http=self._http,
         )
-        return Services(self, auth, tokens, sockets)
+
+    def _auth(self) -> SupabaseAuth:
+        found = self._providers
+        return SupabaseAuth(
+            found.supabase_url,
+            found.supabase_anon_key,
+            found.supabase_service_role_key,
+            self._http,
+        )
+
+    def _services(self, sockets: Sockets) -> Services:
+        settings, monotonic = self.settings, self.clock.monotonic
+        return Services(
+            actors=self.actors,
+            db=self.db,
+            batched=BatchedReads(self.db),
+            auth=self._auth(),
+            policy=self.policy,
+            clock=self.clock,
+            settings=settings,
+            verifier=self._accounts,
+            tickets=self._tickets,
+            rate_limiter=RateLimiter(
+                monotonic,
+                enabled=settings.rate_limits,
+                multiplier=settings.rate_limit_multiplier,
+                allowed=settings.rate_limit_allow,
+            ),
+            sockets=sockets,
+            readiness=self.readiness,
+            tree=self.tree,
+            receive_webhook=self.events.receive,
+        )
 
     def _gateway(
         self,
@@ -227,7 +224,6 @@ class App:
         unread: UnreadCounts,
         limits: SessionLimits,
     ) -> SessionGateway:
-        services = self.services
         features = Features(
             PresenceFeature(presence),
             TypingFeature(TypingTracker(self.hub, self._stop_typing, TYPING_ENDS_AFTER_S)),
@@ -239,12 +235,12 @@ class App:
             new_id=new_id,
             hub=self.hub,
             reader=reader,
-            services=services,
+            services=self.services,
             admission=self._admission,
             frame_rate=FrameRate(limits, self._admission.is_exempt),
-            tokens=services.tokens,
-            make_account=services.accounts.make_account,
-            redeem=services.tickets.redeem,
+            tokens=self._tokens,
+            make_account=self._accounts.make_account,
+            redeem=self._tickets.redeem,
             features=features,
             resumable=ResumableSessions(),
             limits=limits,

@@ -7,7 +7,7 @@ itself refuses (no such route, wrong method, too large a body) is answered in th
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 from quart import Response, request
 from quart_trio import QuartTrio
@@ -37,8 +37,9 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from bountyexpo.operations.call import Call
+    from bountyexpo.operations.services import Services
 
-    Respond = Callable[[HttpRequest, Any], Awaitable[HttpResponse]]
+    Respond = Callable[[HttpRequest, Services], Awaitable[HttpResponse]]
 
 REFUSALS: dict[int, type[BountyExpoError]] = {
     400: InvalidRequest,
@@ -50,7 +51,7 @@ REFUSALS: dict[int, type[BountyExpoError]] = {
 }
 
 
-def create_app(services: Any, catalogue: Catalogue = CATALOGUE) -> QuartTrio:
+def create_app(services: Services, catalogue: Catalogue = CATALOGUE) -> QuartTrio:
     """Build the application that serves ``catalogue`` with ``services`` (operations/call.py)."""
     app = QuartTrio("bountyexpo", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = BODY_BYTES_MAX
@@ -69,7 +70,7 @@ def create_app(services: Any, catalogue: Catalogue = CATALOGUE) -> QuartTrio:
     return app
 
 
-def _mount(app: QuartTrio, services: Any, route: Route, respond_to: Respond) -> None:
+def _mount(app: QuartTrio, services: Services, route: Route, respond_to: Respond) -> None:
     async def view(**parameters: str) -> Response:
         data = await _read(route, parameters, with_body=True)
         return _to_quart(await respond_to(data, services))
@@ -83,7 +84,7 @@ def _mount(app: QuartTrio, services: Any, route: Route, respond_to: Respond) -> 
     )
 
 
-def _answer_the_rest(app: QuartTrio, services: Any) -> None:
+def _answer_the_rest(app: QuartTrio, services: Services) -> None:
     """Preflights, and whatever Quart refuses before a route is reached."""
 
     async def preflight() -> Response | None:
@@ -138,7 +139,7 @@ def _to_quart(response: HttpResponse) -> Response:
     return Response(response.body, response.status, response.headers)
 
 
-async def _show(page: HttpResponse, data: HttpRequest, services: Any) -> HttpResponse:
+async def _show(page: HttpResponse, data: HttpRequest, services: Services) -> HttpResponse:
     async def produce(_data: HttpRequest, _call: Call) -> HttpResponse:
         return HttpResponse(page.status, dict(page.headers), page.body)
 

@@ -24,6 +24,7 @@ from bountyexpo.operations.dispatch import check_idempotency_key, dispatch
 if TYPE_CHECKING:
     from bountyexpo.operations.call import Call
     from bountyexpo.operations.catalogue import Operation
+    from bountyexpo.operations.services import Services
 
 # Queries beyond these are refused unread (operations §13).
 QUERY_BYTES_MAX = 8 * 1024
@@ -32,7 +33,7 @@ QUERY_FIELDS_MAX = 200
 JSON = "application/json"
 
 
-async def respond(operation: Operation, request: HttpRequest, services: Any) -> HttpResponse:
+async def respond(operation: Operation, request: HttpRequest, services: Services) -> HttpResponse:
     """Carry out ``operation`` for one request; never raises but for cancellation."""
     return await answer(request, services, partial(_perform, operation))
 

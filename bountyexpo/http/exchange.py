@@ -7,7 +7,7 @@ none of them can forget a header or leak an exception.
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from bountyexpo.edge.client_address import client_address
 from bountyexpo.edge.refusal import problem_body, problem_headers
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from bountyexpo.domain.identity import Identity
     from bountyexpo.http.messages import HttpRequest
+    from bountyexpo.operations.services import Services
 
 # The label of whatever matches no route: a raw path would make a series for each typing mistake.
 UNMATCHED = "unmatched"
@@ -35,7 +36,7 @@ log = logs.get_logger(__name__)
 
 async def answer(
     request: HttpRequest,
-    services: Any,
+    services: Services,
     produce: Callable[[HttpRequest, Call], Awaitable[HttpResponse]],
 ) -> HttpResponse:
     """Return what ``produce`` makes of the request, or the problem it ran into."""
@@ -71,8 +72,7 @@ async def identify(call: Call) -> Identity | None:
     scheme, _, token = call.headers_in.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not token.strip():
         return None
-    identity: Identity = await call.services.verifier.verify(token.strip())
-    return identity
+    return await call.services.verifier.verify(token.strip())
 
 
 async def identify_leniently(call: Call) -> Identity | None:

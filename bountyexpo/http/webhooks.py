@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from bountyexpo.errors import TooLarge
 from bountyexpo.http.binding import encode_reply
@@ -12,6 +12,7 @@ from bountyexpo.http.limits import BODY_BYTES_MAX
 if TYPE_CHECKING:
     from bountyexpo.http.messages import HttpRequest, HttpResponse
     from bountyexpo.operations.call import Call
+    from bountyexpo.operations.services import Services
 
 # Every path at which a card processor was ever told to reach us; one handler for all. They are
 # set in its dashboard, where nobody reads deprecation headers, so they carry none.
@@ -26,7 +27,7 @@ STRIPE_PATHS = (
 SIGNATURE_HEADER = "stripe-signature"
 
 
-async def receive_stripe(request: HttpRequest, services: Any) -> HttpResponse:
+async def receive_stripe(request: HttpRequest, services: Services) -> HttpResponse:
     """Hand one webhook to the service and acknowledge it."""
     return await answer(request, services, _receive)
 

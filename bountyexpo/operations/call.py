@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
@@ -12,11 +12,10 @@ from bountyexpo.observability import metrics
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import datetime
 
     from bountyexpo.domain.identity import Identity
     from bountyexpo.operations.catalogue import RateClass, Route
-    from bountyexpo.operations.rate_limits import RateLimiter
+    from bountyexpo.operations.services import Services
 
 Transport = Literal["rest", "socket"]
 
@@ -31,46 +30,6 @@ class RawReply(msgspec.Struct, frozen=True, kw_only=True):
 
     body: bytes = b""
     content_type: str = "text/plain; charset=utf-8"
-
-
-class Verifier(Protocol):
-    """Tells whose access token it is."""
-
-    async def verify(self, token: str) -> Identity:
-        """Return the caller.
-
-        Raises:
-            NotAuthenticated: the token is not good; TokenExpired when only its time is over.
-            Unavailable: it cannot be checked at present.
-        """
-
-
-class ClockLike(Protocol):
-    """The two questions about time."""
-
-    def now(self) -> datetime:
-        """Return the present moment in UTC."""
-
-    def monotonic(self) -> float:
-        """Return seconds that only grow."""
-
-
-class Services(Protocol):
-    """What the edge needs of the running service; handlers reach further parts through ``Any``."""
-
-    verifier: Verifier
-    clock: ClockLike
-    rate_limiter: RateLimiter
-    settings: Any
-
-    def readiness(self) -> str | None:
-        """Return why the service cannot serve at require, or None; waits for nothing."""
-
-    def tree(self) -> Any:
-        """Return the supervisor tree as an encodable value."""
-
-    async def receive_webhook(self, raw: bytes, signature: str) -> dict[str, Any]:
-        """Take a raw webhook body with its signature header, and return the reply."""
 
 
 class Call:
@@ -91,7 +50,7 @@ class Call:
 
     def __init__(
         self,
-        services: Any,
+        services: Services,
         *,
         request_id: str,
         transport: Transport = "rest",

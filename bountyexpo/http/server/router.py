@@ -7,7 +7,7 @@ escaped characters) is found by the framework of the fallback.
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from bountyexpo.http.binding import respond
 from bountyexpo.http.health import EDGE
@@ -16,13 +16,14 @@ from bountyexpo.operations.catalogue import CATALOGUE, PATH_PARAMETER
 if TYPE_CHECKING:
     from bountyexpo.http.messages import Answer, HttpRequest, HttpResponse
     from bountyexpo.operations.catalogue import Catalogue, Operation, Route
+    from bountyexpo.operations.services import Services
 
 
 class Router:
     """The routes of some catalogues as a tree; what is declared word for word comes first."""
 
     def __init__(
-        self, services: Any, catalogue: Catalogue = CATALOGUE, edge: Catalogue = EDGE
+        self, services: Services, catalogue: Catalogue = CATALOGUE, edge: Catalogue = EDGE
     ) -> None:
         self._services = services
         self._root = _Step()

@@ -16,13 +16,11 @@ from bountyexpo.actors.chat.contacts import SetBlock
 from bountyexpo.actors.chat.conversation_messages import Reload
 from bountyexpo.errors import InvalidRequest, Unavailable
 from bountyexpo.operations.catalogue import READ, WRITE, operation
-from bountyexpo.operations.dependencies import parts
 from bountyexpo.operations.require import parse_id
 from bountyexpo.persistence.users import blocks
 
 if TYPE_CHECKING:
     from bountyexpo.operations.call import Call
-    from bountyexpo.operations.sockets import Sockets
     from bountyexpo.persistence.users.blocks import Block
 
 SPELLINGS = {"user_id": "userId", "blockedId": "userId", "blocked_id": "userId"}
@@ -68,7 +66,7 @@ class BlockReply(msgspec.Struct, kw_only=True):
 )
 async def list_blocks(call: Call) -> BlockList:
     """List whom the caller has blocked."""
-    rows = await blocks.of_user(parts(call).db, call.user_id)
+    rows = await blocks.of_user(call.services.db, call.user_id)
     return BlockList(blocks=[_view(row) for row in rows])
 
 
@@ -103,15 +101,14 @@ async def _set(call: Call, request: BlockRef, *, is_blocked: bool) -> BlockReply
             "userId is required.", issues=[{"path": "userId", "message": "is required"}]
         )
     other_id = parse_id(request.userId, "user")
-    actors = parts(call).actors
+    actors = call.services.actors
     changed = await actors.contacts(call.user_id).ask(
         SetBlock(other_id=other_id, is_blocked=is_blocked)
     )
     if not changed.is_new:
         call.reply_status = 200
-    sockets: Sockets | None = getattr(call.services, "sockets", None)
-    if is_blocked and sockets is not None:
-        sockets.separate(call.user_id, other_id)
+    if is_blocked:
+        call.services.sockets.separate(call.user_id, other_id)
     for conversation_id in changed.conversation_ids:
         try:
             # What passes by stops at once; what is written is refused by the new version anyway.

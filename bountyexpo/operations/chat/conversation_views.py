@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from bountyexpo.operations.dependencies import parts
 from bountyexpo.operations.require import require
 from bountyexpo.persistence.chat import conversation_lists
 
@@ -79,7 +78,7 @@ class ConversationView(msgspec.Struct, kw_only=True):
 
 async def seen_by(call: Call, conversation_id: str) -> ConversationView:
     """Return the conversation as the caller sees it."""
-    row = await conversation_lists.one(parts(call).db, call.user_id, conversation_id)
+    row = await conversation_lists.one(call.services.db, call.user_id, conversation_id)
     return conversation_view(require(row, "conversation"), call.user_id, call.services.clock.now())
 
 

@@ -28,7 +28,6 @@ from bountyexpo.operations.chat.conversation_views import (
     seen_by,
 )
 from bountyexpo.operations.cursor import decode_cursor, encode_cursor
-from bountyexpo.operations.dependencies import parts
 from bountyexpo.operations.require import parse_id
 from bountyexpo.persistence.chat import bounty_threads, conversation_lists, conversations
 
@@ -145,7 +144,9 @@ async def list_conversations(call: Call, request: ListConversations) -> Conversa
         limit = PAGE_DEFAULT if request.cursor else PAGE_MAX
     limit = max(1, min(PAGE_MAX, limit))
     after = decode_cursor(request.cursor) if request.cursor else None
-    rows = await conversation_lists.page(parts(call).db, call.user_id, limit=limit + 1, after=after)
+    rows = await conversation_lists.page(
+        call.services.db, call.user_id, limit=limit + 1, after=after
+    )
     shown, now = rows[:limit], call.services.clock.now()
     cursor = None
     if len(rows) > limit:
@@ -183,7 +184,7 @@ async def open_conversation(call: Call, request: NewConversation) -> OpenedView:
             "Name at least one other user.",
             issues=[{"path": "participantIds", "message": "must name another user"}],
         )
-    contacts = parts(call).actors.contacts(call.user_id)
+    contacts = call.services.actors.contacts(call.user_id)
     if request.isGroup or len(others) > 1:
         check_size(len(others) + 1)
         group = _group(call, request, others)
@@ -226,7 +227,7 @@ async def update_conversation(call: Call, request: ChangeConversation) -> Conver
     ``muted`` is the caller's own and keeps notices away, until ``mutedUntil`` or for good.
     """
     conversation_id = parse_id(request.conversationId, "conversation")
-    owner = parts(call).actors.conversation(conversation_id)
+    owner = call.services.actors.conversation(conversation_id)
     if request.name is not None or request.avatar is not None:
         name = request.name.strip() if request.name is not None else None
         if name == "":
@@ -250,7 +251,7 @@ async def update_conversation(call: Call, request: ChangeConversation) -> Conver
 async def hide_conversation(call: Call, request: ConversationRef) -> Done:
     """Take a conversation out of the caller's list; the next message brings it back."""
     conversation_id = parse_id(request.conversationId, "conversation")
-    await parts(call).actors.conversation(conversation_id).ask(Hide(user_id=call.user_id))
+    await call.services.actors.conversation(conversation_id).ask(Hide(user_id=call.user_id))
     return Done(conversationId=conversation_id)
 
 
@@ -283,10 +284,8 @@ async def add_participants(call: Call, request: NewParticipants) -> Conversation
     conversation_id = parse_id(request.conversationId, "conversation")
     added = tuple(sorted({parse_id(each, "user") for each in request.participantIds}))
     await _check_strangers(call, added)
-    await (
-        parts(call)
-        .actors.conversation(conversation_id)
-        .ask(AddParticipants(user_id=call.user_id, added=added))
+    await call.services.actors.conversation(conversation_id).ask(
+        AddParticipants(user_id=call.user_id, added=added)
     )
     return ConversationReply(conversation=await seen_by(call, conversation_id))
 
@@ -314,27 +313,23 @@ async def update_participant(call: Call, request: NewRole) -> ConversationReply:
     """Make somebody an admin of a group, or its next owner; for its owner."""
     conversation_id = parse_id(request.conversationId, "conversation")
     member_id = parse_id(request.userId, "user")
-    await (
-        parts(call)
-        .actors.conversation(conversation_id)
-        .ask(SetRole(user_id=call.user_id, member_id=member_id, role=request.role))
+    await call.services.actors.conversation(conversation_id).ask(
+        SetRole(user_id=call.user_id, member_id=member_id, role=request.role)
     )
     return ConversationReply(conversation=await seen_by(call, conversation_id))
 
 
 async def _remove(call: Call, named: str, user_id: str) -> Done:
     conversation_id = parse_id(named, "conversation")
-    await (
-        parts(call)
-        .actors.conversation(conversation_id)
-        .ask(RemoveParticipant(user_id=call.user_id, removed_id=user_id))
+    await call.services.actors.conversation(conversation_id).ask(
+        RemoveParticipant(user_id=call.user_id, removed_id=user_id)
     )
     return Done(conversationId=conversation_id)
 
 
 async def _is_invited(call: Call, other_id: str, bounty_id: str) -> bool:
     """Tell whether the other has posted the bounty, so that anybody may ask about it."""
-    return await bounty_threads.poster_of(parts(call).db, bounty_id) == other_id
+    return await bounty_threads.poster_of(call.services.db, bounty_id) == other_id
 
 
 async def _check_strangers(call: Call, others: Sequence[str]) -> None:
@@ -343,7 +338,7 @@ async def _check_strangers(call: Call, others: Sequence[str]) -> None:
     Raises:
         RateLimited: more than 20 within an hour.
     """
-    if await conversations.has_strangers(parts(call).db, call.user_id, others):
+    if await conversations.has_strangers(call.services.db, call.user_id, others):
         call.take(STRANGERS, "conversation.open")
 
 

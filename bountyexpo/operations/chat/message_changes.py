@@ -21,7 +21,6 @@ from bountyexpo.domain.chat.conversation import check_emoji
 from bountyexpo.domain.limits import ENVELOPE_BYTES_MAX
 from bountyexpo.operations.catalogue import Limit, RateClass, operation
 from bountyexpo.operations.chat.conversation_routes import HOME, SNAKE_CASE, old_routes
-from bountyexpo.operations.dependencies import parts
 from bountyexpo.operations.require import parse_id
 
 if TYPE_CHECKING:
@@ -187,7 +186,7 @@ async def _change(
 ) -> ChangedView:
     conversation_id = parse_id(request.conversationId, "conversation")
     message_id = parse_id(request.messageId, "message")
-    changed = await parts(call).actors.conversation(conversation_id).ask(to_message(message_id))
+    changed = await call.services.actors.conversation(conversation_id).ask(to_message(message_id))
     return ChangedView(
         conversationId=conversation_id,
         messageId=message_id,

@@ -12,7 +12,6 @@ from bountyexpo.errors import InvalidRequest
 from bountyexpo.operations.catalogue import READ, operation
 from bountyexpo.operations.chat.conversation_routes import HOME, old_routes
 from bountyexpo.operations.chat.message_views import MessageView, message_view
-from bountyexpo.operations.dependencies import parts
 from bountyexpo.operations.require import parse_id, require
 from bountyexpo.persistence.chat import conversation_lists, conversations, message_changes, messages
 
@@ -72,7 +71,7 @@ async def list_messages(call: Call, request: ReadMessages) -> MessagePage:
 
     A deleted message stays in its place, without content and with ``deletedAt``.
     """
-    db, conversation_id = parts(call).db, parse_id(request.conversationId, "conversation")
+    db, conversation_id = call.services.db, parse_id(request.conversationId, "conversation")
     request.limit = max(1, min(PAGE_MAX, request.limit))
     conversation = require(await conversations.get(db, conversation_id), "conversation")
     check_member(call.user_id, conversation.participants, conversation_id)
@@ -121,7 +120,7 @@ async def _seq_before(db: Pool, conversation_id: str, before: int | str | None) 
 async def _views(
     call: Call, conversation: Conversation, rows: list[StoredMessage]
 ) -> list[MessageView]:
-    found = await conversation_lists.markers(parts(call).db, call.user_id, [conversation.id])
+    found = await conversation_lists.markers(call.services.db, call.user_id, [conversation.id])
     markers = found.get(conversation.id, [])
     return [
         message_view(

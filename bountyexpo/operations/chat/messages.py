@@ -18,7 +18,6 @@ from bountyexpo.errors import InvalidRequest
 from bountyexpo.operations.catalogue import MESSAGE, THREAD, operation
 from bountyexpo.operations.chat.conversation_routes import HOME, old_routes
 from bountyexpo.operations.chat.message_views import MessageView, message_view
-from bountyexpo.operations.dependencies import parts
 from bountyexpo.operations.require import parse_id
 from bountyexpo.persistence.chat.messages import StoredMessage
 
@@ -91,19 +90,15 @@ async def send_message(call: Call, request: NewMessage) -> SentView:
     kind = "encrypted" if is_encrypted else request.kind or ("text" if text else "media")
     conversation_id = parse_id(request.conversationId, "conversation")
     call.take(THREAD, "message.send", of=f"{call.user_id}:{conversation_id}")
-    committed = (
-        await parts(call)
-        .actors.conversation(conversation_id)
-        .ask(
-            SendMessage(
-                sender_id=call.user_id,
-                client_message_id=client_message_id,
-                kind=kind,
-                text=text,
-                media_url=request.mediaUrl,
-                reply_to=parse_id(request.replyTo, "message") if request.replyTo else None,
-                is_encrypted=is_encrypted,
-            )
+    committed = await call.services.actors.conversation(conversation_id).ask(
+        SendMessage(
+            sender_id=call.user_id,
+            client_message_id=client_message_id,
+            kind=kind,
+            text=text,
+            media_url=request.mediaUrl,
+            reply_to=parse_id(request.replyTo, "message") if request.replyTo else None,
+            is_encrypted=is_encrypted,
         )
     )
     if committed.duplicate:

@@ -15,7 +15,6 @@ from bountyexpo.errors import InvalidRequest
 from bountyexpo.operations.catalogue import Limit, RateClass, operation
 from bountyexpo.operations.chat.conversation_routes import HOME, old_routes
 from bountyexpo.operations.chat.conversation_views import seen_by
-from bountyexpo.operations.dependencies import parts
 from bountyexpo.operations.require import parse_id
 
 if TYPE_CHECKING:
@@ -120,16 +119,12 @@ async def report_status(call: Call, request: StatusReport) -> Updated:
             "messageIds is required.", issues=[{"path": "messageIds", "message": "is required"}]
         )
     conversation_id = parse_id(request.conversationId, "conversation")
-    marked = (
-        await parts(call)
-        .actors.conversation(conversation_id)
-        .ask(
-            Receive(
-                user_id=call.user_id,
-                is_read=request.status == "read",
-                message_ids=tuple(parse_id(each, "message") for each in request.messageIds),
-                is_durable=True,
-            )
+    marked = await call.services.actors.conversation(conversation_id).ask(
+        Receive(
+            user_id=call.user_id,
+            is_read=request.status == "read",
+            message_ids=tuple(parse_id(each, "message") for each in request.messageIds),
+            is_durable=True,
         )
     )
     return Updated(updatedCount=marked.updated)
@@ -146,10 +141,8 @@ async def report_status(call: Call, request: StatusReport) -> Updated:
 async def report_typing(call: Call, request: TypingReport) -> Passed:
     """Let the others see that the caller types; told at most every 2 s, ends after 5 s."""
     conversation_id = parse_id(request.conversationId, "conversation")
-    await (
-        parts(call)
-        .actors.conversation(conversation_id)
-        .ask(Type(user_id=call.user_id, is_typing=request.isTyping))
+    await call.services.actors.conversation(conversation_id).ask(
+        Type(user_id=call.user_id, is_typing=request.isTyping)
     )
     return Passed()
 
@@ -165,17 +158,13 @@ async def _receive(call: Call, request: Receipt, *, is_read: bool) -> Received:
                 issues=[{"path": "upToSeq", "message": "is required"}],
             )
         up_to_seq = SEQ_MAX
-    await (
-        parts(call)
-        .actors.conversation(conversation_id)
-        .ask(
-            Receive(
-                user_id=call.user_id,
-                is_read=is_read,
-                up_to_seq=up_to_seq or 0,
-                message_ids=tuple(parse_id(each, "message") for each in ids or ()),
-                is_durable=is_rest,
-            )
+    await call.services.actors.conversation(conversation_id).ask(
+        Receive(
+            user_id=call.user_id,
+            is_read=is_read,
+            up_to_seq=up_to_seq or 0,
+            message_ids=tuple(parse_id(each, "message") for each in ids or ()),
+            is_durable=is_rest,
         )
     )
     received = Received(conversationId=conversation_id)

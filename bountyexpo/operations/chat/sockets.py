@@ -9,13 +9,11 @@ import msgspec
 
 from bountyexpo.errors import InvalidRequest, NotAuthenticated
 from bountyexpo.operations.catalogue import READ, WRITE, operation
-from bountyexpo.operations.dependencies import parts
 from bountyexpo.operations.users.tickets import TICKET_TTL_S
 from bountyexpo.persistence.chat.acquaintances import acquainted
 
 if TYPE_CHECKING:
     from bountyexpo.operations.call import Call
-    from bountyexpo.operations.sockets import Sockets
 
 # People of one question; as many as a socket may follow.
 PRESENCE_IDS_MAX = 200
@@ -81,10 +79,9 @@ async def list_presence(call: Call, request: PresenceQuestion) -> PresenceList:
     asked = list(dict.fromkeys(item.strip() for item in request.ids.split(",") if item.strip()))
     if len(asked) > PRESENCE_IDS_MAX:
         raise InvalidRequest(f"At most {PRESENCE_IDS_MAX} ids can be asked for at once.")
-    known = await acquainted(parts(call).db, call.user_id, asked)
-    sockets: Sockets = call.services.sockets
+    known = await acquainted(call.services.db, call.user_id, asked)
     visible = [each for each in asked if each in known or each == call.user_id]
-    views = await sockets.presence_of(visible)
+    views = await call.services.sockets.presence_of(visible)
     seen = {view["userId"]: PresenceEntry(**view) for view in views}
     # A stranger looks like somebody who is never there.
     return PresenceList(presence=[seen.get(each) or PresenceEntry(userId=each) for each in asked])

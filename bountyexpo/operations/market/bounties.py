@@ -16,7 +16,6 @@ from bountyexpo.domain.market.bounty_ends import GONE
 from bountyexpo.errors import InvalidRequest
 from bountyexpo.operations.catalogue import READ, WRITE, operation
 from bountyexpo.operations.cursor import decode_cursor
-from bountyexpo.operations.dependencies import parts
 from bountyexpo.operations.idempotency import IdempotencyKey, mark_replayed, request_hash
 from bountyexpo.operations.market.bounty_views import BountyPage, BountyView, bounty_view, page_view
 from bountyexpo.operations.require import parse_id
@@ -101,7 +100,7 @@ async def list_bounties(call: Call, request: ListBounties) -> BountyPage | list[
         request.accepted_by,
     }
     wanted = _page_wanted(request, is_own=is_own)
-    db = parts(call).db
+    db = call.services.db
     if _wants_array(request):
         wanted.limit, wanted.offset = min(wanted.offset + wanted.limit, ARRAY_ROWS_MAX), 0
         return [bounty_view(row) for row in await bounties.page(db, wanted)]
@@ -119,7 +118,7 @@ async def list_bounties(call: Call, request: ListBounties) -> BountyPage | list[
 async def get_bounty(call: Call, request: BountyById) -> BountyView:
     """Read one bounty."""
     bounty_id = parse_id(request.bounty_id, "bounty")
-    found = await parts(call).batched.ask(bounties.get_all, bounty_id)
+    found = await call.services.batched.ask(bounties.get_all, bounty_id)
     caller = call.identity.user_id if call.identity else None
     if found is None or not found.parties.may_see(found.status, caller):
         raise GONE.raised(None)
@@ -149,16 +148,12 @@ async def create_bounty(call: Call, request: NewBounty) -> BountyView:
     with the first bounty and ``Idempotent-Replayed: true``.
     """
     key = call.idempotency_key or request.idempotency_key
-    created = (
-        await parts(call)
-        .actors.bounty(new_id())
-        .ask(
-            CreateBounty(
-                poster_id=call.user_id,
-                terms=_terms(call, request),
-                idempotency_key=key,
-                request_hash=request_hash(request, without="idempotency_key"),
-            )
+    created = await call.services.actors.bounty(new_id()).ask(
+        CreateBounty(
+            poster_id=call.user_id,
+            terms=_terms(call, request),
+            idempotency_key=key,
+            request_hash=request_hash(request, without="idempotency_key"),
         )
     )
     if created.replayed:
@@ -221,7 +216,7 @@ def _terms(call: Call, request: NewBounty) -> Terms:
         title=bounty_limits.title(request.title),
         description=bounty_limits.description(request.description),
         amount_cents=limits.bounty_amount(
-            cents, is_for_honor=request.is_for_honor, policy=parts(call).policy
+            cents, is_for_honor=request.is_for_honor, policy=call.services.policy
         ),
         is_for_honor=request.is_for_honor,
         category=request.category,

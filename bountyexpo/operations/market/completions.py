@@ -13,7 +13,6 @@ from bountyexpo.domain.access import caller_of
 from bountyexpo.domain.limits import PROOF_ITEMS_MAX
 from bountyexpo.domain.market.access import GRANTS
 from bountyexpo.operations.catalogue import READ, WRITE, operation
-from bountyexpo.operations.dependencies import parts
 from bountyexpo.operations.require import parse_id, require
 from bountyexpo.persistence.market import bounties, submissions
 from bountyexpo.persistence.market.submissions import Delivery
@@ -72,17 +71,13 @@ class CompletionView(msgspec.Struct, kw_only=True):
 async def submit_completion(call: Call, request: NewCompletion) -> CompletionView:
     """Hand in the work of a bounty in progress; a waiting submission is returned with 200."""
     bounty_id = parse_id(request.bounty_id, "bounty")
-    recorded = (
-        await parts(call)
-        .actors.bounty(bounty_id)
-        .ask(
-            SubmitCompletion(
-                caller_id=call.user_id,
-                work=Delivery(
-                    text=limits.text(request.message, "message", *limits.COMPLETION_CHARS),
-                    proof=request.proof_items,
-                ),
-            )
+    recorded = await call.services.actors.bounty(bounty_id).ask(
+        SubmitCompletion(
+            caller_id=call.user_id,
+            work=Delivery(
+                text=limits.text(request.message, "message", *limits.COMPLETION_CHARS),
+                proof=request.proof_items,
+            ),
         )
     )
     if not recorded.created:
@@ -93,7 +88,7 @@ async def submit_completion(call: Call, request: NewCompletion) -> CompletionVie
 @operation("completion.get", http="GET /api/completions/{bounty_id}", rate=READ)
 async def get_completion(call: Call, request: CompletionOfBounty) -> CompletionView:
     """Read the newest submission to a bounty; only its two parties may."""
-    db, bounty_id = parts(call).db, parse_id(request.bounty_id, "bounty")
+    db, bounty_id = call.services.db, parse_id(request.bounty_id, "bounty")
     bounty = require(await bounties.get(db, bounty_id), "bounty")
     caller = caller_of(call.identity, poster_id=bounty.poster_id, hunter_id=bounty.hunter_id)
     GRANTS["completion.get"].check(caller)
@@ -108,16 +103,12 @@ async def get_completion(call: Call, request: CompletionOfBounty) -> CompletionV
 async def approve_completion(call: Call, request: Approval) -> CompletionView:
     """Approve the work: the bounty is completed and the hunter is paid, less the platform fee."""
     submission_id = parse_id(request.submission_id, "submission")
-    found = require(await submissions.get(parts(call).db, submission_id), "submission")
+    found = require(await submissions.get(call.services.db, submission_id), "submission")
     stars = limits.rating(request.rating) if request.rating is not None else None
     comment = limits.optional_text(request.comment, "comment", limits.COMMENT_CHARS_MAX)
-    approved = (
-        await parts(call)
-        .actors.bounty(found.bounty_id)
-        .ask(
-            ApproveCompletion(
-                caller_id=call.user_id, submission_id=submission_id, stars=stars, comment=comment
-            )
+    approved = await call.services.actors.bounty(found.bounty_id).ask(
+        ApproveCompletion(
+            caller_id=call.user_id, submission_id=submission_id, stars=stars, comment=comment
         )
     )
     return completion_view(approved)

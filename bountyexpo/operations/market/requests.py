@@ -13,7 +13,6 @@ from bountyexpo.domain.access import caller_of
 from bountyexpo.domain.market.access import GRANTS
 from bountyexpo.errors import Conflict
 from bountyexpo.operations.catalogue import READ, WRITE, operation
-from bountyexpo.operations.dependencies import parts
 from bountyexpo.operations.market.bounty_views import BountyView, bounty_view
 from bountyexpo.operations.require import parse_id, require
 from bountyexpo.persistence.market import bounties, requests
@@ -96,11 +95,11 @@ async def create_request(call: Call, request: NewRequest) -> RequestView:
         proposed_completion_at=request.proposed_completion_date,
     )
     try:
-        application = await parts(call).actors.bounty(bounty_id).ask(message)
+        application = await call.services.actors.bounty(bounty_id).ask(message)
     except Conflict as conflict:
         if conflict.error_code == "ALREADY_APPLIED":
             mine = await requests.visible(
-                parts(call).db, call.user_id, bounty_id=bounty_id, hunter_id=call.user_id
+                call.services.db, call.user_id, bounty_id=bounty_id, hunter_id=call.user_id
             )
             conflict.fields["request"] = request_view(mine[0])
         raise
@@ -110,7 +109,7 @@ async def create_request(call: Call, request: NewRequest) -> RequestView:
 @operation("request.list", http="GET /api/bounty-requests", rate=READ)
 async def list_requests(call: Call, request: ListRequests) -> list[RequestView]:
     """List the applications that the caller made or received."""
-    db = parts(call).db
+    db = call.services.db
     rows = await requests.visible(
         db,
         call.user_id,
@@ -125,7 +124,7 @@ async def list_requests(call: Call, request: ListRequests) -> list[RequestView]:
 @operation("request.get", http="GET /api/bounty-requests/{request_id}", rate=READ)
 async def get_request(call: Call, request: RequestById) -> RequestView:
     """Read one application; only its author and the poster may."""
-    db = parts(call).db
+    db = call.services.db
     found = require(
         await requests.get(db, parse_id(request.request_id, "application")), "application"
     )
@@ -143,11 +142,9 @@ async def get_request(call: Call, request: RequestById) -> RequestView:
 async def accept_request(call: Call, request: RequestById) -> AcceptedView:
     """Accept an application: the work begins, the others are rejected, a conversation opens."""
     request_id = parse_id(request.request_id, "application")
-    found = require(await requests.get(parts(call).db, request_id), "application")
-    accepted = (
-        await parts(call)
-        .actors.bounty(found.bounty_id)
-        .ask(AcceptApplication(caller_id=call.user_id, request_id=request_id))
+    found = require(await requests.get(call.services.db, request_id), "application")
+    accepted = await call.services.actors.bounty(found.bounty_id).ask(
+        AcceptApplication(caller_id=call.user_id, request_id=request_id)
     )
     return AcceptedView(
         success=True,

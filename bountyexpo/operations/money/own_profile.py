@@ -9,7 +9,6 @@ import msgspec
 
 from bountyexpo.domain import amounts
 from bountyexpo.operations.catalogue import READ, operation
-from bountyexpo.operations.dependencies import parts
 from bountyexpo.operations.require import require
 from bountyexpo.operations.users.auth import summary
 from bountyexpo.persistence.money import ledger
@@ -42,7 +41,7 @@ class OwnProfileView(msgspec.Struct, kw_only=True):
 @operation("auth.me", http="GET /auth/me", rate=READ)
 async def me(call: Call) -> OwnProfileView:
     """Read the caller's own profile."""
-    db = parts(call).db
+    db = call.services.db
     user = require(await users.get(db, call.user_id), "account")
     wallet = await ledger.wallet(db, user.id)
     return OwnProfileView(

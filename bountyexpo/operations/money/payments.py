@@ -17,7 +17,6 @@ from bountyexpo.domain.ids import new_id
 from bountyexpo.domain.money.access import GRANTS
 from bountyexpo.errors import InvalidRequest
 from bountyexpo.operations.catalogue import PAYMENT, operation
-from bountyexpo.operations.dependencies import parts
 from bountyexpo.operations.idempotency import IdempotencyKey, request_hash
 from bountyexpo.operations.require import require
 from bountyexpo.persistence.money import payments
@@ -91,23 +90,19 @@ async def create_intent(call: Call, request: NewIntent) -> IntentView:
     description = request.metadata.get("description")
     if description is not None and not isinstance(description, str):
         raise InvalidRequest("description must be text.")
-    known = await payments.by_key(parts(call).db, call.user_id, key) if key else None
-    answer = (
-        await parts(call)
-        .actors.payment(known.id if known else new_id())
-        .ask(
-            CreateIntent(
-                user_id=call.user_id,
-                email=call.identity.email if call.identity else None,
-                amount_cents=limits.deposit_amount(request.amountCents, policy=parts(call).policy),
-                description=limits.optional_text(
-                    description, "description", limits.DEPOSIT_NOTE_CHARS_MAX
-                ),
-                idempotency_key=key,
-                request_hash=request_hash(request, without="idempotencyKey"),
+    known = await payments.by_key(call.services.db, call.user_id, key) if key else None
+    answer = await call.services.actors.payment(known.id if known else new_id()).ask(
+        CreateIntent(
+            user_id=call.user_id,
+            email=call.identity.email if call.identity else None,
+            amount_cents=limits.deposit_amount(request.amountCents, policy=call.services.policy),
+            description=limits.optional_text(
+                description, "description", limits.DEPOSIT_NOTE_CHARS_MAX
             ),
-            timeout_s=PROVIDER_ASK_S,
-        )
+            idempotency_key=key,
+            request_hash=request_hash(request, without="idempotencyKey"),
+        ),
+        timeout_s=PROVIDER_ASK_S,
     )
     return IntentView(
         clientSecret=answer.intent.client_secret,
@@ -127,15 +122,11 @@ async def create_intent(call: Call, request: NewIntent) -> IntentView:
 async def confirm_intent(call: Call, request: Confirmation) -> ConfirmationView:
     """Take the money of a deposit; the wallet is credited once it has arrived."""
     intent_id = request.paymentIntentId
-    found = require(await payments.by_intent(parts(call).db, intent_id), "deposit")
+    found = require(await payments.by_intent(call.services.db, intent_id), "deposit")
     GRANTS["payment.confirm"].check(caller_of(call.identity, poster_id=found.user_id))
-    answer = (
-        await parts(call)
-        .actors.payment(found.id)
-        .ask(
-            ConfirmIntent(user_id=call.user_id, payment_method=request.paymentMethodId),
-            timeout_s=PROVIDER_ASK_S,
-        )
+    answer = await call.services.actors.payment(found.id).ask(
+        ConfirmIntent(user_id=call.user_id, payment_method=request.paymentMethodId),
+        timeout_s=PROVIDER_ASK_S,
     )
     return _confirmation_view(answer)
 

@@ -8,7 +8,6 @@ import msgspec
 
 from bountyexpo.domain import amounts
 from bountyexpo.operations.catalogue import READ, operation
-from bountyexpo.operations.dependencies import parts
 from bountyexpo.persistence.money import ledger
 
 if TYPE_CHECKING:
@@ -36,7 +35,7 @@ class BalanceView(msgspec.Struct, kw_only=True):
 )
 async def wallet_balance(call: Call) -> BalanceView:
     """Read the caller's balance."""
-    wallet = await ledger.wallet(parts(call).db, call.user_id)
+    wallet = await ledger.wallet(call.services.db, call.user_id)
     total_cents = wallet.available_cents + wallet.held_cents
     return BalanceView(
         balance=amounts.dollars(total_cents),

@@ -17,7 +17,7 @@ from bountyexpo.observability import metrics
 if TYPE_CHECKING:
     from bountyexpo.actors.system import Actors
     from bountyexpo.domain.identity import Identity
-    from bountyexpo.operations.call import Verifier
+    from bountyexpo.operations.services import Verifier
     from bountyexpo.runtime.clock import Clock
 
 # Accounts known to be in use; beyond this many they are looked up again.

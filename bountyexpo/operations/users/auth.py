@@ -15,12 +15,11 @@ from bountyexpo.actors.users.user import Register
 from bountyexpo.domain import limits
 from bountyexpo.errors import BountyExpoError, Conflict, NotAuthenticated
 from bountyexpo.operations.catalogue import AUTH, READ, operation
-from bountyexpo.operations.dependencies import AuthSession, AuthUser, parts
 from bountyexpo.persistence.users import users
 
 if TYPE_CHECKING:
+    from bountyexpo.operations.auth_provider import AuthSession, AuthUser
     from bountyexpo.operations.call import Call
-    from bountyexpo.operations.sockets import Sockets
     from bountyexpo.persistence.users.users import User
 
 WRONG_CREDENTIALS = "Invalid email or password"
@@ -107,7 +106,7 @@ async def register(call: Call, request: Registration) -> RegisteredView:
     """Make an account."""
     email, password = limits.email(request.email), limits.password(request.password)
     username = limits.username(request.username) if request.username else None
-    db = parts(call).db
+    db = call.services.db
     if username is not None:
         holder = await users.by_identifier(db, username)
         if holder is not None and holder.email != email:
@@ -117,7 +116,7 @@ async def register(call: Call, request: Registration) -> RegisteredView:
         user = await _account(call, identity, username, age_confirmed=request.age_confirmed)
     except Conflict:
         # Somebody took the name in between; the identity must not stay behind without account.
-        await parts(call).auth.delete_user(identity.id)
+        await call.services.auth.delete_user(identity.id)
         raise
     return RegisteredView(
         success=True,
@@ -140,11 +139,11 @@ async def sign_in(call: Call, request: Credentials) -> SignedInView:
     """Open a session; a wrong password and an unknown account look the same."""
     identifier = request.identifier.strip()
     if "@" not in identifier.removeprefix("@"):
-        known = await users.by_identifier(parts(call).db, identifier)
+        known = await users.by_identifier(call.services.db, identifier)
         if known is None or known.email is None:
             raise NotAuthenticated(WRONG_CREDENTIALS, code="invalid_credentials")
         identifier = known.email
-    session = await parts(call).auth.sign_in(identifier.lower(), request.password)
+    session = await call.services.auth.sign_in(identifier.lower(), request.password)
     return _signed_in(session, await _account(call, session.user, None))
 
 
@@ -156,7 +155,7 @@ async def sign_in(call: Call, request: Credentials) -> SignedInView:
 )
 async def refresh(call: Call, request: RefreshRequest) -> SignedInView:
     """Exchange a refresh token for a new session."""
-    session = await parts(call).auth.refresh(request.refreshToken)
+    session = await call.services.auth.refresh(request.refreshToken)
     return _signed_in(session, await _account(call, session.user, None))
 
 
@@ -166,7 +165,7 @@ async def sign_out(call: Call, request: SignOutRequest) -> DoneView:
     scheme, _, token = call.headers_in.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer" and token:
         with suppress(NotAuthenticated):
-            await parts(call).auth.sign_out(token.strip(), request.scope)
+            await call.services.auth.sign_out(token.strip(), request.scope)
     _close_sockets(call, request.scope)
     return DoneView(success=True, message="Signed out.")
 
@@ -179,22 +178,23 @@ def summary(user: User) -> dict[str, Any]:
 def _close_sockets(call: Call, scope: str) -> None:
     """End the sockets of what was signed out; other devices keep theirs unless all are meant."""
     identity = call.identity
-    sockets: Sockets | None = getattr(call.services, "sockets", None)
-    if identity is None or sockets is None or scope == "others":
+    if identity is None or scope == "others":
         return
     session_id = identity.session_id if scope == "local" else None
     if scope != "local" or session_id is not None:
-        sockets.disconnect_user(identity.user_id, reason="signed out", session_id=session_id)
+        call.services.sockets.disconnect_user(
+            identity.user_id, reason="signed out", session_id=session_id
+        )
 
 
 async def _identity(call: Call, email: str, password: str, username: str | None) -> AuthUser:
     """Make the identity, or find the one that an interrupted registration left behind."""
-    auth = parts(call).auth
+    auth = call.services.auth
     metadata = {"username": username} if username else {}
     try:
         return await auth.create_user(email=email, password=password, metadata=metadata)
     except Conflict as taken:
-        if await users.by_identifier(parts(call).db, email) is not None:
+        if await users.by_identifier(call.services.db, email) is not None:
             raise
         try:
             return (await auth.sign_in(email, password)).user
@@ -206,16 +206,12 @@ async def _account(
     call: Call, identity: AuthUser, username: str | None, *, age_confirmed: bool = False
 ) -> User:
     wanted = username or identity.user_metadata.get("username")
-    return (
-        await parts(call)
-        .actors.user(identity.id)
-        .ask(
-            Register(
-                email=identity.email,
-                email_verified_at=identity.email_confirmed_at,
-                username=limits.username(wanted) if isinstance(wanted, str) and wanted else None,
-                age_attested_at=call.services.clock.now() if age_confirmed else None,
-            )
+    return await call.services.actors.user(identity.id).ask(
+        Register(
+            email=identity.email,
+            email_verified_at=identity.email_confirmed_at,
+            username=limits.username(wanted) if isinstance(wanted, str) and wanted else None,
+            age_attested_at=call.services.clock.now() if age_confirmed else None,
         )
     )
 

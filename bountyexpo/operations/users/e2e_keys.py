@@ -14,7 +14,6 @@ import msgspec
 from bountyexpo.actors.users.user import SetPublicKey
 from bountyexpo.domain.users.e2e_keys import PublicKey
 from bountyexpo.operations.catalogue import READ, WRITE, operation
-from bountyexpo.operations.dependencies import parts
 from bountyexpo.operations.require import parse_id, require
 from bountyexpo.persistence.users import e2e_keys
 
@@ -52,7 +51,7 @@ class KeyView(msgspec.Struct, kw_only=True):
 async def set_key(call: Call, request: NewKey) -> KeyView:
     """Publish the caller's key; the same one again keeps its version."""
     key = b64encode(request.publicKey).decode()
-    return _view(await parts(call).actors.user(call.user_id).ask(SetPublicKey(key=key)))
+    return _view(await call.services.actors.user(call.user_id).ask(SetPublicKey(key=key)))
 
 
 @operation(
@@ -64,7 +63,7 @@ async def set_key(call: Call, request: NewKey) -> KeyView:
 async def get_key(call: Call, request: KeyRef) -> KeyView:
     """See the key under which to encrypt messages to somebody."""
     user_id = parse_id(request.userId, "user")
-    return _view(require(await e2e_keys.get(parts(call).db, user_id), "user"))
+    return _view(require(await e2e_keys.get(call.services.db, user_id), "user"))
 
 
 def _view(found: e2e_keys.PublicKey) -> KeyView:

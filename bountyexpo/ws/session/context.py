@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from bountyexpo.domain.identity import Identity
-    from bountyexpo.operations.call import Services, Verifier
+    from bountyexpo.operations.services import Services, Verifier
     from bountyexpo.realtime.hub import Hub
     from bountyexpo.realtime.listener import NewId, Reader
     from bountyexpo.ws.admission import Admission

@@ -12,10 +12,16 @@ from bountyexpo.operations import areas
 from bountyexpo.operations.batcher import BatchedReads
 from bountyexpo.operations.call import Call
 from bountyexpo.operations.catalogue import CATALOGUE
-from bountyexpo.operations.dependencies import Parts
 from bountyexpo.operations.dispatch import dispatch
 from bountyexpo.operations.rate_limits import RateLimiter
 from bountyexpo.runtime.clock import SystemClock
+
+
+class NoSockets:
+    """Nobody is there to be parted."""
+
+    def separate(self, one, other):
+        pass
 
 
 class Edge:
@@ -26,13 +32,11 @@ class Edge:
         self.now = 0.0
         self.transport = transport
         self.services = SimpleNamespace(
-            parts=Parts(
-                actors=town.actors,
-                db=town.db,
-                auth=None,
-                policy=Policy(),
-                batched=BatchedReads(town.db),
-            ),
+            actors=town.actors,
+            db=town.db,
+            policy=Policy(),
+            batched=BatchedReads(town.db),
+            sockets=NoSockets(),
             rate_limiter=RateLimiter(lambda: self.now, allowed=[ip_network("10.1.0.0/16")]),
             clock=SystemClock(),
             settings=SimpleNamespace(media_hosts=("files.example.org",)),

@@ -1,19 +1,12 @@
-"""The parts of the running service that handlers use, found on ``call.services.parts``."""
+"""The auth server, as operations see it: who has an account there, and their sessions."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
-
-    from bountyexpo.actors.system import Actors
-    from bountyexpo.domain.policy import Policy
-    from bountyexpo.operations.batcher import BatchedReads
-    from bountyexpo.operations.call import Call
-    from bountyexpo.persistence.pool import Pool
 
 
 class AuthUser(Protocol):
@@ -85,21 +78,3 @@ class AuthProvider(Protocol):
         self, access_token: str, scope: Literal["global", "local", "others"] = "global"
     ) -> None:
         """End sessions."""
-
-
-@dataclass(frozen=True, slots=True)
-class Parts:
-    """What handlers work with."""
-
-    actors: Actors
-    db: Pool
-    auth: AuthProvider
-    policy: Policy
-    # What is told to a thousand people is looked at by a thousand at once.
-    batched: BatchedReads
-
-
-def parts(call: Call) -> Parts:
-    """Return the service's parts."""
-    found: Parts = call.services.parts
-    return found

@@ -1,0 +1,93 @@
+"""What the running service gives to the edge and to every operation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from ipaddress import IPv4Network, IPv6Network
+
+    from bountyexpo.actors.system import Actors
+    from bountyexpo.domain.identity import Identity
+    from bountyexpo.domain.policy import Policy
+    from bountyexpo.operations.auth_provider import AuthProvider
+    from bountyexpo.operations.batcher import BatchedReads
+    from bountyexpo.operations.rate_limits import RateLimiter
+    from bountyexpo.operations.sockets import Sockets
+    from bountyexpo.persistence.pool import Pool
+    from bountyexpo.runtime.clock import Clock
+
+
+class Verifier(Protocol):
+    """Tells whose access token it is."""
+
+    async def verify(self, token: str) -> Identity:
+        """Return the caller.
+
+        Raises:
+            NotAuthenticated: the token is not good; TokenExpired when only its time is over.
+            Unavailable: it cannot be checked at present.
+        """
+        ...
+
+
+class Tickets(Protocol):
+    """One-time passes for an upgrade."""
+
+    def issue(self, identity: Identity) -> str:
+        """Return a new ticket of the caller."""
+        ...
+
+
+class EdgeSettings(Protocol):
+    """The settings that requests are answered by."""
+
+    @property
+    def allowed_origins(self) -> tuple[str, ...]:
+        """The web pages that may call us; ``*`` for all."""
+
+    @property
+    def trusted_proxies(self) -> tuple[IPv4Network | IPv6Network, ...]:
+        """Whose word about the client's address counts."""
+
+    @property
+    def media_hosts(self) -> tuple[str, ...]:
+        """Where pictures in messages may lie; none for anywhere."""
+
+    @property
+    def metrics_token(self) -> str | None:
+        """What opens the metrics to who is not on this machine."""
+
+    @property
+    def stripe_secret_key(self) -> str | None:
+        """The key of the card processor, if a real one is set."""
+
+    @property
+    def supabase_url(self) -> str | None:
+        """The auth server, if a real one is set."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """The running service."""
+
+    actors: Actors
+    db: Pool
+    # What is told to a thousand people is looked at by a thousand at once.
+    batched: BatchedReads
+    auth: AuthProvider
+    policy: Policy
+    clock: Clock
+    settings: EdgeSettings
+    verifier: Verifier
+    tickets: Tickets
+    rate_limiter: RateLimiter
+    sockets: Sockets
+    # Why the service cannot serve at present, or None; waits for nothing.
+    readiness: Callable[[], str | None]
+    # The supervisor tree as an encodable value.
+    tree: Callable[[], object]
+    # Takes a raw webhook body with its signature header, and returns the reply.
+    receive_webhook: Callable[[bytes, str], Awaitable[dict[str, Any]]]
