@@ -8,7 +8,8 @@ import pytest
 from bountyexpo.actors.money.payment_messages import ConfirmIntent
 from bountyexpo.domain.money.payment import GIVE_UP_S
 from bountyexpo.errors import ProviderFailed, Unavailable
-from bountyexpo.jobs.branch import GIVE_UP_AGAIN_S, give_up_unpaid, tell_expired
+from bountyexpo.jobs.market.expiry import tell_expired
+from bountyexpo.jobs.money.deposits import GIVE_UP_AGAIN_S, give_up_unpaid
 
 YESTERDAY = datetime.now(UTC) - timedelta(days=1)
 TOMORROW = datetime.now(UTC) + timedelta(days=1)

@@ -1,0 +1,31 @@
+"""Bounties whose end date has passed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bountyexpo.actors.market.bounty_messages import TellExpiry
+from bountyexpo.domain.market.bounty import Event
+from bountyexpo.domain.market.bounty_rules import MACHINE
+from bountyexpo.errors import BountyExpoError
+from bountyexpo.observability.logs import get_logger
+from bountyexpo.persistence.market import bounties
+
+if TYPE_CHECKING:
+    from bountyexpo.actors.system import Actors
+    from bountyexpo.persistence.pool import Pool
+
+# They are looked for this often, and so many at once.
+EVERY_S = 60.0
+BATCH = 100
+
+log = get_logger(__name__)
+
+
+async def tell_expired(actors: Actors, db: Pool) -> None:
+    """Tell the posters of bounties whose end date has passed."""
+    for bounty_id in await bounties.expired(db, MACHINE.moved_by(Event.EXPIRY_TICK), BATCH):
+        try:
+            await actors.bounty(bounty_id).ask(TellExpiry())
+        except BountyExpoError as error:
+            log.warning("an expiry was not told", bounty=bounty_id, error=error.error_code)

@@ -1,0 +1,1 @@
+"""Jobs about deposits, webhooks and the books."""

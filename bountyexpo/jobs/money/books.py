@@ -1,0 +1,19 @@
+"""The sum of all accounts, which must be zero."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bountyexpo.observability import metrics
+from bountyexpo.persistence.money import ledger
+
+if TYPE_CHECKING:
+    from bountyexpo.persistence.pool import Pool
+
+# How often the sum is taken.
+EVERY_S = 60.0
+
+
+async def check_books(db: Pool) -> None:
+    """Take the sum, for the alarm that watches it."""
+    metrics.LEDGER_IMBALANCE_CENTS.set(await ledger.imbalance_cents(db))

@@ -1,0 +1,45 @@
+"""Deposits: the step that was cut off, and the one that nobody pays."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bountyexpo.actors.money.payment_messages import GiveUpPayment, ResumePayment
+from bountyexpo.domain.money import payment
+from bountyexpo.errors import BountyExpoError
+from bountyexpo.observability.logs import get_logger
+from bountyexpo.persistence.money import payments
+
+if TYPE_CHECKING:
+    from bountyexpo.actors.system import Actors
+    from bountyexpo.persistence.outbox import Effect
+    from bountyexpo.persistence.pool import Pool
+
+# A step of a payment may wait for the provider this long.
+STEP_S = 20.0
+
+# Unpaid deposits are looked for this often, and so many at once.
+EVERY_S = 60.0
+BATCH = 100
+
+# A deposit that could not be given up is tried again after an hour.
+GIVE_UP_AGAIN_S = 3_600.0
+
+log = get_logger(__name__)
+
+
+async def give_up_unpaid(actors: Actors, db: Pool) -> None:
+    """Cancel deposits that nobody has paid in time."""
+    unpaid = payment.MACHINE.moved_by(payment.Event.GIVE_UP)
+    for payment_id in await payments.given_up(db, unpaid, BATCH):
+        try:
+            await actors.payment(payment_id).ask(GiveUpPayment(), timeout_s=STEP_S)
+        except BountyExpoError as error:
+            log.warning("a deposit was not given up", payment=payment_id, error=error.error_code)
+        # Also when the provider had nothing new to say.
+        await payments.give_up_later(db, payment_id, GIVE_UP_AGAIN_S)
+
+
+async def resume_payment(actors: Actors, effect: Effect) -> None:
+    """Finish a step that was cut off; an effect of the outbox."""
+    await actors.payment(effect.aggregate_id).ask(ResumePayment(), timeout_s=STEP_S)
