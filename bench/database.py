@@ -12,6 +12,7 @@ from typing import Any
 
 import trio
 from bountyexpo.domain.ids import new_id
+from bountyexpo.persistence.after_commit import AfterCommit
 from bountyexpo.persistence.chat.journal import Journal
 from bountyexpo.persistence.chat.messages import CommittedMessage, NewMessage
 from bountyexpo.persistence.migrate import migrate
@@ -79,7 +80,7 @@ async def _decisions(_nursery: trio.Nursery, pool: Pool) -> list[Figure]:
 
 
 async def _messages(nursery: trio.Nursery, pool: Pool) -> list[Figure]:
-    journal = Journal(pool, on_commit=lambda _events: None)
+    journal = Journal(pool, lambda _events: None)
     await nursery.start(journal.run)
     conversations = await pool.fetch("select id, created_by from conversations")
 
@@ -135,7 +136,7 @@ async def _prepare(pool: Pool) -> None:
 async def _measure(dsn: str) -> list[Figure]:
     figures: list[Figure] = []
     async with trio.open_nursery() as nursery:
-        pool = Pool(dsn, migrate=migrate)
+        pool = Pool(dsn, AfterCommit(lambda _events: None, lambda: None), migrate=migrate)
         await nursery.start(pool.run)
         await pool.wait_ready()
         await _prepare(pool)

@@ -22,7 +22,7 @@ import msgspec
 
 from bountyexpo.actors.chat.conversation_messages import Type
 from bountyexpo.actors.dependencies import ActorDependencies
-from bountyexpo.actors.money.provider_events import ProviderEvents
+from bountyexpo.actors.money.provider_inbox import ProviderInbox
 from bountyexpo.actors.system import Actors
 from bountyexpo.domain.chat.conversation import TYPING_ENDS_AFTER_S
 from bountyexpo.domain.ids import new_id
@@ -37,7 +37,8 @@ from bountyexpo.http.server.router import Router
 from bountyexpo.integrations.stripe import StripePayments
 from bountyexpo.integrations.supabase import SupabaseAuth
 from bountyexpo.integrations.tokens import TokenVerifier
-from bountyexpo.jobs import branch as job_branch
+from bountyexpo.jobs.branch import branch as jobs_branch
+from bountyexpo.jobs.branch import webhook_job
 from bountyexpo.operations import areas
 from bountyexpo.operations.batcher import BatchedReads
 from bountyexpo.operations.rate_limits import RateLimiter
@@ -45,6 +46,7 @@ from bountyexpo.operations.services import Services
 from bountyexpo.operations.session_reader import SessionReader
 from bountyexpo.operations.users.accounts import AccountVerifier
 from bountyexpo.operations.users.tickets import TicketStore
+from bountyexpo.persistence.after_commit import AfterCommit, Bell
 from bountyexpo.persistence.chat.journal import Journal
 from bountyexpo.persistence.migrate import migrate
 from bountyexpo.persistence.pool import Pool
@@ -107,34 +109,38 @@ class App:
             if settings.uses_embedded_database
             else None
         )
+        self.hub = Hub(self.clock.now)
+        self._effects_left = Bell()
         self.db = Pool(
             self._postgres.dsn if self._postgres else (settings.database_url or ""),
+            AfterCommit(self.hub.publish, self._effects_left.ring),
             size_min=settings.db_pool_min,
             size_max=settings.db_pool_max,
             migrate=migrate,
         )
-        self._journal = Journal(self.db)
+        self._journal = Journal(self.db, self.hub.publish)
         self.policy = _policy(settings)
-        reader = SessionReader(self.db)
-        self.hub = Hub(reader.read_after, self.clock.now)
+        self._reader = reader = SessionReader(self.db)
         unread = UnreadCounts(self.hub, reader.unread)
-        self._ports = ActorDependencies(
+        stripe = self._stripe()
+        ports = ActorDependencies(
             db=self.db,
             journal=self._journal,
-            stripe=self._stripe(),
+            stripe=stripe,
             policy=self.policy,
             feed=self.hub.publish_feed,
             ephemeral=self.hub.tell,
             unread=unread.change,
         )
-        self.actors = Actors.over(self._ports, self.clock)
-        self.events = ProviderEvents(self._ports, self.actors, self.clock)
+        self.actors = Actors.over(ports, self.clock)
+        self._webhooks = webhook_job(self.db, self.actors)
+        inbox = ProviderInbox(self.db, stripe, self.clock, self._webhooks.wake)
         seen = LastSeen(reader.last_seen, partial(last_seen.save, self.db))
         presence = Presence(self.hub, self.clock.now, seen)
         self._tickets = TicketStore(self.clock.monotonic)
         self._tokens = self._token_verifier()
         self._accounts = AccountVerifier(self._tokens, self.actors, self.clock)
-        self.services = self._services(LiveUsers(self.hub, presence))
+        self.services = self._services(LiveUsers(self.hub, presence), inbox)
         self._admission = Admission(self.services.rate_limiter)
         limits = _session_limits(settings)
         self.gateway = self._gateway(reader, presence, unread, limits)
@@ -193,7 +199,7 @@ class App:
             self._http,
         )
 
-    def _services(self, sockets: Sockets) -> Services:
+    def _services(self, sockets: Sockets, inbox: ProviderInbox) -> Services:
         settings, monotonic = self.settings, self.clock.monotonic
         return Services(
             actors=self.actors,
@@ -214,7 +220,7 @@ class App:
             sockets=sockets,
             readiness=self.readiness,
             tree=self.tree,
-            receive_webhook=self.events.receive,
+            receive_webhook=inbox.receive,
         )
 
     def _gateway(
@@ -281,7 +287,7 @@ class App:
             self._persistence(),
             *self._sandbox(),
             self._branch("actors", [pool.as_child() for pool in self.actors.pools]),
-            job_branch.branch(self.db, self.actors, self.events),
+            jobs_branch(self.db, self.actors, self._effects_left, self._webhooks),
             self._edge(),
         ]
         return Supervisor("root", branches, strategy=Strategy.REST_FOR_ONE)
@@ -292,8 +298,6 @@ class App:
             if (self._postgres)
             else []
         )
-        self.db.on_commit = self.hub.publish
-        self._journal.on_commit = self.hub.publish
         children = [
             *postgres,
             ChildSpec(id="pool", start=self.db.run),
@@ -309,7 +313,7 @@ class App:
 
     def _edge(self) -> ChildSpec:
         children = [
-            ChildSpec(id="hub", start=self.hub.run),
+            ChildSpec(id="hub", start=partial(self.hub.run, self._reader.read_after)),
             ChildSpec(id="sessions", start=self.gateway.run),
             ChildSpec(id="poller", start=self._poller.run),
             ChildSpec(id="hypercorn_fallback", start=self._fallback.run),

@@ -25,6 +25,7 @@ from bountyexpo.persistence.pool import Pool
 from bountyexpo.sandbox.postgres import EmbeddedPostgres
 from psycopg.conninfo import make_conninfo
 
+from tests.commits import Heard
 from tests.databases import QUICK, copy_data_folder, fresh_database, on_server, temporary_folder
 
 if TYPE_CHECKING:
@@ -112,10 +113,16 @@ def module_dsn(server_dsn: str, template_database: str) -> Iterator[str]:
 
 
 @pytest.fixture
-async def database(dsn: str) -> AsyncIterator[Pool]:
+def heard() -> Heard:
+    """What was heard of the commits of ``database``."""
+    return Heard()
+
+
+@pytest.fixture
+async def database(dsn: str, heard: Heard) -> AsyncIterator[Pool]:
     """A running, ready pool on a fresh migrated database."""
     async with trio.open_nursery() as nursery:
-        pool = Pool(dsn)
+        pool = Pool(dsn, heard.after_commit)
         await nursery.start(pool.run)
         with trio.fail_after(10):
             await pool.wait_ready()

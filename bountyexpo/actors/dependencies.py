@@ -15,15 +15,7 @@ if TYPE_CHECKING:
     from bountyexpo.persistence.pool import Pool
 
 
-def _nobody_listens(event: Event, of: str, users: Sequence[str]) -> None:
-    """Take the place of the edge where there is none."""
-
-
-def _nobody_counts(users: Sequence[str]) -> None:
-    """Take the place of the edge where there is none."""
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ActorDependencies:
     """The outside of the actors."""
 
@@ -35,6 +27,6 @@ class ActorDependencies:
     feed: Callable[[str, Event], None]
     # Sends an event that nobody will miss, of the entity that is named, to the sockets of users;
     # never blocks.
-    ephemeral: Callable[[Event, str, Sequence[str]], None] = _nobody_listens
+    ephemeral: Callable[[Event, str, Sequence[str]], None]
     # Says that what these users have not read is another number now; never blocks.
-    unread: Callable[[Sequence[str]], None] = _nobody_counts
+    unread: Callable[[Sequence[str]], None]

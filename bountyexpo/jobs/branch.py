@@ -10,6 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from bountyexpo.actors.money.payment import RESUME
+from bountyexpo.actors.money.provider_events import ProviderEvents
 from bountyexpo.domain.ids import new_id
 from bountyexpo.jobs import prune
 from bountyexpo.jobs.market import expiry
@@ -21,8 +22,8 @@ from bountyexpo.supervisors import ChildSpec, Job, Supervisor
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
-    from bountyexpo.actors.money.provider_events import ProviderEvents
     from bountyexpo.actors.system import Actors
+    from bountyexpo.persistence.after_commit import Bell
     from bountyexpo.persistence.outbox import Handler
     from bountyexpo.persistence.pool import Pool
 
@@ -32,13 +33,15 @@ def effect_handlers(actors: Actors) -> Mapping[str, Handler]:
     return {RESUME: partial(deposits.resume_payment, actors)}
 
 
-def branch(db: Pool, actors: Actors, events: ProviderEvents) -> ChildSpec:
-    """Build the supervisor of all jobs, and let commits and webhooks wake them."""
-    relay = Relay(db, effect_handlers(actors))
-    db.on_effects = relay.wake
-    body = partial(webhooks.process_webhooks, db, events)
-    webhooks_job = Job("webhooks", webhooks.EVERY_S, body)
-    events.on_received = webhooks_job.wake
+def webhook_job(db: Pool, actors: Actors) -> Job:
+    """Return the job that routes stored webhooks; whoever stores one wakes it."""
+    body = partial(webhooks.process_webhooks, db, ProviderEvents(db, actors))
+    return Job("webhooks", webhooks.EVERY_S, body)
+
+
+def branch(db: Pool, actors: Actors, bell: Bell, webhooks_job: Job) -> ChildSpec:
+    """Build the supervisor of all jobs; ``bell`` is rung when effects were left."""
+    relay = Relay(db, effect_handlers(actors), bell)
     children = [
         ChildSpec(id="outbox", start=relay.run),
         webhooks_job.as_child(),

@@ -24,6 +24,7 @@ from bountyexpo.observability.logs import get_logger
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from bountyexpo.persistence.after_commit import Bell
     from bountyexpo.persistence.queries import Queries
 
 # How many rows one relay takes at once, and how many of them it works on at the same time.
@@ -135,34 +136,34 @@ class Relay:
     """Carries out the effects: a supervised child.
 
     Effects of one aggregate in a batch run in their order, one after the other; different
-    aggregates run side by side. An effect without a handler waits, and is dead in the end.
+    aggregates run side by side. The bell makes it look at once. An effect without a handler waits,
+    and is dead in the end.
     """
 
     def __init__(
-        self, db: Queries, handlers: Mapping[str, Handler], *, interval_s: float = INTERVAL_S
+        self,
+        db: Queries,
+        handlers: Mapping[str, Handler],
+        bell: Bell,
+        *,
+        interval_s: float = INTERVAL_S,
     ) -> None:
         self._db = db
         self._handlers = handlers
         self._interval_s = interval_s
         self._owner = new_id()
-        self._wake = trio.Event()
-
-    def wake(self) -> None:
-        """Look at once; the pool's ``on_effects`` hook."""
-        self._wake.set()
+        self._bell = bell
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Relay until cancelled."""
         task_status.started()
         while True:
-            self._wake = trio.Event()
             try:
                 while await self.run_once():
                     pass
             except DatabaseUnavailable:
                 _log.debug("outbox waits for the database")
-            with trio.move_on_after(self._interval_s):
-                await self._wake.wait()
+            await self._bell.wait(self._interval_s)
 
     async def run_once(self) -> int:
         """Carry out one batch of what is due; return how many rows there were."""

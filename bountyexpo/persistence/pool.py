@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 
     from psycopg.pq.abc import PGresult
 
+    from bountyexpo.persistence.after_commit import AfterCommit
     from bountyexpo.persistence.statement import Parameters, Row, Statement
-    from bountyexpo.persistence.streams import StreamEvent
 
 __all__ = ["Json", "Pool"]
 
@@ -54,6 +54,9 @@ BACKOFF_MAX_S = 5.0
 # The one pool of a process, as the old dashboards tell it from others.
 POOL_NAME = "main"
 
+# How long a server has to let us in.
+CONNECT_TIMEOUT_S = 5.0
+
 _PROBE = statement("select 1")
 
 _log = get_logger(__name__)
@@ -64,19 +67,17 @@ class Pool:
 
     Bounds: at most ``size_max`` sessions, and as many waiting callers as a ``WaitingLine`` takes; a
     caller beyond that, or one that waited ``acquire_timeout_s``, gets ``DatabaseUnavailable``.
-    ``on_commit`` is called after a transaction has committed, with its stream events, and
-    ``on_effects`` when it left outbox rows. Neither may block or raise.
     """
 
     def __init__(
         self,
         dsn: str | Callable[[], str],
+        after_commit: AfterCommit,
         *,
         size_min: int = 2,
         size_max: int = 10,
         statement_timeout_s: float = 10,
         acquire_timeout_s: float = 5,
-        connect_timeout_s: float = 5,
         migrate: Callable[[str], Awaitable[None]] | None = None,
     ) -> None:
         assert 1 <= size_min <= size_max
@@ -85,10 +86,8 @@ class Pool:
         self._size_max = size_max
         self._statement_timeout_s = statement_timeout_s
         self._acquire_timeout_s = acquire_timeout_s
-        self._connect_timeout_s = connect_timeout_s
         self._migrate = migrate
-        self.on_commit: Callable[[list[StreamEvent]], None] | None = None
-        self.on_effects: Callable[[], None] | None = None
+        self.after_commit = after_commit
         self._nursery: trio.Nursery | None = None
         self._sessions: set[Connection] = set()
         self._idle: list[Connection] = []
@@ -238,7 +237,7 @@ class Pool:
         dsn = self._dsn if isinstance(self._dsn, str) else self._dsn()
         return await Connection.open(
             dsn,
-            timeout_s=self._connect_timeout_s,
+            timeout_s=CONNECT_TIMEOUT_S,
             statement_timeout_s=self._statement_timeout_s,
         )
 

@@ -26,13 +26,14 @@ from bountyexpo.persistence.statement import Json, statement
 from bountyexpo.persistence.streams import CONVERSATION, StreamEvent
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+    from collections.abc import AsyncIterator, Mapping, Sequence
     from types import TracebackType
 
     from psycopg.pq.abc import PGresult
 
     from bountyexpo.domain.events import Event
     from bountyexpo.domain.notices import Audience, Notice
+    from bountyexpo.persistence.after_commit import AfterCommit
     from bountyexpo.persistence.connection import Connection
     from bountyexpo.persistence.statement import Parameters, Row
 
@@ -79,8 +80,9 @@ _LOCK = "select pg_advisory_xact_lock(hashtextextended(%s, 0))"
 class Sessions(Protocol):
     """What a transaction needs of the pool."""
 
-    on_commit: Callable[[list[StreamEvent]], None] | None
-    on_effects: Callable[[], None] | None
+    @property
+    def after_commit(self) -> AfterCommit:
+        """Who is told."""
 
     async def acquire(self) -> Connection:
         """Take a session."""
@@ -144,10 +146,10 @@ class Transaction:
         finally:
             # After a cancellation the session is still inside; the pool rolls it back aside.
             self._pool.release(self._session)
-        if self.committed_events and self._pool.on_commit is not None:
-            self._pool.on_commit(self.committed_events)
-        if error is None and self._effects and self._pool.on_effects is not None:
-            self._pool.on_effects()
+        if self.committed_events:
+            self._pool.after_commit.publish(self.committed_events)
+        if error is None and self._effects:
+            self._pool.after_commit.wake_relay()
 
     async def fetch(self, sql: str, params: Parameters = ()) -> list[Row]:
         """Run one statement and return every row."""

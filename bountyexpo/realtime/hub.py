@@ -50,10 +50,9 @@ class Hub:
     ``fan_out.BACKLOG_MAX``; whoever loses something by either is told with a ``gap`` frame.
     """
 
-    def __init__(self, read_after: ReadAfter, now: Callable[[], datetime]) -> None:
+    def __init__(self, now: Callable[[], datetime]) -> None:
         self.users: dict[str, tuple[Listener, ...]] = {}
         self.topics: dict[str, set[Listener]] = {}
-        self._read_after = read_after
         self._now = now
         self._order = StreamOrder()
         self._fan_out = FanOut()
@@ -65,11 +64,16 @@ class Hub:
         self._watchers: dict[str, Callable[[StreamEvent], None]] = {}
         self._counts = {"published": 0, "repaired": 0, "skipped": 0}
 
-    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        """Serve large broadcasts, holes and the feed until cancelled."""
+    async def run(
+        self,
+        read_after: ReadAfter,
+        *,
+        task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
+    ) -> None:
+        """Serve large broadcasts, holes and the feed until cancelled; holes by ``read_after``."""
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._fan_out.run)
-            nursery.start_soon(self._repair_holes)
+            nursery.start_soon(self._repair_holes, read_after)
             nursery.start_soon(self._flush_feed)
             nursery.start_soon(self._rotate)
             task_status.started()
@@ -256,21 +260,21 @@ class Hub:
         kind, _, entity_id = stream.partition(":")
         return stream in self.topics or (kind == "user" and entity_id in self.users)
 
-    async def _repair_holes(self) -> None:
+    async def _repair_holes(self, read_after: ReadAfter) -> None:
         while True:
             while self._holes:
                 stream, due_at = next(iter(self._holes.items()))
                 await trio.sleep_until(due_at)
                 if self._holes.get(stream) == due_at:
-                    await self._repair(stream)
+                    await self._repair(stream, read_after)
             self._hole_opened = trio.Event()
             await self._hole_opened.wait()
 
-    async def _repair(self, stream: str) -> None:
+    async def _repair(self, stream: str, read_after: ReadAfter) -> None:
         """Fill the hole of one stream from the database, or give it up and say so."""
         try:
             with trio.fail_after(REPAIR_TIMEOUT_S):
-                await self._read_on(stream)
+                await self._read_on(stream, read_after)
         except (BountyExpoError, trio.TooSlowError):
             log.warning("hole not repaired", stream=stream, head=self._order.head(stream))
         except Exception:
@@ -286,11 +290,11 @@ class Hub:
         if self._order.has_hole(stream):
             self._holes[stream] = trio.current_time()
 
-    async def _read_on(self, stream: str) -> None:
+    async def _read_on(self, stream: str, read_after: ReadAfter) -> None:
         size = REPAIR_PAGE
         while size == REPAIR_PAGE:
             head = self._order.head(stream)
-            page = await self._read_after(stream, head, REPAIR_PAGE)
+            page = await read_after(stream, head, REPAIR_PAGE)
             size = len(page)
             for event in page:
                 for ready in self._order.admit(event):

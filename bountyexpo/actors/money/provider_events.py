@@ -1,13 +1,13 @@
-"""Webhooks of the payment provider: stored, acknowledged, then routed to their owner (money §4).
+"""Stored webhooks of the payment provider, routed to their owner (money §4).
 
-Receiving verifies and stores, so that the answer is quick and nothing is lost. Processing runs as
-a job: it hands each event to the payment it names. The payment marks the event in the transaction
-of what it changed; an event of an unknown payment waits for it and is given up in the end.
+This runs as a job: it hands each event to the payment it names. The payment marks the event in the
+transaction of what it changed; an event of an unknown payment waits for it and is given up in the
+end.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from bountyexpo.actors.money.payment_messages import ApplyProviderEvent
 from bountyexpo.domain.ids import is_id
@@ -19,15 +19,10 @@ from bountyexpo.persistence import inbox
 from bountyexpo.persistence.money import payments
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from bountyexpo.actors.dependencies import ActorDependencies
     from bountyexpo.actors.system import Actors
     from bountyexpo.integrations.stripe import Intent
     from bountyexpo.persistence.inbox import InboxEvent
-    from bountyexpo.runtime.clock import Clock
-
-PROVIDER = "stripe"
+    from bountyexpo.persistence.pool import Pool
 
 # Only these are about something we own; all others are stored and let be.
 ROUTED_PREFIX = "payment_intent."
@@ -41,48 +36,20 @@ log = get_logger(__name__)
 
 
 class ProviderEvents:
-    """The way of a webhook from the wire to the payment actor."""
+    """The way of a stored webhook to the payment actor."""
 
-    def __init__(self, ports: ActorDependencies, actors: Actors, clock: Clock) -> None:
-        self._ports = ports
+    def __init__(self, db: Pool, actors: Actors) -> None:
+        self._db = db
         self._actors = actors
-        self._clock = clock
-        # Set by the composition root to wake the job that calls ``process_due``.
-        self.on_received: Callable[[], None] = lambda: None
-
-    async def receive(self, raw: bytes, signature: str) -> dict[str, Any]:
-        """Verify and store one delivery; the reply means that it will be processed.
-
-        Raises:
-            InvalidRequest: the signature or the time is not right; nothing is stored.
-        """
-        stripe = self._ports.stripe
-        event = stripe.verify_event(raw, signature, now=self._clock.now())
-        if event.livemode is not stripe.livemode:
-            log.error("a webhook of the other mode", event_id=event.id, livemode=event.livemode)
-            return {"received": True, "ignored": True}
-        is_new = await inbox.receive(
-            self._ports.db,
-            PROVIDER,
-            event.id,
-            event.type,
-            {"object": event.object},
-            livemode=event.livemode,
-            api_version=event.api_version,
-        )
-        result = "received" if is_new else "duplicate"
-        metrics.WEBHOOK_EVENTS.labels(type=event.type, result=result).inc()
-        self.on_received()
-        return {"received": True} if is_new else {"received": True, "duplicate": True}
 
     async def process_due(self) -> None:
         """Route every event that is due; one that fails does not hold up the others."""
-        while events := await inbox.due(self._ports.db, BATCH):
+        while events := await inbox.due(self._db, BATCH):
             for event in events:
                 await self._process(event)
 
     async def _process(self, event: InboxEvent) -> None:
-        db = self._ports.db
+        db = self._db
         if not event.type.startswith(ROUTED_PREFIX):
             await inbox.mark(db, event.id, "ignored")
             result = "ignored"
@@ -96,7 +63,7 @@ class ProviderEvents:
         except Conflict as error:
             if isinstance(error, StaleVersion):
                 return await self._retry(event, error)
-            await inbox.mark(self._ports.db, event.id, "dead", error=error.message)
+            await inbox.mark(self._db, event.id, "dead", error=error.message)
             return "dead"
         except Exception as error:  # noqa: BLE001 - kept to this event, which is tried again
             return await self._retry(event, error)
@@ -116,18 +83,18 @@ class ProviderEvents:
             log.error("a webhook failed", event_id=event.event_id, exc_info=error)
         reason = error.message if isinstance(error, BountyExpoError) else type(error).__name__
         pause_s = min(2.0**event.attempts, RETRY_MAX_S)
-        status = await inbox.retry_later(self._ports.db, event.id, reason, pause_s)
+        status = await inbox.retry_later(self._db, event.id, reason, pause_s)
         if status == "dead":
             log.error("a webhook was given up", event_id=event.event_id, type=event.type)
         return status or "failed"
 
     async def _payment_of(self, intent: Intent) -> str | None:
         """Find the payment by its intent, or by the id that it gave the intent when made."""
-        known = await payments.by_intent(self._ports.db, intent.id)
+        known = await payments.by_intent(self._db, intent.id)
         if known is not None:
             return known.id
         named = intent.metadata.get("payment_id")
         if not is_id(named):
             return None
-        found = await payments.get(self._ports.db, str(named))
+        found = await payments.get(self._db, str(named))
         return found.id if found else None

@@ -14,7 +14,7 @@ not: the client sends it again under the same client id.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -122,14 +122,12 @@ class Journal:
     """The one writer of chat messages in this process: a supervised child.
 
     Bounds: ``QUEUE_MAX`` waiting messages; beyond that ``submit`` is refused with ``MailboxFull``.
-    ``on_commit`` gets the ``message.new`` events of each commit; it may not block or raise.
+    ``publish`` gets the ``message.new`` events of each commit; it may not block or raise.
     """
 
-    def __init__(
-        self, db: Queries, *, on_commit: Callable[[list[StreamEvent]], None] | None = None
-    ) -> None:
+    def __init__(self, db: Queries, publish: Callable[[Sequence[StreamEvent]], None]) -> None:
         self._db = db
-        self.on_commit = on_commit
+        self._publish_events = publish
         self._queue: deque[_Entry] = deque()
         self._in_flight: list[_Entry] = []
         self._under_way = UnderWay()
@@ -259,9 +257,9 @@ class Journal:
         self._publish([_event(message, row) for message, row in found])
 
     def _publish(self, events: list[StreamEvent]) -> None:
-        if self.on_commit is not None and events:
+        if events:
             events.sort(key=lambda event: (event.stream, event.seq))
-            self.on_commit(events)
+            self._publish_events(events)
 
 
 def _record(nth: int, message: NewMessage) -> dict[str, Any]:

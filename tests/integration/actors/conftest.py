@@ -31,6 +31,8 @@ from bountyexpo.persistence.market.submissions import Delivery
 from bountyexpo.persistence.money import escrows, ledger, payments
 from bountyexpo.runtime.clock import SystemClock
 
+from tests.commits import nobody
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
@@ -92,13 +94,15 @@ class Market:
     def __init__(self, db: Pool) -> None:
         self.db = db
         self.provider = Provider()
-        journal = Journal(db)
+        journal = Journal(db, nobody)
         ports = ActorDependencies(
             db=db,
             journal=journal,
             stripe=self.provider,
             policy=Policy(),
-            feed=lambda *_: None,
+            feed=nobody,
+            ephemeral=nobody,
+            unread=nobody,
         )
         self.actors = Actors.over(ports, SystemClock())
 

@@ -14,6 +14,8 @@ from bountyexpo.errors import DatabaseUnavailable, StaleVersion
 from bountyexpo.persistence.pool import Json, Pool
 from bountyexpo.sandbox.postgres import EmbeddedPostgres
 
+from tests.commits import UNHEARD
+
 
 @asynccontextmanager
 async def running(pool: Pool, *, ready: bool = True):
@@ -96,7 +98,7 @@ async def test_a_statement_is_prepared_on_its_second_use(database: Pool):
 
 
 async def test_a_statement_that_was_left_while_it_was_prepared_does_no_harm(dsn: str):
-    async with running(Pool(dsn, size_min=1, size_max=1)) as pool:
+    async with running(Pool(dsn, UNHEARD, size_min=1, size_max=1)) as pool:
         await pool.fetch("select 1 as x")
         with trio.CancelScope() as scope:
             scope.cancel()
@@ -123,7 +125,7 @@ async def test_a_refused_constraint_stays_itself(database: Pool):
 
 
 async def test_waiting_callers_are_refused_after_their_time(dsn: str):
-    async with running(Pool(dsn, size_min=1, size_max=1, acquire_timeout_s=0.2)) as pool:
+    async with running(Pool(dsn, UNHEARD, size_min=1, size_max=1, acquire_timeout_s=0.2)) as pool:
         async with pool.transaction():
             refused = await attempt(pool.fetch, "select 1")
         assert isinstance(refused, DatabaseUnavailable)
@@ -138,7 +140,7 @@ async def test_waiting_callers_are_served_in_order(dsn: str):
         await pool.fetch("select 1")
         served.append(number)
 
-    pool = Pool(dsn, size_min=1, size_max=1)
+    pool = Pool(dsn, UNHEARD, size_min=1, size_max=1)
     async with running(pool), trio.open_nursery() as nursery, pool.transaction():
         for number in range(20):
             nursery.start_soon(caller, number)
@@ -154,7 +156,10 @@ async def test_the_pool_never_grows_over_its_bound(dsn: str):
         await pool.fetch("select pg_sleep(0.01)")
         sizes.add(pool.statistics()["size"])
 
-    async with running(Pool(dsn, size_min=3, size_max=3)) as pool, trio.open_nursery() as nursery:
+    async with (
+        running(Pool(dsn, UNHEARD, size_min=3, size_max=3)) as pool,
+        trio.open_nursery() as nursery,
+    ):
         for _ in range(30):
             nursery.start_soon(caller)
 
@@ -162,7 +167,7 @@ async def test_the_pool_never_grows_over_its_bound(dsn: str):
 
 
 async def test_a_cancelled_statement_stops_on_the_server(dsn: str):
-    async with running(Pool(dsn, size_min=2, size_max=2)) as pool:
+    async with running(Pool(dsn, UNHEARD, size_min=2, size_max=2)) as pool:
         with trio.move_on_after(0.05):
             await pool.fetch("select pg_sleep(30)")
         await in_use(pool, 0)
@@ -177,7 +182,7 @@ async def test_a_cancelled_statement_stops_on_the_server(dsn: str):
 
 
 async def test_a_cancelled_waiter_takes_no_session(dsn: str):
-    async with running(Pool(dsn, size_min=1, size_max=1)) as pool:
+    async with running(Pool(dsn, UNHEARD, size_min=1, size_max=1)) as pool:
         async with pool.transaction():
             with trio.move_on_after(0.02):
                 await pool.fetch("select 1")
@@ -187,7 +192,7 @@ async def test_a_cancelled_waiter_takes_no_session(dsn: str):
 
 
 async def test_the_statement_timeout_ends_a_statement(dsn: str):
-    async with running(Pool(dsn, size_min=1, statement_timeout_s=0.1)) as pool:
+    async with running(Pool(dsn, UNHEARD, size_min=1, statement_timeout_s=0.1)) as pool:
         with pytest.raises(DatabaseUnavailable):
             await pool.fetch("select pg_sleep(30)")
 
@@ -196,7 +201,7 @@ async def test_the_statement_timeout_ends_a_statement(dsn: str):
 
 async def test_a_session_that_does_not_answer_is_hung_up_on(dsn: str, monkeypatch):
     monkeypatch.setattr("bountyexpo.persistence.pool.HANG_UP_GRACE_S", -0.9)
-    async with running(Pool(dsn, size_min=1, statement_timeout_s=1)) as pool:
+    async with running(Pool(dsn, UNHEARD, size_min=1, statement_timeout_s=1)) as pool:
         with trio.fail_after(0.9), pytest.raises(DatabaseUnavailable):
             await pool.fetch("select pg_sleep(30)")
 
@@ -236,7 +241,7 @@ async def test_a_deadlock_is_a_stale_version(database: Pool):
 
 
 async def test_without_a_database_every_call_is_refused_at_once():
-    pool = Pool("postgresql:///nothing?host=/nonexistent")
+    pool = Pool("postgresql:///nothing?host=/nonexistent", UNHEARD)
     async with running(pool, ready=False):
         with trio.fail_after(1), pytest.raises(DatabaseUnavailable):
             await pool.fetch("select 1")
@@ -245,7 +250,7 @@ async def test_without_a_database_every_call_is_refused_at_once():
 
 
 async def test_the_pool_survives_a_stop_and_start_of_the_server(own_server: EmbeddedPostgres):
-    async with running(Pool(own_server.dsn, size_min=2)) as pool:
+    async with running(Pool(own_server.dsn, UNHEARD, size_min=2)) as pool:
         await trio.to_thread.run_sync(own_server.stop)
         await not_ready(pool)
         with trio.fail_after(1), pytest.raises(DatabaseUnavailable):
@@ -259,7 +264,7 @@ async def test_the_pool_survives_a_stop_and_start_of_the_server(own_server: Embe
 
 
 async def test_the_pool_survives_a_killed_server(own_server: EmbeddedPostgres):
-    async with running(Pool(own_server.dsn, size_min=2)) as pool:
+    async with running(Pool(own_server.dsn, UNHEARD, size_min=2)) as pool:
         await pool.execute("create table kept as select 1 as one")
         own_server.kill()
         await not_ready(pool)
@@ -272,7 +277,7 @@ async def test_the_pool_survives_a_killed_server(own_server: EmbeddedPostgres):
 
 
 async def test_a_pool_and_its_users_may_be_cancelled_at_once(dsn: str):
-    pool = Pool(dsn, size_max=2)
+    pool = Pool(dsn, UNHEARD, size_max=2)
 
     async with trio.open_nursery() as nursery:
         await nursery.start(pool.run)
@@ -286,7 +291,7 @@ async def test_a_pool_and_its_users_may_be_cancelled_at_once(dsn: str):
 
 
 async def test_a_stopping_pool_tells_its_users(dsn: str):
-    pool = Pool(dsn)
+    pool = Pool(dsn, UNHEARD)
     outcomes: list[str] = []
 
     async def user() -> None:

@@ -11,6 +11,8 @@ from bountyexpo.persistence import idempotency, inbox, leases
 from bountyexpo.persistence.idempotency import Stored
 from bountyexpo.persistence.pool import Pool
 
+from tests.commits import UNHEARD
+
 
 class RefusedError(Exception):
     pass
@@ -176,7 +178,9 @@ async def test_work_under_a_lease_is_for_its_holder(database: Pool):
 
 
 async def test_nobody_holds_a_lease_while_the_database_is_away():
-    async with leases.held(Pool("postgresql://127.0.0.1:1/none"), "job", "a", 60) as is_held:
+    async with leases.held(
+        Pool("postgresql://127.0.0.1:1/none", UNHEARD), "job", "a", 60
+    ) as is_held:
         assert not is_held
 
 

@@ -12,6 +12,8 @@ from bountyexpo.domain.ids import new_id
 from bountyexpo.persistence.migrate import FOLDER, migrate, migrate_now
 from bountyexpo.persistence.pool import Pool
 
+from tests.commits import UNHEARD
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -60,7 +62,7 @@ def test_the_lock_row_of_a_killed_migrator_holds_nobody_up(empty_dsn: str):
 
 async def test_the_pool_migrates_before_it_is_ready(empty_dsn: str):
     async with trio.open_nursery() as nursery:
-        pool = Pool(empty_dsn, migrate=migrate)
+        pool = Pool(empty_dsn, UNHEARD, migrate=migrate)
         await nursery.start(pool.run)
         with trio.fail_after(20):
             await pool.wait_ready()

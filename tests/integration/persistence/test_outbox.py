@@ -10,10 +10,13 @@ import pytest
 import trio
 import trio.testing
 from bountyexpo.persistence import outbox
+from bountyexpo.persistence.after_commit import Bell
 from bountyexpo.persistence.outbox import Effect, Relay
 
 if TYPE_CHECKING:
     from bountyexpo.persistence.pool import Pool
+
+    from tests.commits import Heard
 
 
 class RefusedError(Exception):
@@ -45,7 +48,7 @@ async def test_an_effect_is_carried_out_and_done(database: Pool):
         done.append(effect)
 
     await leave(database)
-    relay = Relay(database, {"mail": send})
+    relay = Relay(database, {"mail": send}, Bell())
 
     assert await relay.run_once() == 1
     assert await relay.run_once() == 0
@@ -62,14 +65,13 @@ async def test_an_undone_decision_leaves_no_effect(database: Pool):
     assert await database.fetch("select 1 from outbox") == []
 
 
-async def test_a_commit_wakes_the_relay(database: Pool):
+async def test_a_commit_wakes_the_relay(database: Pool, heard: Heard):
     sent = trio.Event()
 
     async def send(effect: Effect) -> None:
         sent.set()
 
-    relay = Relay(database, {"mail": send}, interval_s=3600)
-    database.on_effects = relay.wake
+    relay = Relay(database, {"mail": send}, heard.bell, interval_s=3600)
     async with relaying(relay):
         await trio.testing.wait_all_tasks_blocked(0.05)
         await leave(database)
@@ -116,7 +118,7 @@ async def test_a_failure_is_tried_again_later_and_dies_in_the_end(database: Pool
         raise RefusedError("no route")
 
     await leave(database)
-    relay = Relay(database, {"mail": fail})
+    relay = Relay(database, {"mail": fail}, Bell())
 
     await relay.run_once()
     row = await only_row(database)
@@ -131,7 +133,7 @@ async def test_a_failure_is_tried_again_later_and_dies_in_the_end(database: Pool
 async def test_an_effect_without_handler_is_not_lost(database: Pool):
     await leave(database)
 
-    await Relay(database, {}).run_once()
+    await Relay(database, {}, Bell()).run_once()
 
     row = await only_row(database)
     assert (row["status"], row["attempts"]) == ("pending", 1)
@@ -146,7 +148,7 @@ async def test_effects_of_one_aggregate_keep_their_order(database: Pool):
 
     for version in range(10):
         await leave(database, version=version)
-    await Relay(database, {"mail": send}).run_once()
+    await Relay(database, {"mail": send}, Bell()).run_once()
 
     assert done == list(range(10))
 

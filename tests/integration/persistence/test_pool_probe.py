@@ -7,6 +7,7 @@ import trio
 from bountyexpo.errors import DatabaseUnavailable
 from bountyexpo.persistence.pool import Pool
 
+from tests.commits import UNHEARD
 from tests.integration.persistence.silent_proxy import silent_proxy
 from tests.integration.persistence.test_database_pool import running
 
@@ -22,7 +23,7 @@ def soon(monkeypatch):
 async def test_callers_are_refused_in_time_while_a_probe_waits(dsn, soon, monkeypatch):
     monkeypatch.setattr(f"{POOL}PROBE_TIMEOUT_S", 60.0)
     async with silent_proxy(dsn) as proxy:
-        pool = Pool(proxy.dsn, size_min=1, size_max=1, acquire_timeout_s=0.3)
+        pool = Pool(proxy.dsn, UNHEARD, size_min=1, size_max=1, acquire_timeout_s=0.3)
         async with running(pool):
             proxy.vanish()
             with trio.fail_after(5):
@@ -35,7 +36,7 @@ async def test_callers_are_refused_in_time_while_a_probe_waits(dsn, soon, monkey
 async def test_a_session_that_leaves_its_probe_unanswered_is_replaced(dsn, soon, monkeypatch):
     monkeypatch.setattr(f"{POOL}PROBE_TIMEOUT_S", 0.3)
     async with silent_proxy(dsn) as proxy:
-        pool = Pool(proxy.dsn, size_min=1, size_max=1, acquire_timeout_s=5)
+        pool = Pool(proxy.dsn, UNHEARD, size_min=1, size_max=1, acquire_timeout_s=5)
         async with running(pool):
             proxy.vanish()
             with trio.fail_after(5):
@@ -49,7 +50,7 @@ async def test_a_session_that_leaves_its_probe_unanswered_is_replaced(dsn, soon,
 async def test_a_pool_may_stop_in_the_middle_of_a_probe(dsn, soon, monkeypatch):
     monkeypatch.setattr(f"{POOL}PROBE_TIMEOUT_S", 60.0)
     async with silent_proxy(dsn) as proxy:
-        pool = Pool(proxy.dsn, size_min=1, size_max=1)
+        pool = Pool(proxy.dsn, UNHEARD, size_min=1, size_max=1)
         with trio.fail_after(5):
             async with running(pool):
                 proxy.vanish()

@@ -19,6 +19,8 @@ from tests.sample_events import SecretNote, write_note
 if TYPE_CHECKING:
     from bountyexpo.persistence.pool import Pool
 
+    from tests.commits import Heard
+
 
 class RefusedError(Exception):
     pass
@@ -74,9 +76,7 @@ async def test_fifty_writers_leave_no_hole_and_times_never_go_back(database: Poo
         assert turns == [1, 2, 4, 5, 7, 8]
 
 
-async def test_the_hook_gets_events_only_after_the_commit(database: Pool):
-    seen = []
-    database.on_commit = seen.extend
+async def test_the_hook_gets_events_only_after_the_commit(database: Pool, heard: Heard):
     stream = f"user:{new_id()}"
 
     with pytest.raises(RefusedError):  # noqa: PT012
@@ -85,20 +85,18 @@ async def test_the_hook_gets_events_only_after_the_commit(database: Pool):
             raise RefusedError
     async with database.transaction() as tx:
         write_note(tx, stream, 2)
-        assert seen == []
+        assert heard.events == []
 
-    assert [(event.payload["n"], event.seq) for event in seen] == [(2, 1)]
+    assert [(event.payload["n"], event.seq) for event in heard.events] == [(2, 1)]
 
 
-async def test_events_are_published_in_the_order_of_the_decision(database: Pool):
-    heard: list[str] = []
-    database.on_commit = lambda events: heard.extend(event.stream for event in events)
-
+async def test_events_are_published_in_the_order_of_the_decision(database: Pool, heard: Heard):
     async with database.transaction() as tx:
         for stream in ("user:z", "bounty:b", "user:a", "bounty:b"):
             write_note(tx, stream)
 
-    assert heard == ["user:z", "bounty:b", "user:a", "bounty:b"]
+    streams = [event.stream for event in heard.events]
+    assert streams == ["user:z", "bounty:b", "user:a", "bounty:b"]
 
 
 async def test_events_of_a_conversation_take_its_own_numbers(database: Pool, thread):

@@ -15,6 +15,7 @@ from bountyexpo.domain.event_catalogue import declared
 from bountyexpo.domain.events import Stream
 from bountyexpo.domain.ids import new_id
 from bountyexpo.operations.session_reader import SessionReader
+from bountyexpo.persistence.after_commit import AfterCommit
 from bountyexpo.persistence.chat import messages
 from bountyexpo.persistence.chat.journal import Journal
 from bountyexpo.persistence.chat.message_stream import message_event, read_after
@@ -24,6 +25,7 @@ from bountyexpo.ws.legacy.serializer import LEGACY
 from bountyexpo.ws.session import frame_splice
 from bountyexpo.ws.v1.serializer import JSON, MSGPACK
 
+from tests.commits import nobody
 from tests.sample_values import sample
 from tests.unit.ws.session.session_fakes import World
 
@@ -117,13 +119,19 @@ class Stage:
 
 @pytest.fixture
 async def stage(module_dsn):
+    listeners = []
+
+    def publish(events):
+        for listener in listeners:
+            listener(events)
+
     async with trio.open_nursery() as nursery:
-        pool = Pool(module_dsn)
+        pool = Pool(module_dsn, AfterCommit(publish, nobody))
         await nursery.start(pool.run)
         with trio.fail_after(10):
             await pool.wait_ready()
         async with World(database=Database(pool)) as world:
-            pool.on_commit = world.hub.publish
+            listeners.append(world.hub.publish)
             stage = Stage(pool, world)
             await stage.set_up()
             yield stage

@@ -19,6 +19,7 @@ from bountyexpo.integrations.tokens import TokenVerifier
 from bountyexpo.persistence.pool import Pool
 from bountyexpo.sandbox.server import SandboxServer
 
+from tests.commits import UNHEARD
 from tests.fixed_clock import FixedClock
 from tests.integration.sandbox.conftest import JWT_SECRET, running
 
@@ -227,7 +228,7 @@ async def test_a_wrong_key_of_ours_is_not_the_callers_fault(sandbox, settings, h
 
 
 async def test_without_a_database_a_refresh_is_unavailable_and_not_refused(settings, clock, http):
-    nowhere = Pool("host=127.0.0.1 port=1 dbname=none")
+    nowhere = Pool("host=127.0.0.1 port=1 dbname=none", UNHEARD)
     async with running(SandboxServer(nowhere, settings, clock)) as url:
         auth = SupabaseAuth(url, settings.anon_key, settings.service_role_key, http)
 

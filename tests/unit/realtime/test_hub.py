@@ -73,8 +73,8 @@ def database():
 
 @pytest.fixture
 async def hub(database, nursery):
-    hub = Hub(database.read_after, lambda: START)
-    await nursery.start(hub.run)
+    hub = Hub(lambda: START)
+    await nursery.start(hub.run, database.read_after)
     return hub
 
 

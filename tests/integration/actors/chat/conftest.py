@@ -29,19 +29,20 @@ if TYPE_CHECKING:
 
     from bountyexpo.persistence.pool import Pool
 
+    from tests.commits import Heard
+
 
 class Town:
     """A node without an edge: what it publishes is kept in ``events`` and ``frames``."""
 
-    def __init__(self, db: Pool) -> None:
+    def __init__(self, db: Pool, heard: Heard) -> None:
         self.db = db
-        self.journal = Journal(db)
-        self.events: list[Any] = []
+        self.events = heard.events
+        self.journal = Journal(db, heard.after_commit.publish)
         self.frames: list[tuple[tuple[str, ...], dict[str, Any]]] = []
         # Whose unread messages were said to be another number.
         self.recounted: list[str] = []
         self.stopped = trio.Event()
-        db.on_commit = self.journal.on_commit = self.events.extend
         ports = ActorDependencies(
             db=db,
             journal=self.journal,
@@ -156,8 +157,8 @@ class Town:
 
 
 @pytest.fixture
-async def town(database: Pool) -> AsyncIterator[Town]:
-    town = Town(database)
+async def town(database: Pool, heard: Heard) -> AsyncIterator[Town]:
+    town = Town(database, heard)
     async with trio.open_nursery() as nursery:
         await nursery.start(town.journal.run)
         await nursery.start(town.run_pools)

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-
 import pytest
 from bountyexpo.actors.money.provider_events import ProviderEvents
 from bountyexpo.errors import Conflict, ProviderFailed, StaleVersion
 from bountyexpo.persistence import inbox
-from bountyexpo.runtime.clock import SystemClock
 
 
 async def arrive(market, event_id, found):
@@ -40,8 +37,7 @@ async def paid(market):
 
 @pytest.fixture
 def events(market):
-    ports = SimpleNamespace(db=market.db, stripe=market.provider)
-    return ProviderEvents(ports, market.actors, SystemClock())
+    return ProviderEvents(market.db, market.actors)
 
 
 async def test_one_that_cannot_be_read_lets_the_next_one_go_on(market, events):

@@ -16,6 +16,7 @@ from bountyexpo.persistence.chat.message_stream import message_event, read_after
 from bountyexpo.persistence.chat.messages import CommittedMessage, NewMessage
 from bountyexpo.persistence.streams import heads
 
+from tests.commits import nobody
 from tests.sample_events import write_note
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ async def stored(pool: Pool, thread) -> list[dict]:
 
 async def test_a_message_gets_the_next_number_and_is_published(database: Pool, thread):
     seen = []
-    journal = Journal(database, on_commit=seen.extend)
+    journal = Journal(database, seen.extend)
     sent = message(thread)
 
     async with writing(journal):
@@ -103,7 +104,7 @@ async def test_a_message_gets_the_next_number_and_is_published(database: Pool, t
 
 async def test_fifty_writers_of_twenty_messages_leave_no_hole(database: Pool, make_thread):
     threads = [await make_thread() for _ in range(3)]
-    journal = Journal(database)
+    journal = Journal(database, nobody)
     messages = [message(threads[n % 3], str(n)) for n in range(1000)]
 
     async with writing(journal):
@@ -124,7 +125,7 @@ async def test_fifty_writers_of_twenty_messages_leave_no_hole(database: Pool, ma
 
 
 async def test_two_owners_at_once_do_no_harm(database: Pool, thread):
-    one, two = Journal(database), Journal(database)
+    one, two = Journal(database, nobody), Journal(database, nobody)
     ids = [new_id() for _ in range(100)]
     copies = [[message(thread, name, client_message_id=name) for name in ids] for _ in range(2)]
     results: dict[int, list] = {}
@@ -144,7 +145,7 @@ async def test_two_owners_at_once_do_no_harm(database: Pool, thread):
 
 
 async def test_a_repeated_client_id_finds_the_first_message(database: Pool, thread):
-    journal = Journal(database)
+    journal = Journal(database, nobody)
     first = message(thread)
 
     async with writing(journal):
@@ -165,7 +166,7 @@ async def test_a_repeated_client_id_finds_the_first_message(database: Pool, thre
 
 
 async def test_twins_in_one_batch_become_one_message(database: Pool, thread):
-    journal = Journal(database)
+    journal = Journal(database, nobody)
     name = new_id()
 
     async with writing(journal):
@@ -178,7 +179,7 @@ async def test_twins_in_one_batch_become_one_message(database: Pool, thread):
 
 
 async def test_a_message_without_client_id_is_always_new(database: Pool, thread):
-    journal = Journal(database)
+    journal = Journal(database, nobody)
 
     async with writing(journal):
         results = await append_all(
@@ -189,7 +190,7 @@ async def test_a_message_without_client_id_is_always_new(database: Pool, thread)
 
 
 async def test_an_old_version_is_stale_and_takes_no_number(database: Pool, thread):
-    journal = Journal(database)
+    journal = Journal(database, nobody)
 
     async with writing(journal):
         results = await append_all(
@@ -212,7 +213,7 @@ async def test_an_old_version_is_stale_and_takes_no_number(database: Pool, threa
 
 
 async def test_a_bad_message_harms_only_itself(database: Pool, thread):
-    journal = Journal(database)
+    journal = Journal(database, nobody)
 
     async with writing(journal):
         results = await append_all(
@@ -244,7 +245,7 @@ async def test_what_queues_during_a_commit_shares_the_next(database: Pool, threa
             statements += 1
             return await fetch(sql, params)
 
-    journal = Journal(Counting())
+    journal = Journal(Counting(), nobody)
     async with writing(journal):
         await append_all(journal, [message(thread) for _ in range(300)])
 
@@ -257,7 +258,7 @@ async def test_a_lost_database_is_told_to_every_waiter(thread):
             await trio.testing.wait_all_tasks_blocked()
             raise DatabaseUnavailable
 
-    journal = Journal(Gone())
+    journal = Journal(Gone(), nobody)
     async with writing(journal):
         results = await append_all(journal, [message(thread) for _ in range(10)])
 
@@ -269,7 +270,7 @@ async def test_a_stopped_journal_tells_those_in_flight_and_refuses_more(thread):
         async def fetch(self, sql, params=()):
             await trio.sleep_forever()
 
-    journal = Journal(Stuck())
+    journal = Journal(Stuck(), nobody)
     results: list[object] = []
 
     async def send() -> None:
@@ -285,7 +286,7 @@ async def test_a_stopped_journal_tells_those_in_flight_and_refuses_more(thread):
 
 
 async def test_acked_messages_survive_a_lost_session(database: Pool, thread):
-    journal = Journal(database)
+    journal = Journal(database, nobody)
     acked: list[str] = []
     killing = trio.Event()
 
@@ -340,7 +341,7 @@ class Deaf:
 
 async def test_a_message_whose_answer_was_lost_is_published_all_the_same(database: Pool, thread):
     seen = []
-    journal = Journal(Deaf(database, hangs=False), on_commit=seen.extend)
+    journal = Journal(Deaf(database, hangs=False), seen.extend)
     sent = message(thread)
 
     async with writing(journal):
@@ -356,7 +357,7 @@ async def test_a_message_whose_answer_was_lost_is_published_all_the_same(databas
 async def test_a_message_under_way_in_a_crash_is_published_by_the_next_life(database: Pool, thread):
     seen = []
     deaf = Deaf(database, hangs=True)
-    journal = Journal(deaf, on_commit=seen.extend)
+    journal = Journal(deaf, seen.extend)
     lost, later = message(thread), message(thread)
 
     async with writing(journal):
@@ -370,7 +371,7 @@ async def test_a_message_under_way_in_a_crash_is_published_by_the_next_life(data
 
 
 async def test_messages_and_other_events_are_read_in_one_order(database: Pool, thread):
-    journal = Journal(database)
+    journal = Journal(database, nobody)
 
     async with writing(journal):
         await append(journal, message(thread))

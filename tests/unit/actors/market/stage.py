@@ -14,6 +14,7 @@ from bountyexpo.persistence.market import bounties, bounty_writes, requests
 from bountyexpo.persistence.market.bounties import Bounty, Terms
 from bountyexpo.persistence.users import blocks, moments, users
 
+from tests.commits import nobody
 from tests.recording_transaction import RecordingDatabase
 
 if TYPE_CHECKING:
@@ -38,7 +39,9 @@ class Stage:
             journal=None,  # type: ignore[arg-type]
             stripe=None,  # type: ignore[arg-type]
             policy=Policy(),
-            feed=lambda *_: None,
+            feed=nobody,
+            ephemeral=nobody,
+            unread=nobody,
         )
 
     async def person(self) -> str:

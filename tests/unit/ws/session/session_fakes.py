@@ -180,7 +180,7 @@ class World:
         # Whose typing was ended for them, and where.
         self.stopped = []
         clock = Clock()
-        self.hub = Hub(self.database.read_after, clock.now)
+        self.hub = Hub(clock.now)
         seen = LastSeen(self.database.last_seen, self.database.save_last_seen)
         self.presence = Presence(self.hub, clock.now, seen)
         self.typing = TypingTracker(
@@ -228,7 +228,7 @@ class World:
     async def __aenter__(self):
         self._manager = trio.open_nursery()
         self.nursery = await self._manager.__aenter__()
-        await self.nursery.start(self.hub.run)
+        await self.nursery.start(self.hub.run, self.database.read_after)
         await self.nursery.start(self._live)
         return self
 
