@@ -41,7 +41,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
 }
 EVERYWHERE = ("close_codes", "errors", "observability", "__version__")
 # The composition root wires everything; the emulators may use anything and only it uses them.
-UNBOUND = ("app", "lifecycle", "cli", "gc_tuning", "sandbox", "__main__")
+UNBOUND = ("app", "composition", "lifecycle", "cli", "gc_tuning", "sandbox", "__main__")
 
 # From left to right: an area may know those before it, and none knows one that comes later.
 AREAS = ("users", "money", "chat", "market", "risk", "notifications", "analytics", "admin")

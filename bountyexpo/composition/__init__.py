@@ -1,0 +1,1 @@
+"""The composition root in pieces: what belongs together is built, and supervised, together."""
