@@ -32,6 +32,7 @@ from bountyexpo.domain.chat.conversation import TYPING_ENDS_AFTER_S
 from bountyexpo.errors import Unavailable
 from bountyexpo.jobs.branch import branch as jobs_branch
 from bountyexpo.jobs.branch import webhook_job
+from bountyexpo.jobs.periodic import JobDependencies
 from bountyexpo.operations import areas
 from bountyexpo.operations.batcher import BatchedReads
 from bountyexpo.operations.services import Services
@@ -72,7 +73,8 @@ class App:
         reader = SessionReader(self._storage.db)
         unread = UnreadCounts(hub, reader.unread)
         self.actors = self._actors(hub, unread)
-        webhooks = webhook_job(self._storage.db, self.actors)
+        jobs = JobDependencies(db=self._storage.db, actors=self.actors)
+        webhooks = webhook_job(jobs)
         seen = LastSeen(reader.last_seen, partial(last_seen.save, self._storage.db))
         live = Live(
             hub=hub,
@@ -87,7 +89,8 @@ class App:
             tickets=TicketStore(self._clock.monotonic),
         )
         self._edge = Edge(settings, self._services(callers, live, webhooks), callers, live)
-        self.root = self._tree(webhooks, found.sandbox)
+        job_branch = jobs_branch(jobs, self._storage.effects_left, webhooks)
+        self.root = self._tree(job_branch, found.sandbox)
 
     def tree(self) -> Node:
         """Return the picture of the running tree."""
@@ -130,13 +133,12 @@ class App:
             receive_webhook=inbox.receive,
         )
 
-    def _tree(self, webhooks: Job, sandbox: SandboxSettings | None) -> Supervisor:
-        storage = self._storage
+    def _tree(self, jobs: ChildSpec, sandbox: SandboxSettings | None) -> Supervisor:
         branches = [
-            storage.branch(),
+            self._storage.branch(),
             *self._emulators(sandbox),
             branch("actors", [pool.as_child() for pool in self.actors.pools]),
-            jobs_branch(storage.db, self.actors, storage.effects_left, webhooks),
+            jobs,
             self._edge.branch(),
         ]
         return Supervisor("root", branches, strategy=Strategy.REST_FOR_ONE)

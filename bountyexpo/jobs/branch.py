@@ -11,51 +11,49 @@ from typing import TYPE_CHECKING
 
 from bountyexpo.actors.money.payment import RESUME
 from bountyexpo.actors.money.provider_events import ProviderEvents
-from bountyexpo.domain.ids import new_id
-from bountyexpo.jobs import prune
-from bountyexpo.jobs.market import expiry
-from bountyexpo.jobs.money import books, deposits, webhooks
-from bountyexpo.persistence import leases
+from bountyexpo.jobs.market.expiry import EXPIRY
+from bountyexpo.jobs.money import webhooks
+from bountyexpo.jobs.money.books import BOOKS
+from bountyexpo.jobs.money.deposits import UNPAID, resume_payment
+from bountyexpo.jobs.prune import PRUNE
 from bountyexpo.persistence.outbox import Relay
 from bountyexpo.supervisors import ChildSpec, Job, Supervisor
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Mapping
 
     from bountyexpo.actors.system import Actors
+    from bountyexpo.jobs.periodic import JobDependencies
     from bountyexpo.persistence.after_commit import Bell
     from bountyexpo.persistence.outbox import Handler
-    from bountyexpo.persistence.pool import Pool
+
+# What runs by the clock, on one node of all.
+PERIODIC = (
+    BOOKS,
+    EXPIRY,
+    PRUNE,
+    UNPAID,
+)
 
 
 def effect_handlers(actors: Actors) -> Mapping[str, Handler]:
-    """Return who carries out each type of effect."""
-    return {RESUME: partial(deposits.resume_payment, actors)}
+    """Return who carries out each type of effect that a transaction may leave."""
+    return {RESUME: partial(resume_payment, actors)}
 
 
-def webhook_job(db: Pool, actors: Actors) -> Job:
+def webhook_job(dependencies: JobDependencies) -> Job:
     """Return the job that routes stored webhooks; whoever stores one wakes it."""
-    body = partial(webhooks.process_webhooks, db, ProviderEvents(db, actors))
+    db = dependencies.db
+    body = partial(webhooks.process_webhooks, db, ProviderEvents(db, dependencies.actors))
     return Job("webhooks", webhooks.EVERY_S, body)
 
 
-def branch(db: Pool, actors: Actors, bell: Bell, webhooks_job: Job) -> ChildSpec:
+def branch(dependencies: JobDependencies, bell: Bell, webhooks_job: Job) -> ChildSpec:
     """Build the supervisor of all jobs; ``bell`` is rung when effects were left."""
-    relay = Relay(db, effect_handlers(actors), bell)
+    relay = Relay(dependencies.db, effect_handlers(dependencies.actors), bell)
     children = [
         ChildSpec(id="outbox", start=relay.run),
         webhooks_job.as_child(),
-        _one_node_job(db, "books", books.EVERY_S, books.check_books),
-        _one_node_job(db, "prune", prune.EVERY_S, prune.prune),
-        _one_node_job(db, "expiry", expiry.EVERY_S, partial(expiry.tell_expired, actors)),
-        _one_node_job(db, "unpaid", deposits.EVERY_S, partial(deposits.give_up_unpaid, actors)),
+        *(periodic.job(dependencies).as_child() for periodic in PERIODIC),
     ]
     return Supervisor("jobs", children).as_child()
-
-
-def _one_node_job(
-    db: Pool, name: str, every_s: float, body: Callable[[Pool], Awaitable[None]]
-) -> ChildSpec:
-    """Return a job that one node runs; another takes over when that one misses two periods."""
-    lease = partial(leases.held, db, name, new_id(), 2 * every_s)
-    return Job(name, every_s, partial(body, db), lease=lease).as_child()

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from bountyexpo.jobs.periodic import Periodic
 from bountyexpo.persistence import idempotency, outbox, streams
 
 if TYPE_CHECKING:
-    from bountyexpo.persistence.pool import Pool
+    from bountyexpo.jobs.periodic import JobDependencies
 
 # Deleted once an hour: events of user streams (realtime §4.4), effects that were carried out,
 # idempotency keys.
@@ -17,8 +18,12 @@ STREAM_EVENTS = 5_000
 EFFECT_DAYS = 7
 
 
-async def prune(db: Pool) -> None:
+async def prune(dependencies: JobDependencies) -> None:
     """Delete what is old enough."""
+    db = dependencies.db
     await streams.prune(db, days=STREAM_DAYS, most=STREAM_EVENTS)
     await outbox.prune(db, EFFECT_DAYS)
     await idempotency.prune(db)
+
+
+PRUNE = Periodic("prune", EVERY_S, prune)

@@ -8,12 +8,12 @@ from bountyexpo.actors.market.bounty_messages import TellExpiry
 from bountyexpo.domain.market.bounty import Event
 from bountyexpo.domain.market.bounty_rules import MACHINE
 from bountyexpo.errors import BountyExpoError
+from bountyexpo.jobs.periodic import Periodic
 from bountyexpo.observability.logs import get_logger
 from bountyexpo.persistence.market import bounties
 
 if TYPE_CHECKING:
-    from bountyexpo.actors.system import Actors
-    from bountyexpo.persistence.pool import Pool
+    from bountyexpo.jobs.periodic import JobDependencies
 
 # They are looked for this often, and so many at once.
 EVERY_S = 60.0
@@ -22,10 +22,14 @@ BATCH = 100
 log = get_logger(__name__)
 
 
-async def tell_expired(actors: Actors, db: Pool) -> None:
+async def tell_expired(dependencies: JobDependencies) -> None:
     """Tell the posters of bounties whose end date has passed."""
+    db, actors = dependencies.db, dependencies.actors
     for bounty_id in await bounties.expired(db, MACHINE.moved_by(Event.EXPIRY_TICK), BATCH):
         try:
             await actors.bounty(bounty_id).ask(TellExpiry())
         except BountyExpoError as error:
             log.warning("an expiry was not told", bounty=bounty_id, error=error.error_code)
+
+
+EXPIRY = Periodic("expiry", EVERY_S, tell_expired)

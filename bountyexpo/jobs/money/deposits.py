@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 from bountyexpo.actors.money.payment_messages import GiveUpPayment, ResumePayment
 from bountyexpo.domain.money import payment
 from bountyexpo.errors import BountyExpoError
+from bountyexpo.jobs.periodic import Periodic
 from bountyexpo.observability.logs import get_logger
 from bountyexpo.persistence.money import payments
 
 if TYPE_CHECKING:
     from bountyexpo.actors.system import Actors
+    from bountyexpo.jobs.periodic import JobDependencies
     from bountyexpo.persistence.outbox import Effect
-    from bountyexpo.persistence.pool import Pool
 
 # A step of a payment may wait for the provider this long.
 STEP_S = 20.0
@@ -28,8 +29,9 @@ GIVE_UP_AGAIN_S = 3_600.0
 log = get_logger(__name__)
 
 
-async def give_up_unpaid(actors: Actors, db: Pool) -> None:
+async def give_up_unpaid(dependencies: JobDependencies) -> None:
     """Cancel deposits that nobody has paid in time."""
+    db, actors = dependencies.db, dependencies.actors
     unpaid = payment.MACHINE.moved_by(payment.Event.GIVE_UP)
     for payment_id in await payments.given_up(db, unpaid, BATCH):
         try:
@@ -43,3 +45,6 @@ async def give_up_unpaid(actors: Actors, db: Pool) -> None:
 async def resume_payment(actors: Actors, effect: Effect) -> None:
     """Finish a step that was cut off; an effect of the outbox."""
     await actors.payment(effect.aggregate_id).ask(ResumePayment(), timeout_s=STEP_S)
+
+
+UNPAID = Periodic("unpaid", EVERY_S, give_up_unpaid)

@@ -1,0 +1,27 @@
+"""Every job is a child of the jobs branch, and a lease of its own keeps it to one node."""
+
+from __future__ import annotations
+
+from bountyexpo.actors.money.payment import RESUME
+from bountyexpo.jobs.branch import PERIODIC, branch, effect_handlers, webhook_job
+from bountyexpo.jobs.periodic import JobDependencies
+from bountyexpo.persistence.after_commit import Bell
+
+NOTHING = JobDependencies(db=None, actors=None)
+
+
+def test_every_job_is_a_child_of_its_own() -> None:
+    tree = branch(NOTHING, Bell(), webhook_job(NOTHING)).inspect()
+
+    assert [child.name for child in tree.children] == [
+        *("outbox", "webhooks", "books", "expiry", "prune", "unpaid"),
+    ]
+
+
+def test_no_two_jobs_share_a_lease() -> None:
+    assert len({each.name for each in PERIODIC}) == len(PERIODIC)
+    assert all(each.every_s > 0 for each in PERIODIC)
+
+
+def test_a_payment_whose_step_was_cut_off_is_looked_at_again() -> None:
+    assert set(effect_handlers(None)) == {RESUME}
