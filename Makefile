@@ -44,7 +44,7 @@ type: .venv/dev.installed  ## Check the types with mypy
 bench: .venv/dev.installed $(PEERS)  ## Measure this machine against the goals; ARGS="messages --json" narrows
 	@$(BIN)/python -m bench $(ARGS)
 
-docs: .venv/dev.installed  ## Write the parts of docs/ that come from the code: rules, machines, ledger, close codes
+docs: .venv/dev.installed  ## Write the parts of docs/ that come from the code: rules, machines, ledger, protocol
 	@$(BIN)/python docs/diagrams.py
 	@$(BIN)/python docs/ledger_page.py
 	@$(BIN)/python docs/protocol_page.py

@@ -30,6 +30,7 @@ from bountyexpo.ws.session.resumable import ResumableSessions
 from bountyexpo.ws.socket_handler import SocketHandler
 from bountyexpo.ws.transport.epoll_poller import create_poller
 from bountyexpo.ws.transport.handshake import Handshake
+from bountyexpo.ws.v1.reference import FRAMES
 from bountyexpo.ws.v1.serializer import SUBPROTOCOLS
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ class Edge:
         limits = session_limits(settings)
         self._gateway = SessionGateway(self._context(callers, limits))
         self._poller = create_poller(limits.transport)
-        self._fallback = HypercornFallback(create_app(services))
+        self._fallback = HypercornFallback(create_app(services, FRAMES))
         self._fast_path = FastPath(Router(services).find, self._fallback, services.clock.now)
         self._acceptor = self._accept(settings)
 

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from bountyexpo.operations.call import Call
+    from bountyexpo.operations.reference.sockets import ProtocolFrames
     from bountyexpo.operations.services import Services
 
     Respond = Callable[[HttpRequest, Services], Awaitable[HttpResponse]]
@@ -51,8 +52,13 @@ REFUSALS: dict[int, type[BountyExpoError]] = {
 }
 
 
-def create_app(services: Services, catalogue: Catalogue = CATALOGUE) -> QuartTrio:
-    """Build the application that serves ``catalogue`` with ``services`` (operations/call.py)."""
+def create_app(
+    services: Services, frames: ProtocolFrames, catalogue: Catalogue = CATALOGUE
+) -> QuartTrio:
+    """Build the application that serves ``catalogue`` with ``services`` (operations/call.py).
+
+    ``frames`` are those of the socket protocol, for its reference.
+    """
     app = QuartTrio("bountyexpo", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = BODY_BYTES_MAX
     app.config["BODY_TIMEOUT"] = BODY_S
@@ -64,7 +70,7 @@ def create_app(services: Services, catalogue: Catalogue = CATALOGUE) -> QuartTri
             _mount(app, services, route, partial(respond, operation))
     for path in STRIPE_PATHS:
         _mount(app, services, Route("POST", path), receive_stripe)
-    for path, page in pages(catalogue, EDGE).items():
+    for path, page in pages(frames, catalogue, EDGE).items():
         _mount(app, services, Route("GET", path), partial(_show, page))
     _answer_the_rest(app, services)
     return app

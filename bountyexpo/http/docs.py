@@ -19,13 +19,14 @@ from bountyexpo import __version__
 from bountyexpo.close_codes import ADVICE
 from bountyexpo.errors import BountyExpoError
 from bountyexpo.http.messages import HttpResponse
-from bountyexpo.operations.reference import sockets as socket_reference
+from bountyexpo.operations.reference import sockets
 from bountyexpo.operations.reference.openapi import describe, rate_text, request_fields
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from bountyexpo.operations.catalogue import Catalogue, Operation
+    from bountyexpo.operations.reference.sockets import ProtocolFrames
 
 # A page of the reference may be kept this long, in seconds; it changes with a release only.
 PAGE_MAX_AGE_S = 300
@@ -40,8 +41,8 @@ EXAMPLES: dict[str, Any] = {
 }
 
 
-def pages(*catalogues: Catalogue) -> dict[str, HttpResponse]:
-    """Return the finished pages by path."""
+def pages(frames: ProtocolFrames, *catalogues: Catalogue) -> dict[str, HttpResponse]:
+    """Return the finished pages by path; ``frames`` are those of the socket protocol itself."""
     operations = [operation for catalogue in catalogues for operation in catalogue.all()]
     document = describe(operations)
     environment = _environment()
@@ -50,9 +51,12 @@ def pages(*catalogues: Catalogue) -> dict[str, HttpResponse]:
     rest = environment.get_template("docs.html").render(
         areas=_areas(operations, document), errors=_errors(), **common
     )
-    frames = [operation for operation in operations if operation.frame is not None]
     socket = environment.get_template("socket.html").render(
-        operations=frames, reference=socket_reference, close_codes=ADVICE, **common
+        operations=sockets.operation_frames(operations),
+        frames=frames,
+        streams=sockets.streams(),
+        close_codes=ADVICE,
+        **common,
     )
     return {
         "/openapi.json": HttpResponse(

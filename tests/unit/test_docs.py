@@ -9,6 +9,8 @@ from xml.etree import ElementTree as ET
 
 import pytest
 from bountyexpo.close_codes import CloseCode
+from bountyexpo.domain.event_catalogue import declared
+from bountyexpo.operations.catalogue import CATALOGUE
 
 from tests.unit.domain.machines import MACHINES
 
@@ -66,13 +68,21 @@ def test_a_page_without_a_place_for_a_table_is_refused(diagrams):
         diagrams.written("# Rules\n")
 
 
-def test_the_close_codes_are_up_to_date(protocol_page):
+def test_the_protocol_page_is_up_to_date_and_whole(protocol_page):
     page = (DOCS / "protocol.md").read_text(encoding="utf-8")
 
     assert protocol_page.written(page) == page, "run make docs"
     assert all(f"\n| {int(code)} | " in page for code in CloseCode)
+    assert all(f"\n| `{spec.type}` | " in page for spec in declared())
+    frames = [operation.frame for operation in CATALOGUE.all() if operation.frame]
+    assert all(f"\n| `{frame}` | " in page for frame in frames)
 
 
-def test_a_protocol_page_without_a_place_for_the_close_codes_is_refused(protocol_page):
-    with pytest.raises(SystemExit, match="no place for the table of close codes"):
-        protocol_page.written("# Protocol\n")
+@pytest.mark.parametrize(
+    "name", ["client frames", "streams", "events", "server frames", "close codes"]
+)
+def test_a_protocol_page_without_a_place_for_a_table_is_refused(protocol_page, name):
+    page = (DOCS / "protocol.md").read_text(encoding="utf-8")
+
+    with pytest.raises(SystemExit, match=f"no place for the table of {name}"):
+        protocol_page.written(page.replace(f"<!-- table: {name} -->", ""))

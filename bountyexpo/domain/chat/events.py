@@ -29,14 +29,14 @@ _OLD_TYPING = ("conversationId", "senderId", "timestamp")
     legacy_fields=_OLD_MESSAGE,
 )
 class MessageNew(Event, frozen=True, kw_only=True):
-    """A message; one that was changed since is told as it is now, a deleted one without content."""
+    """A message; changed since, it is told as it is now, with ``editedAt`` or as a tombstone."""
 
     conversation_id: str
     message_id: str
     client_msg_id: str | None
     sender_id: str
     text: str | None
-    kind: str
+    kind: Literal["text", "media", "encrypted", "system"]
     media_url: str | None
     reply_to: str | None
     is_encrypted: bool
@@ -190,7 +190,7 @@ class Person(msgspec.Struct, frozen=True):
 
     id: str
     handle: str
-    role: str
+    role: Literal["owner", "admin", "member"]
 
 
 class ConversationBrief(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -235,7 +235,7 @@ class ConversationMuted(Event, frozen=True, kw_only=True):
 
 @event("unread", USER, is_durable=False, coalesce=Coalesce("unread"))
 class Unread(Event, frozen=True, kw_only=True):
-    """What is not read, at most once a second; by conversation unless they are too many."""
+    """What is not read, at most once a second; by conversation, but only of up to 100."""
 
     notifications: int
     messages: int

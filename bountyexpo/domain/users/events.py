@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Literal
 
 from bountyexpo.domain.events import Coalesce, Event, Stream, event
 
@@ -15,10 +16,10 @@ from bountyexpo.domain.events import Coalesce, Event, Stream, event
     legacy_fields=("userId", "senderId", "isOnline", "timestamp"),
 )
 class PresenceUpdate(Event, frozen=True, kw_only=True):
-    """Somebody whom ``presence.subscribe`` named came, went, or is away."""
+    """Somebody whom ``presence.subscribe`` named came, is away, or has left 30 s ago."""
 
     user_id: str
-    state: str
+    state: Literal["online", "away", "offline"]
     last_seen_at: datetime | None
     is_online: bool
     sender_id: str

@@ -1,113 +1,128 @@
-"""What the socket protocol says beyond the catalogue: its own frames and its streams.
+"""What the references of the socket list: frames, and the streams with their events.
 
-Plain tables for the reference page; the rules themselves live in ``ws`` (contract realtime §4).
+Operations and events come from their catalogues; the frames of the protocol itself are handed in
+by ``ws``, which alone knows them.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import msgspec
+
+from bountyexpo.domain.event_catalogue import declared, redaction_of
+from bountyexpo.domain.events import Stream
+from bountyexpo.operations.reference.fields import asked, told
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from bountyexpo.domain.events import EventSpec
+    from bountyexpo.operations.catalogue import Operation
 
 
 class Frame(NamedTuple):
-    """One frame type: its fields in words and what it is for."""
+    """A frame type, or several of one form: fields in words, what is answered, what it is for."""
 
-    type: str
+    types: tuple[str, ...]
     fields: str
     meaning: str
+    answer: str = ""
 
 
-CLIENT_FRAMES = (
-    Frame(
-        "hello",
-        "v, token?, device?{id, platform, app}, caps?, echo?, subscribe?, resume?{sid, n}, "
-        "streams?{<stream>: {seq, epoch}}",
-        "The first frame, within 10 s. Names the caller and what was seen last. caps: batch (a "
-        "replay may come in batch frames), resume (events carry n; come back with the sid and the "
-        "last n within resumeTtlMs), unread (hear unread when a message raises it). The "
-        "caller may also be named by the upgrade: Authorization, a subprotocol bearer.<token>, or "
-        "?ticket= of POST /v1/socket/ticket.",
-    ),
-    Frame("auth.refresh", "token", "Brings a newer token of the same user."),
-    Frame("ping", "t?", "A sign of life every heartbeatMs; answered by pong."),
-    Frame(
-        "call",
-        "id, op, args",
-        "Carries out any operation of the catalogue; answered by ack or error.",
-    ),
-    Frame(
-        "join / leave", "conversationId", "Turns the passing events of a conversation on or off."
-    ),
-    Frame(
-        "subscribe / unsubscribe",
-        "topics[]: bounty:<id>, feed:open, conv:<id>, wallet",
-        "Acked with accepted[], rejected[] and heads.",
-    ),
-    Frame("sync", "streams{<stream>: {seq, epoch}}", "Asks for what was missed; ends with synced."),
-    Frame("presence.set", "state, appState?", "online, away or invisible."),
-    Frame(
-        "presence.subscribe / presence.unsubscribe",
-        "userIds[]",
-        "At most 200 users in all; acked with snapshot[]. Strangers are always offline.",
-    ),
-)
+class ProtocolFrames(NamedTuple):
+    """The frames of the protocol itself, from clients and to them."""
 
-SERVER_FRAMES = (
-    Frame(
-        "welcome",
-        "v, sid, userId, serverTime, heartbeatMs, idleTimeoutMs, resumeTtlMs, maxFrameBytes, "
-        "limits, resumed, conversationIds[], heads, unread, timestamp",
-        "The session is open.",
-    ),
-    Frame("ack", "re, ok, result fields", "The call with that id succeeded and is durable."),
-    Frame(
-        "error",
-        "re?, code, message, retryable, retryAfterMs?, conversationId?",
-        "It did not; message is for people, code for programs.",
-    ),
-    Frame("pong", "t?, timestamp", "The answer to ping."),
-    Frame(
-        "resumed",
-        "replayed, limited[]",
-        "Everything the last socket missed was sent again; of streams in limited read the rest "
-        "over REST.",
-    ),
-    Frame("invalid_session", "resumable", "No resume; recovery goes stream by stream."),
-    Frame("synced", "limited[]", "Recovery ended; for streams in limited read over REST."),
-    Frame("gap", "streams[]", "Events were left out for lack of room; send sync."),
-    Frame("receipts", "conversationId, markers[]", "How far each participant has read."),
-    Frame(
-        "message.delivered / message.read",
-        "conversationId, messageId, upToSeq, userId, senderId, status",
-        "A marker moved: everything up to upToSeq. No number; the larger one counts.",
-    ),
-    Frame(
-        "typing.start / typing.stop",
-        "conversationId, senderId, expiresInMs?",
-        "At most every 2 s; ends after 5 s, and with the socket of who typed.",
-    ),
-    Frame(
-        "presence.update",
-        "userId, senderId, state, isOnline, lastSeenAt",
-        "Of those whom presence.subscribe named; offline 30 s after the last socket.",
-    ),
-    Frame(
-        "unread",
-        "notifications, messages, byConversation?",
-        "What is not read, at most once a second; byConversation unless they are more than 100.",
-    ),
-    Frame("batch", "frames[]", "Several frames in one, for clients with that capability."),
-    Frame("auth.expiring", "expiresAt", "The token ends within a minute; send auth.refresh."),
-    Frame("session.revoked", "reason", "Signed out elsewhere; the socket closes with 4410."),
-    Frame(
-        "reconnect",
-        "afterMs, graceMs, reason, resumable",
-        "The server is going to close; come back after afterMs.",
-    ),
-)
+    client: tuple[Frame, ...]
+    server: tuple[Frame, ...]
 
-STREAMS = (
-    Frame("conv:<id>", "kept for ever", "Messages and changes of one conversation."),
-    Frame("user:<id>", "kept 30 days", "Notices, unread counts and balance changes of one user."),
-    Frame("bounty:<id>", "kept with the bounty", "States, applications and reviews of one bounty."),
-    Frame("feed:open", "not kept", "Public news of open bounties, at most once a second."),
-)
+
+class StreamEntry(NamedTuple):
+    """What is told on one kind of stream; ``note`` says what strangers see of private events."""
+
+    id: str
+    name: str
+    kept: str
+    meaning: str
+    events: tuple[Frame, ...]
+    note: str = ""
+
+    @property
+    def types(self) -> tuple[str, ...]:
+        """The types of its events."""
+        return tuple(kind for event in self.events for kind in event.types)
+
+
+# How each stream is named, how long it is kept, and what it is.
+_STREAMS: Final = {
+    Stream.CONVERSATION: ("conv:<id>", "for ever", "One conversation, heard by who takes part."),
+    Stream.USER: ("user:<id>", "30 days, 5,000 events", "What concerns one user, who hears it."),
+    Stream.BOUNTY: (
+        "bounty:<id>",
+        "as long as the bounty",
+        "One bounty, heard by its parties and by who subscribed.",
+    ),
+    Stream.FEED: ("feed:open", "not kept", "News of open bounties, heard by who subscribed."),
+    Stream.PRESENCE: ("presence", "not kept", "People, heard by who named them."),
+}
+
+
+def operation_frames(operations: Iterable[Operation]) -> tuple[Frame, ...]:
+    """Return the operations that have a frame of their own."""
+    return tuple(
+        Frame(
+            types=(operation.frame,),
+            fields=asked(operation.request) if operation.request is not None else "",
+            answer=_names(operation.reply),
+            meaning=operation.summary,
+        )
+        for operation in operations
+        if operation.frame is not None
+    )
+
+
+def streams() -> tuple[StreamEntry, ...]:
+    """Return every kind of stream with its events, those without a number last."""
+    return tuple(_stream(kind, *words) for kind, words in _STREAMS.items())
+
+
+def _stream(kind: Stream, name: str, kept: str, meaning: str) -> StreamEntry:
+    specs = sorted(
+        (spec for spec in declared() if spec.stream is kind), key=lambda spec: not spec.is_durable
+    )
+    note = ""
+    if any(spec.is_private for spec in specs):
+        shown, id_field = redaction_of(kind.of(""))
+        note = (
+            "Of what is private only those hear whom it concerns; others hear that there was "
+            f"something: `{shown}` with nothing but `{id_field}`, under the same number."
+        )
+    return StreamEntry(kind.value, name, kept, meaning, tuple(map(_event, specs)), note)
+
+
+def _event(spec: EventSpec) -> Frame:
+    marks = [
+        *(["Private."] if spec.is_private else []),
+        *(["No number."] if not spec.is_durable else []),
+        *([f"Who was away is told by `{spec.snapshot}`."] if spec.snapshot is not None else []),
+    ]
+    hidden = () if spec.legacy_each is None else (spec.legacy_each,)
+    return Frame(
+        types=(spec.type,),
+        fields=told(spec.struct, hidden=hidden),
+        meaning=" ".join([_sentences(spec.struct), *marks]),
+    )
+
+
+def _sentences(struct: type) -> str:
+    return " ".join((struct.__doc__ or "").split()).replace("``", "`")
+
+
+def _names(reply: Any) -> str:
+    if not (isinstance(reply, type) and issubclass(reply, msgspec.Struct)):
+        return ""
+    omits = reply.__struct_config__.omit_defaults
+    fields = msgspec.structs.fields(reply)
+    return ", ".join(
+        field.encode_name + ("?" if omits and not field.required else "") for field in fields
+    )

@@ -81,6 +81,12 @@ class Hello(msgspec.Struct, frozen=True, rename="camel"):
     caps: Names = []
 
 
+class Ping(msgspec.Struct, frozen=True):
+    """A sign of life; ``t`` is whatever the client wants to have back."""
+
+    t: Any = None
+
+
 class AuthRefresh(msgspec.Struct, frozen=True):
     """A fresh token of the same user."""
 

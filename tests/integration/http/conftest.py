@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 from bountyexpo.http.app import create_app
+from bountyexpo.ws.v1.reference import FRAMES
 
 from tests.integration.http.edge_toys import TOYS, ToyServices
 
@@ -13,4 +14,4 @@ def services():
 
 @pytest.fixture
 def client(services):
-    return create_app(services, TOYS).test_client()
+    return create_app(services, FRAMES, TOYS).test_client()

@@ -19,6 +19,7 @@ from bountyexpo.http.server.hypercorn_fallback import HypercornFallback
 from bountyexpo.http.server.router import Router
 from bountyexpo.operations import areas
 from bountyexpo.operations.catalogue import CATALOGUE, PATH_PARAMETER, Catalogue
+from bountyexpo.ws.v1.reference import FRAMES
 
 from tests.integration.http.edge_toys import ToyServices
 from tests.integration.plain_client import PlainClient
@@ -82,7 +83,7 @@ class Renewed:
 def applications() -> tuple[tuple[Renewed, QuartTrio], ...]:
     """The services and the application of each way."""
     services = Renewed(), Renewed()
-    return tuple((each, create_app(each, catalogue())) for each in services)
+    return tuple((each, create_app(each, FRAMES, catalogue())) for each in services)
 
 
 def operations():

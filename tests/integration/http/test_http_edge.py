@@ -5,6 +5,7 @@ from ipaddress import ip_network
 
 import pytest
 from bountyexpo.close_codes import CloseCode
+from bountyexpo.domain.event_catalogue import declared
 
 from tests.integration.http.edge_toys import TOYS
 
@@ -302,6 +303,9 @@ async def test_socket_page_shows_frames_and_close_codes(client):
     assert "<code>wink</code>" in page
     assert all(f"<code>{int(code)}</code>" in page for code in CloseCode)
     assert "<code>hello</code>" in page
+    assert all(f"<code>{spec.type}</code>" in page for spec in declared())
+    assert "system? {code, bountyId}" in page
+    assert "An application was decided. Private." in page
 
 
 @pytest.mark.parametrize(

@@ -29,11 +29,7 @@ from tests.commits import nobody
 from tests.sample_values import sample
 from tests.unit.ws.session.session_fakes import World
 
-DURABLE = [
-    spec
-    for spec in declared()
-    if spec.is_durable and spec.struct.__module__.startswith("bountyexpo.")
-]
+DURABLE = [spec for spec in declared() if spec.is_durable]
 # Messages get their number from the journal, and are rows of their own.
 COMMITTED = [spec for spec in DURABLE if spec.type != "message.new"]
 IDS = [f"{spec.stream}:{spec.type}" for spec in COMMITTED]

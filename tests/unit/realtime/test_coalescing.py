@@ -13,9 +13,8 @@ from bountyexpo.domain.events import payload_of
 from tests.sample_values import sample
 from tests.unit.ws.session.session_fakes import World
 
-OURS = [spec for spec in declared() if spec.struct.__module__.startswith("bountyexpo.")]
-DURABLE = [spec for spec in OURS if spec.is_durable]
-PASSING = [spec for spec in OURS if not spec.is_durable]
+DURABLE = [spec for spec in declared() if spec.is_durable]
+PASSING = [spec for spec in declared() if not spec.is_durable]
 TOLD_APART = [(spec, name) for spec in PASSING for name in spec.coalesce.fields]
 
 
