@@ -30,6 +30,7 @@ CHECKS: dict[str, Check] = {
         each_file(habits.unfinished),
         each_file(habits.nurseries),
         each_file(habits.close_codes),
+        each_file(habits.event_names),
         each_file(habits.open_matches),
         each_file(docstrings.docstrings),
         each_file(words.names),

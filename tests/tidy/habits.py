@@ -6,6 +6,8 @@ import ast
 import re
 from typing import TYPE_CHECKING
 
+from bountyexpo.domain.event_catalogue import declared
+
 from tests.tidy.source import dotted
 
 if TYPE_CHECKING:
@@ -23,6 +25,8 @@ TIME_AND_CHANCE = re.compile(
 )
 # What may stand in a close frame; 1000 is a number like any other.
 CLOSE_CODES = frozenset({*range(1001, 1016), *range(4400, 4500)})
+# Types of events of one word mean something else as well.
+EVENT_NAMES = frozenset(each.type for each in declared() if "." in each.type)
 UNFINISHED = re.compile(r"\b(T[O]DO|FIX[M]E|XX[X])\b")
 
 
@@ -71,6 +75,16 @@ def close_codes(source: Source) -> Iterator[tuple[int, str]]:
     for node in ast.walk(source.tree):
         if isinstance(node, ast.Constant) and type(node.value) is int and node.value in CLOSE_CODES:
             yield node.lineno, f"{node.value} has a name in bountyexpo/close_codes.py"
+
+
+def event_names(source: Source) -> Iterator[tuple[int, str]]:
+    """An event has one name, where it is declared; the load generator knows the wire only."""
+    if not source.is_product or re.fullmatch(r"domain\.\w+\.events|load(\..*)?", source.module):
+        return
+    for node in ast.walk(source.tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            named = {node.value, *re.findall(r"'([a-z_.]+)'", node.value)} & EVENT_NAMES
+            yield from ((node.lineno, f"{each} is named by its class") for each in sorted(named))
 
 
 def open_matches(source: Source) -> Iterator[tuple[int, str]]:
