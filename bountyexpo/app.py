@@ -40,12 +40,12 @@ from bountyexpo.operations.session_reader import SessionReader
 from bountyexpo.operations.users.accounts import AccountVerifier
 from bountyexpo.operations.users.tickets import TicketStore
 from bountyexpo.persistence.users import last_seen
+from bountyexpo.realtime.chat.typing_tracker import TypingTracker
+from bountyexpo.realtime.chat.unread_counts import UnreadCounts
 from bountyexpo.realtime.hub import Hub
-from bountyexpo.realtime.last_seen import LastSeen
-from bountyexpo.realtime.live_users import LiveUsers
-from bountyexpo.realtime.presence import Presence
-from bountyexpo.realtime.typing_tracker import TypingTracker
-from bountyexpo.realtime.unread_counts import UnreadCounts
+from bountyexpo.realtime.users.last_seen import LastSeen
+from bountyexpo.realtime.users.live_users import LiveUsers
+from bountyexpo.realtime.users.presence import Presence
 from bountyexpo.runtime.clock import SystemClock
 from bountyexpo.sandbox.emulators import providers
 from bountyexpo.sandbox.server import SandboxServer

@@ -18,9 +18,9 @@ from bountyexpo.http.server.hypercorn_fallback import HypercornFallback
 from bountyexpo.http.server.router import Router
 from bountyexpo.supervisors import ChildSpec, Strategy
 from bountyexpo.ws.admission import Admission
-from bountyexpo.ws.features.presence import PresenceFeature
-from bountyexpo.ws.features.typing import TypingFeature
-from bountyexpo.ws.features.unread import UnreadFeature
+from bountyexpo.ws.users.presence import PresenceFeature
+from bountyexpo.ws.chat.typing import TypingFeature
+from bountyexpo.ws.chat.unread import UnreadFeature
 from bountyexpo.ws.gateway import SessionGateway
 from bountyexpo.ws.legacy.partners import LegacyPartnersFeature
 from bountyexpo.ws.session.context import SessionContext
@@ -39,9 +39,9 @@ if TYPE_CHECKING:
     from bountyexpo.operations.users.accounts import AccountVerifier
     from bountyexpo.operations.users.tickets import TicketStore
     from bountyexpo.realtime.hub import Hub
-    from bountyexpo.realtime.presence import Presence
-    from bountyexpo.realtime.typing_tracker import TypingTracker
-    from bountyexpo.realtime.unread_counts import UnreadCounts
+    from bountyexpo.realtime.users.presence import Presence
+    from bountyexpo.realtime.chat.typing_tracker import TypingTracker
+    from bountyexpo.realtime.chat.unread_counts import UnreadCounts
     from bountyexpo.settings import Settings
     from bountyexpo.ws.session.limits import SessionLimits
     from bountyexpo.ws.session.session import Context

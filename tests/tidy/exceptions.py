@@ -26,8 +26,6 @@ EXCEPTIONS: dict[str, dict[str, str]] = {
             (
                 "bountyexpo/actors/dependencies.py",
                 "bountyexpo/jobs/branch.py",
-                "bountyexpo/realtime/presence.py",
-                "bountyexpo/realtime/unread_counts.py",
             ),
             STILL_WRONG,
         ),
@@ -86,7 +84,6 @@ EXCEPTIONS: dict[str, dict[str, str]] = {
         **dict.fromkeys(
             (
                 "bountyexpo/persistence/transaction.py:savepoint",
-                "bountyexpo/realtime/presence.py:STATES",
                 "bountyexpo/ws/gateway.py:statistics",
                 "bountyexpo/ws/transport/poller.py:close_all",
             ),

@@ -13,7 +13,9 @@ from bountyexpo.ws.session.feature import SessionFeature
 from bountyexpo.ws.session.session import Session
 
 if TYPE_CHECKING:
-    from bountyexpo.realtime.presence import Presence
+    from collections.abc import Callable, Iterable
+
+    from bountyexpo.realtime.listener import Listener
 
 log = get_logger(__name__)
 
@@ -27,8 +29,8 @@ class LegacyPartnersFeature(SessionFeature[Session]):
     Bounded by the old sessions that were opened and not yet looked at.
     """
 
-    def __init__(self, presence: Presence) -> None:
-        self._presence = presence
+    def __init__(self, watch: Callable[[Listener, Iterable[str]], None]) -> None:
+        self._watch_people = watch
         self._opened: dict[LegacySession, None] = {}
         self._arrival = trio.Event()
 
@@ -59,7 +61,7 @@ class LegacyPartnersFeature(SessionFeature[Session]):
             found = await session.context.reader.partners(session.user_id, PARTNERS_MAX)
             if session.is_connected:
                 session.shared = found
-                self._presence.watch(session, found)
+                self._watch_people(session, found)
         except BountyExpoError as error:
             log.warning("partners not watched", reason=error.message)
         except Exception:

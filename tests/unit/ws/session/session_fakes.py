@@ -15,16 +15,15 @@ from bountyexpo.errors import NotAllowed, NotAuthenticated, TokenExpired
 from bountyexpo.operations.call import Call, RawReply
 from bountyexpo.operations.catalogue import READ, WRITE, Catalogue
 from bountyexpo.operations.rate_limits import RateLimiter
+from bountyexpo.realtime.chat.typing_tracker import TypingTracker
+from bountyexpo.realtime.chat.unread_counts import UnreadCounts
 from bountyexpo.realtime.hub import Hub
-from bountyexpo.realtime.last_seen import LastSeen
-from bountyexpo.realtime.live_users import LiveUsers
-from bountyexpo.realtime.presence import Presence
-from bountyexpo.realtime.typing_tracker import TypingTracker
-from bountyexpo.realtime.unread_counts import UnreadCounts
+from bountyexpo.realtime.users.last_seen import LastSeen
+from bountyexpo.realtime.users.live_users import LiveUsers
+from bountyexpo.realtime.users.presence import Presence
 from bountyexpo.ws.admission import Admission
-from bountyexpo.ws.features.presence import PresenceFeature
-from bountyexpo.ws.features.typing import TypingFeature
-from bountyexpo.ws.features.unread import UnreadFeature
+from bountyexpo.ws.chat.typing import TypingFeature
+from bountyexpo.ws.chat.unread import UnreadFeature
 from bountyexpo.ws.gateway import SessionGateway
 from bountyexpo.ws.legacy.partners import LegacyPartnersFeature
 from bountyexpo.ws.session.context import SessionContext
@@ -32,6 +31,7 @@ from bountyexpo.ws.session.feature import Features
 from bountyexpo.ws.session.frame_rate import FrameRate
 from bountyexpo.ws.session.limits import SessionLimits, Timings
 from bountyexpo.ws.session.resumable import ResumableSessions
+from bountyexpo.ws.users.presence import PresenceFeature
 from bountyexpo.ws.v1 import serializer
 
 from tests.unit.ws.session.fake_database import START, Database, Event
@@ -215,7 +215,7 @@ class World:
                 PresenceFeature(self.presence),
                 TypingFeature(self.typing),
                 UnreadFeature(self.unread),
-                LegacyPartnersFeature(self.presence),
+                LegacyPartnersFeature(self.presence.watch),
                 *features,
             ),
             resumable=self.resumable,

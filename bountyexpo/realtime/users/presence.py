@@ -15,7 +15,7 @@ import trio
 from bountyexpo.domain.users.events import PresenceUpdate
 from bountyexpo.errors import TooManyWatched
 from bountyexpo.realtime import event_frame
-from bountyexpo.realtime.last_seen import LastSeen, to_minute
+from bountyexpo.realtime.users.last_seen import LastSeen, to_minute
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -28,9 +28,6 @@ ONLINE: Final = "online"
 AWAY: Final = "away"
 INVISIBLE: Final = "invisible"
 OFFLINE: Final = "offline"
-
-# What a device may say of itself.
-STATES: Final = (ONLINE, AWAY, INVISIBLE)
 
 # A user whose last device left is still shown for this long: phones change their network.
 GRACE_S: Final = 30.0

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import trio
 
-from bountyexpo.realtime.presence import offline
+from bountyexpo.realtime.users.presence import offline
 from bountyexpo.ws.session.feature import SessionFeature
 from bountyexpo.ws.session.session import Session
 from bountyexpo.ws.v1 import protocol
 from bountyexpo.ws.v1.frame_handlers import take_subscription
 
 if TYPE_CHECKING:
-    from bountyexpo.realtime.presence import Presence
+    from bountyexpo.realtime.users.presence import Presence
     from bountyexpo.ws.v1.protocol import Envelope
 
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import trio
 from bountyexpo.errors import DatabaseUnavailable
-from bountyexpo.realtime import last_seen
+from bountyexpo.realtime.users import last_seen
 
 from tests.unit.ws.session.session_fakes import START, World, declare_operations
 

@@ -6,7 +6,7 @@ from functools import partial
 
 import pytest
 import trio
-from bountyexpo.realtime.typing_tracker import CONVERSATIONS_MAX
+from bountyexpo.realtime.chat.typing_tracker import CONVERSATIONS_MAX
 
 from tests.unit.ws.session.session_fakes import World, declare_operations
 

@@ -8,7 +8,7 @@ from bountyexpo.ws.session.feature import SessionFeature
 from bountyexpo.ws.session.session import Session
 
 if TYPE_CHECKING:
-    from bountyexpo.realtime.unread_counts import UnreadCounts
+    from bountyexpo.realtime.chat.unread_counts import UnreadCounts
 
 CAP_UNREAD: Final = "unread"
 

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from bountyexpo.realtime.hub import Hub
-    from bountyexpo.realtime.presence import Presence
+    from bountyexpo.realtime.users.presence import Presence
 
 
 class LiveUsers:

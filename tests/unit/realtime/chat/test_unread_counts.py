@@ -7,7 +7,7 @@ from functools import partial
 import pytest
 import trio
 from bountyexpo.errors import DatabaseUnavailable
-from bountyexpo.realtime.unread_counts import NAMED_MAX
+from bountyexpo.realtime.chat.unread_counts import NAMED_MAX
 
 from tests.unit.ws.session.session_fakes import World, declare_operations
 

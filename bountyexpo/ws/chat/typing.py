@@ -9,7 +9,7 @@ from bountyexpo.ws.session.session import Session
 from bountyexpo.ws.v1.calls import call_by_frame, operation_of
 
 if TYPE_CHECKING:
-    from bountyexpo.realtime.typing_tracker import TypingTracker
+    from bountyexpo.realtime.chat.typing_tracker import TypingTracker
     from bountyexpo.ws.v1.protocol import Envelope
 
 

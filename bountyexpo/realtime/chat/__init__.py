@@ -1,0 +1,1 @@
+"""Who types, and what is not read."""

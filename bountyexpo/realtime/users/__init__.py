@@ -1,0 +1,1 @@
+"""Whether people are there, and when they were last seen."""

@@ -1,0 +1,1 @@
+"""What sockets say of typing, and hear of what is not read."""

@@ -1,0 +1,1 @@
+"""What sockets say and hear of the presence of people."""
