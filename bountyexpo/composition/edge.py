@@ -18,7 +18,6 @@ from bountyexpo.http.server.hypercorn_fallback import HypercornFallback
 from bountyexpo.http.server.router import Router
 from bountyexpo.supervisors import ChildSpec, Strategy
 from bountyexpo.ws.admission import Admission
-from bountyexpo.ws.users.presence import PresenceFeature
 from bountyexpo.ws.chat.typing import TypingFeature
 from bountyexpo.ws.chat.unread import UnreadFeature
 from bountyexpo.ws.gateway import SessionGateway
@@ -30,6 +29,7 @@ from bountyexpo.ws.session.resumable import ResumableSessions
 from bountyexpo.ws.socket_handler import SocketHandler
 from bountyexpo.ws.transport.epoll_poller import create_poller
 from bountyexpo.ws.transport.handshake import Handshake
+from bountyexpo.ws.users.presence import PresenceFeature
 from bountyexpo.ws.v1.reference import FRAMES
 from bountyexpo.ws.v1.serializer import SUBPROTOCOLS
 
@@ -38,10 +38,10 @@ if TYPE_CHECKING:
     from bountyexpo.operations.session_reader import SessionReader
     from bountyexpo.operations.users.accounts import AccountVerifier
     from bountyexpo.operations.users.tickets import TicketStore
-    from bountyexpo.realtime.hub import Hub
-    from bountyexpo.realtime.users.presence import Presence
     from bountyexpo.realtime.chat.typing_tracker import TypingTracker
     from bountyexpo.realtime.chat.unread_counts import UnreadCounts
+    from bountyexpo.realtime.hub import Hub
+    from bountyexpo.realtime.users.presence import Presence
     from bountyexpo.settings import Settings
     from bountyexpo.ws.session.limits import SessionLimits
     from bountyexpo.ws.session.session import Context
@@ -121,7 +121,7 @@ class Edge:
                 PresenceFeature(live.presence),
                 TypingFeature(live.typing),
                 UnreadFeature(live.unread),
-                LegacyPartnersFeature(live.presence),
+                LegacyPartnersFeature(live.presence.watch),
             ),
             resumable=ResumableSessions(),
             limits=limits,
