@@ -21,8 +21,8 @@ from bountyexpo.ws.v1.frame_handlers import FrameHandlers
 if TYPE_CHECKING:
     from bountyexpo.ws.session.session import Context
     from bountyexpo.ws.transport.connection import Connection
+    from bountyexpo.ws.transport.handler import ConnectionHandler
     from bountyexpo.ws.transport.handshake import UpgradeRequest
-    from bountyexpo.ws.transport.limits import ConnectionHandler
     from bountyexpo.ws.v1.protocol import Envelope
 
 # The part of the grace time over which clients are asked to come back.

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     from bountyexpo.edge.protocol_handler import Arrival
     from bountyexpo.edge.request_head import RequestHead
+    from bountyexpo.ws.transport.handler import ConnectionHandler
     from bountyexpo.ws.transport.handshake import Handshake, UpgradeRequest
-    from bountyexpo.ws.transport.limits import ConnectionHandler
     from bountyexpo.ws.transport.poller import Poller
 
     HandlerFactory: TypeAlias = Callable[[Connection, UpgradeRequest], ConnectionHandler]

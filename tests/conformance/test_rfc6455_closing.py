@@ -203,7 +203,7 @@ async def test_5_5_2_of_pings_that_find_no_room_the_last_is_answered(server, cli
         sent += 1
     for payload in (b"a", b"b", b"c"):
         await client.send(frame(PING, payload))
-    while connection._queue.late_pong != b"\x8a\x01c":
+    while connection._writer.queue.late_pong != b"\x8a\x01c":
         await trio.lowlevel.checkpoint()
     expected = BIG * sent + b"\x8a\x01c"
     data = b""

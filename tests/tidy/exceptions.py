@@ -32,11 +32,7 @@ EXCEPTIONS: dict[str, dict[str, str]] = {
     },
     "circles": {
         **dict.fromkeys(
-            (
-                "bountyexpo/ws/transport/connection.py",
-                "bountyexpo/ws/transport/limits.py",
-                "bountyexpo/ws/transport/send_queue.py",
-            ),
+            (),
             STILL_WRONG,
         ),
     },

@@ -105,9 +105,9 @@ class EpollPoller(Poller):
         if not self._epoll.closed:
             self._epoll.unregister(connection.fd)
 
-    def watch_writable(self, connection: Connection, *, wanted: bool) -> None:
+    def watch_writable(self, fd: int, *, wanted: bool) -> None:
         """Start or stop to report room in the kernel's buffer."""
-        super().watch_writable(connection, wanted=wanted)
-        if connection.fd in self._connections:
+        super().watch_writable(fd, wanted=wanted)
+        if fd in self._connections:
             mask = select.EPOLLIN | select.EPOLLOUT if wanted else select.EPOLLIN
-            self._epoll.modify(connection.fd, mask)
+            self._epoll.modify(fd, mask)

@@ -116,10 +116,14 @@ class Poller(ABC):
         self._blocked.discard(connection)
         connection.sock.close()
 
-    def watch_writable(self, connection: Connection, *, wanted: bool) -> None:
-        """Start or stop to report room in the kernel's buffer."""
+    def watch_writable(self, fd: int, *, wanted: bool) -> None:
+        """Start or stop to report room in the kernel's buffer; who waits for it is looked at."""
+        connection = self._connections.get(fd)
+        if connection is None:
+            return
         if wanted:
             self._blocked.add(connection)
+            connection.next_look = 0.0
         else:
             self._blocked.discard(connection)
 

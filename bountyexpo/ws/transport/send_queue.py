@@ -98,6 +98,7 @@ class SendQueue:
 
     def drop_unsent(self) -> None:
         """Drop every frame of which nothing is on the wire yet; a begun one must be finished."""
+        assert self._frames, "an empty queue is not kept"
         begun = self._frames[0] if isinstance(self._frames[0], memoryview) else None
         self._frames.clear()
         self.size = 0
@@ -106,6 +107,7 @@ class SendQueue:
 
     def _forget(self, sent: int) -> None:
         self.size -= sent
+        assert self.size >= 0, "the kernel took more than it was given"
         while sent:
             head = self._frames[0]
             if sent < len(head):

@@ -35,10 +35,13 @@ class TaskPoller(Poller):
     def _unwatch(self, connection: Connection) -> None:
         trio.lowlevel.notify_closing(connection.sock)
 
-    def watch_writable(self, connection: Connection, *, wanted: bool) -> None:
+    def watch_writable(self, fd: int, *, wanted: bool) -> None:
         """Start or stop to report room in the kernel's buffer."""
-        super().watch_writable(connection, wanted=wanted)
-        if wanted and connection not in self._flushing and self._nursery is not None:
+        super().watch_writable(fd, wanted=wanted)
+        connection = self._connections.get(fd)
+        if connection is None or connection in self._flushing or self._nursery is None:
+            return
+        if wanted:
             self._flushing.add(connection)
             self._nursery.start_soon(self._flush, connection)
 

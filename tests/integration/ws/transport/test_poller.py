@@ -337,7 +337,7 @@ async def test_an_idle_connection_keeps_no_parser_and_no_queue():
         await client.echo()
         connection = server.handlers[0].connection
         assert connection._parser is None
-        assert connection._queue is None
+        assert connection._writer.queue is None
         assert not hasattr(connection, "__dict__")
         gc.collect()
 

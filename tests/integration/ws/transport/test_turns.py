@@ -48,17 +48,24 @@ async def test_a_client_that_is_heard_all_the_time_is_not_pinged(poller):
         assert (await client.next_frame()).opcode == 9
 
 
-async def test_the_answers_to_one_read_leave_in_one_write(poller, monkeypatch):
+class Counting:
+    """A socket that notes how much it is given at once."""
+
+    def __init__(self, sock, written):
+        self.sock = sock
+        self.written = written
+
+    def send(self, data):
+        self.written.append(len(data))
+        return self.sock.send(data)
+
+
+async def test_the_answers_to_one_read_leave_in_one_write(poller):
     written = []
-    write = Connection._write
-
-    def note(connection, data):
-        written.append(len(data))
-        return write(connection, data)
-
     async with serve(poller=poller) as server, await server.connect() as client:
         await server.arrived.wait()
-        monkeypatch.setattr(Connection, "_write", note)
+        writer = server.handlers[0].connection._writer
+        writer._sock = Counting(writer._sock, written)
         await client.send(frame(1, b"x") * 20)
         for _ in range(20):
             assert await client.echo() == b'{"echo":1}'
@@ -101,7 +108,7 @@ class Narrow:
     def current_time(self):
         return self.now
 
-    def watch_writable(self, _connection, *, wanted):
+    def watch_writable(self, _fd, *, wanted):
         self.is_blocked = wanted
 
 
