@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import trio
+from bountyexpo.domain.chat.events import ConversationRemoved
 from bountyexpo.domain.ids import new_id
 from bountyexpo.persistence.after_commit import AfterCommit
 from bountyexpo.persistence.chat.journal import Journal
@@ -73,7 +74,8 @@ async def _decisions(_nursery: trio.Nursery, pool: Pool) -> list[Figure]:
     async def work(number: int, turn: int) -> None:
         async with pool.transaction() as tx:
             await tx.fetch_one("select 1 as one")
-            await tx.event(f"user:{number}", "bench", {"turn": turn})
+            event = ConversationRemoved(conversation_id=str(turn), reason="left")
+            tx.event(event, of=str(number))
 
     rate, _ = await _rate(WORKERS, work)
     return [("transaction with one stream event", rate, "commits/s", 1_000)]
