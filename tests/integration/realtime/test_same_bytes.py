@@ -208,7 +208,7 @@ async def send(stage, journal, **fields):
 
 
 async def test_every_form_of_a_message_is_told_the_same_live_and_replayed(stage):
-    journal = Journal(stage.pool, on_commit=stage.world.hub.publish)
+    journal = Journal(stage.pool, stage.world.hub.publish)
     await stage.world.nursery.start(journal.run)
 
     async with told_the_same(stage, Stream.CONVERSATION.of(stage.conversation)):
