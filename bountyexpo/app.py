@@ -104,14 +104,13 @@ class App:
     def _actors(self, hub: Hub, unread: UnreadCounts) -> Actors:
         dependencies = ActorDependencies(
             db=self._storage.db,
-            journal=self._storage.journal,
             stripe=self._clients.stripe,
             policy=self._policy,
             feed=hub.publish_feed,
             ephemeral=hub.tell,
             unread=unread.change,
         )
-        return Actors.over(dependencies, self._clock)
+        return Actors.over(dependencies, self._storage.journal, self._clock)
 
     def _services(self, callers: Callers, live: Live, webhooks: Job) -> Services:
         db, clock = self._storage.db, self._clock

@@ -11,7 +11,6 @@ if TYPE_CHECKING:
     from bountyexpo.domain.events import Event
     from bountyexpo.domain.policy import Policy
     from bountyexpo.integrations.stripe import StripePayments
-    from bountyexpo.persistence.chat.journal import Journal
     from bountyexpo.persistence.pool import Pool
 
 
@@ -20,7 +19,6 @@ class ActorDependencies:
     """The outside of the actors."""
 
     db: Pool
-    journal: Journal
     stripe: StripePayments
     policy: Policy
     # Publishes what anybody may see of a bounty that has just changed; never blocks.

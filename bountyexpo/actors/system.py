@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from bountyexpo.actors.market.bounty_messages import BountyKind
     from bountyexpo.actors.money.payment_messages import PaymentKind
     from bountyexpo.actors.users.user import UserKind
+    from bountyexpo.persistence.chat.journal import Journal
     from bountyexpo.runtime import Actor, Context, Ref
     from bountyexpo.runtime.clock import Clock
 
@@ -38,12 +39,18 @@ class Actors:
     payments: ActorPool[PaymentKind]
 
     @classmethod
-    def over(cls, ports: ActorDependencies, clock: Clock) -> Actors:
+    def over(cls, ports: ActorDependencies, journal: Journal, clock: Clock) -> Actors:
         """Build the pools over the outside that their actors work with."""
+
+        def conversation(
+            name: str, context: Context[ConversationKind], ports: ActorDependencies
+        ) -> ConversationActor:
+            return ConversationActor(name, context, ports, journal)
+
         return cls(
             users=_pool(UserActor.kind, UserActor, ports, clock),
             contact_lists=_pool(ContactsActor.kind, ContactsActor, ports, clock),
-            conversations=_pool(ConversationActor.kind, ConversationActor, ports, clock),
+            conversations=_pool(ConversationActor.kind, conversation, ports, clock),
             bounties=_pool(BountyActor.kind, BountyActor, ports, clock),
             payments=_pool(PaymentActor.kind, PaymentActor, ports, clock),
         )

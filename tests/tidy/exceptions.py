@@ -22,7 +22,6 @@ EXCEPTIONS: dict[str, dict[str, str]] = {
         "bountyexpo/domain/event_catalogue.py": "the events of all areas in one table",
         "bountyexpo/operations/areas.py": "the access rows of all areas, and their modules",
         "bountyexpo/operations/session_reader.py": "all that a session reads, behind one protocol",
-        "bountyexpo/actors/dependencies.py": "what the actors of all areas are given",
         "bountyexpo/jobs/branch.py": "the jobs of all areas under one supervisor",
     },
     "dead_names": {

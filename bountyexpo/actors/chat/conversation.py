@@ -47,6 +47,7 @@ from bountyexpo.runtime import DEFERRED, Actor, Context, Deferred, Reply
 if TYPE_CHECKING:
     from bountyexpo.actors.dependencies import ActorDependencies
     from bountyexpo.persistence.chat.conversations import Conversation
+    from bountyexpo.persistence.chat.journal import Journal
 
 __all__ = ["ConversationActor", "SendMessage"]
 
@@ -70,10 +71,15 @@ class ConversationActor(Actor[ConversationKind]):
     kind = "conversation"
 
     def __init__(
-        self, actor_id: str, context: Context[ConversationKind], ports: ActorDependencies
+        self,
+        actor_id: str,
+        context: Context[ConversationKind],
+        ports: ActorDependencies,
+        journal: Journal,
     ) -> None:
         super().__init__(actor_id, context)
         self._ports = ports
+        self._journal = journal
         self._conversation: Conversation | None = None
         self._blocks: frozenset[frozenset[str]] = frozenset()
         self._receipts: Receipts | None = None
@@ -125,7 +131,7 @@ class ConversationActor(Actor[ConversationKind]):
         self, message: changes.MessageChange | members.MemberChange | DeleteMessage
     ) -> Changed | None:
         # So that everybody hears the messages before it first, without waiting for a number.
-        await self._ports.journal.settled(self.id)
+        await self._journal.settled(self.id)
         present, ports = self._present, self._ports
         if isinstance(message, DeleteMessage):
             # Moderators need not take part.
@@ -156,7 +162,7 @@ class ConversationActor(Actor[ConversationKind]):
         if message.reply_to is not None:
             await self._check_reply(message.reply_to)
         attempt = Resend(message=message, reply=reply, version=conversation.version, tries=tries)
-        self._ports.journal.submit(
+        self._journal.submit(
             NewMessage(
                 id=new_id(),
                 conversation_id=self.id,

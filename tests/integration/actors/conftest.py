@@ -97,14 +97,13 @@ class Market:
         journal = Journal(db, nobody)
         ports = ActorDependencies(
             db=db,
-            journal=journal,
             stripe=self.provider,
             policy=Policy(),
             feed=nobody,
             ephemeral=nobody,
             unread=nobody,
         )
-        self.actors = Actors.over(ports, SystemClock())
+        self.actors = Actors.over(ports, journal, SystemClock())
 
     async def run_pools(self, *, task_status: trio.TaskStatus[None]) -> None:
         async with trio.open_nursery() as nursery:

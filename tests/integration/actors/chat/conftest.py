@@ -45,14 +45,13 @@ class Town:
         self.stopped = trio.Event()
         ports = ActorDependencies(
             db=db,
-            journal=self.journal,
             stripe=None,
             policy=Policy(),
             feed=lambda *_: None,
             ephemeral=self.tell,
             unread=self.recounted.extend,
         )
-        self.actors = Actors.over(ports, SystemClock())
+        self.actors = Actors.over(ports, self.journal, SystemClock())
 
     async def run_pools(self, *, task_status: trio.TaskStatus[None]) -> None:
         async with trio.open_nursery() as nursery:

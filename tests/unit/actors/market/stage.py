@@ -36,7 +36,6 @@ class Stage:
         self.told = db.told
         self.ports = ActorDependencies(
             db=db,  # type: ignore[arg-type]
-            journal=None,  # type: ignore[arg-type]
             stripe=None,  # type: ignore[arg-type]
             policy=Policy(),
             feed=nobody,
