@@ -124,7 +124,7 @@ class _Workers:
             assert process.stdin is not None
             process.stdin.write(f"go {began}\n".encode())
             process.stdin.flush()
-        self._take_in(result, say)
+        self._add_up(result, say)
 
     def stop(self) -> None:
         """End what still runs."""
@@ -141,7 +141,7 @@ class _Workers:
                 process.stdin.close()
             process.stdout.close()
 
-    def _take_in(self, result: Result, say: Callable[[str], None]) -> None:
+    def _add_up(self, result: Result, say: Callable[[str], None]) -> None:
         left = len(self._plans)
         deadline_s = self._plans[0].duration_s + self._plans[0].drain_s + OVERTIME_S
         shown = 0

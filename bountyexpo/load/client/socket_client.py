@@ -245,13 +245,13 @@ class SocketClient:
                 case "ping":
                     await self._send(connection, {"type": "pong", "t": frame.get("t")})
                 case "synced":
-                    self._settle(self._replays.pop(frame.get("re", ""), []), frame)
+                    self._replayed(self._replays.pop(frame.get("re", ""), []), frame)
                 case "gap":
                     await self._sync(frame.get("streams", []))
                 case "error" if frame.get("re") in self._replays and frame.get("retryable"):
                     nursery.start_soon(self._sync_later, frame)
                 case _:
-                    await self._take(frame)
+                    await self._received(frame)
             self._wake()
 
     async def _arrive(self, connection: ClientConnection, frame: Frame) -> None:
@@ -262,7 +262,7 @@ class SocketClient:
         heads = frame.get("heads") or {}
         await self._catch_up({name: heads[name] for name in heads if name not in resumed})
 
-    async def _take(self, frame: Frame) -> None:
+    async def _received(self, frame: Frame) -> None:
         name = frame.get("re")
         if name in self._replays:
             streams = self._replays.pop(name)
@@ -292,12 +292,12 @@ class SocketClient:
         await trio.sleep(float(refusal.get("retryAfterMs", 100)) / 1000)
         await self._sync(self._replays.pop(refusal.get("re", ""), []))
 
-    def _settle(self, streams: list[str], frame: Frame) -> None:
+    def _replayed(self, streams: list[str], frame: Frame) -> None:
         limited = {str(item.get("stream")) for item in frame.get("limited", [])}
         self.log.faults += [f"{stream} was not replayed whole" for stream in sorted(limited)]
         for stream in streams:
             if stream not in limited:
-                self.log.settle(stream)
+                self.log.replayed(stream)
 
     async def _leave(self, connection: ClientConnection, after_s: float) -> None:
         await trio.sleep(after_s)

@@ -1,7 +1,7 @@
 """What one client has heard: its place in each stream, and every event once and in order.
 
 Streams are gapless (contract realtime §4.4), so an event with the next number is taken, one from
-the past is a repeat, and one from the future is held until what lies between was asked for and
+the past is a repeat, and one from the future is buffered until what lies between was asked for and
 came. The sender of a message hears of it by its ``ack`` and not by an event, so an ack also fills
 its place. Everything here is plain data: it can be stored, and carried over to a new connection.
 """
@@ -16,11 +16,11 @@ Frame = dict[str, Any]
 
 @dataclass
 class Place:
-    """How far one stream was heard, what is held for later, and what was learned by acks."""
+    """How far one stream was heard, what is buffered, and what was learned by acks."""
 
     seq: int = 0
     epoch: str | None = None
-    held: dict[int, Frame] = field(default_factory=dict)
+    buffered: dict[int, Frame] = field(default_factory=dict)
     own: dict[int, Frame] = field(default_factory=dict)
 
 
@@ -58,7 +58,7 @@ class StreamLog:
         at = self.places.setdefault(stream, Place())
         self._check_epoch(stream, at, frame.get("epoch"))
         if seq > at.seq:
-            at.held.setdefault(seq, frame)
+            at.buffered.setdefault(seq, frame)
             self._advance(at)
             return seq > at.seq
         if seq not in at.own and not frame.get("replay"):
@@ -69,22 +69,22 @@ class StreamLog:
         """Learn from an ack that a number of the stream is one's own message."""
         at = self.places.setdefault(stream, Place())
         if seq > at.seq:
-            at.held.setdefault(seq, frame)
+            at.buffered.setdefault(seq, frame)
         at.own[seq] = frame
         self._advance(at)
 
-    def settle(self, stream: str) -> None:
-        """Take what is held: a completed replay has said all that this client may see."""
+    def replayed(self, stream: str) -> None:
+        """Take what is buffered: a completed replay has said all that this client may see."""
         at = self.places.setdefault(stream, Place())
-        while at.held:
-            first = min(at.held)
+        while at.buffered:
+            first = min(at.buffered)
             if not stream.startswith("bounty:"):  # only these hold events for other people
                 self.faults.append(f"{stream} has nothing from {at.seq + 1} to {first - 1}")
             at.seq = first - 1
             self._advance(at)
 
     def _advance(self, at: Place) -> None:
-        while (frame := at.held.pop(at.seq + 1, None)) is not None:
+        while (frame := at.buffered.pop(at.seq + 1, None)) is not None:
             at.seq += 1
             self.events.append(frame)
 
@@ -92,5 +92,5 @@ class StreamLog:
         if at.epoch is not None and epoch is not None and epoch != at.epoch:
             self.faults.append(f"{stream} was numbered anew ({at.epoch} became {epoch})")
             at.seq = 0
-            at.held.clear()
+            at.buffered.clear()
         at.epoch = epoch or at.epoch

@@ -86,12 +86,12 @@ class RestScenario:
         for name in ("me", "open"):
             for person in people:
                 self._ask(name, time.monotonic(), person)
-            self._settle()
+            self._drain()
         if len(self.conversations) < len(people):
             raise FleetFailed(f"of {len(people)} conversations, {len(self.conversations)} opened")
         for _ in range(self.plan.connections):
             self._ask("get", time.monotonic(), 0)
-        self._settle()
+        self._drain()
 
     def wait(self, seconds: float) -> None:
         """Wait for the other workers."""
@@ -118,11 +118,11 @@ class RestScenario:
     def finish(self) -> None:
         """Wait for what is under way, then read again everything that was sent."""
         self._until = 0.0
-        self._settle()
+        self._drain()
         for person, sent in self.sent.items():
             for page in sorted({(seq - 1) // PAGE for seq in sent}):
                 self._ask("page", time.monotonic(), person, str(page * PAGE))
-        self._settle()
+        self._drain()
         if self._open:
             self.stats.fault(f"{self._open} requests were never answered")
         if missing := sum(map(len, self.sent.values())):
@@ -133,7 +133,7 @@ class RestScenario:
         """Return how many messages were sent, and found again."""
         return {"messages": self._sent_count}
 
-    def _settle(self) -> None:
+    def _drain(self) -> None:
         until = time.monotonic() + self.plan.drain_s
         while self._open and time.monotonic() < until:
             self._pump(0.05)

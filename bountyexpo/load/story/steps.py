@@ -260,8 +260,8 @@ async def check_streams(story: Story) -> None:
     for person in story.people:
         await story.socket(person)
         expect(not person.log.faults, f"the {person.role} heard wrong: {person.log.faults}")
-        held = [name for name, place in person.log.places.items() if place.held]
-        expect(not held, f"the {person.role} still misses events of {', '.join(held)}")
+        buffered = [name for name, place in person.log.places.items() if place.buffered]
+        expect(not buffered, f"the {person.role} still misses events of {', '.join(buffered)}")
 
 
 async def check_conversation(story: Story) -> None:

@@ -172,7 +172,7 @@ class Journal:
                     await self._in_doubt.wait(self._wake)
                 if self._in_doubt.is_due():
                     await self._look_for_in_doubt()
-                self._in_flight = self._take()
+                self._in_flight = self._next_batch()
                 await self._commit(self._in_flight, is_last_attempt=False)
         finally:
             self._is_running = False
@@ -181,7 +181,7 @@ class Journal:
                 entry.resolve(DatabaseUnavailable())
             self._queue.clear()
 
-    def _take(self) -> list[_Entry]:
+    def _next_batch(self) -> list[_Entry]:
         """Take the next batch; a twin of a message in it has to wait for the next."""
         batch: list[_Entry] = []
         twins: list[_Entry] = []

@@ -107,7 +107,7 @@ def test_a_hole_left_by_a_whole_replay_is_a_fault() -> None:
     log.hear(event(1))
     log.hear(event(4))
 
-    log.settle("conv:A")
+    log.replayed("conv:A")
 
     assert seqs(log) == [1, 4]
     assert log.faults == ["conv:A has nothing from 2 to 3"]
