@@ -43,7 +43,6 @@ class Crowd:
         self._first = 0
         self._decoder = msgspec.json.Decoder(Heard)
         self._upgraded: deque[LeanSocket] = deque()
-        self._greeting = 0
         self.fleet = Fleet(
             ("127.0.0.1", port), on_message=self._on_message, on_open=self._upgraded.append
         )

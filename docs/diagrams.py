@@ -266,7 +266,7 @@ def _answer(rule: Rule[Any, Any]) -> str:
             return "the same answer again"
         case Outcome.IGNORE:
             return "nothing changes"
-        case Outcome.PARK:
+        case Outcome.POSTPONE:
             return "waits for what it speaks of"
     return f"**{_words(rule.target)}**" if rule.target else "stays"
 

@@ -53,7 +53,7 @@ class Outcome(StrEnum):
     # The event is late or says nothing new.
     IGNORE = "ignore"
     # The event came before what it speaks of: keep it and hand it in again.
-    PARK = "park"
+    POSTPONE = "postpone"
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,7 +65,7 @@ class Deposit(Life):
     def hear(self, word: Word, *, is_known: bool) -> bool:
         is_current = word.about == self.intent
         decision = self.decide(word.event, Role.PROVIDER, is_current=is_current)
-        if decision.outcome is Outcome.PARK:
+        if decision.outcome is Outcome.POSTPONE:
             return False
         self._carry_out(decision, word.about)
         return True
@@ -125,7 +125,7 @@ class Withdrawal(Life):
 
     def hear(self, word: Word, *, is_known: bool) -> bool:
         decision = self.decide(word.event, Role.PROVIDER, is_known=is_known)
-        if decision.outcome is Outcome.PARK:
+        if decision.outcome is Outcome.POSTPONE:
             return False
         if decision.outcome is Outcome.MOVE:
             self._carry_out(decision)

@@ -120,7 +120,7 @@ class BountyLife(Life):
         if is_stale and word.event is not failed:
             return True
         decision = self.follow(word.event, Role.PROVIDER, is_known=is_known or is_stale, **about)
-        return decision.outcome is not Outcome.PARK
+        return decision.outcome is not Outcome.POSTPONE
 
     def _known(self, intent: str) -> escrow.Intent:
         if intent in self.posted:

@@ -68,7 +68,7 @@ class Network:
         self.cents += cents
 
     def deliver(self, place: int) -> None:
-        """Bring one word, out of any order; what is parked comes again."""
+        """Bring one word, out of any order; what is postponed comes again."""
         word = self.mail.pop(place % len(self.mail))
         is_known = word in self.heard
         if word.to.hear(word, is_known=is_known):

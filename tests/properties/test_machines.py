@@ -92,17 +92,17 @@ def test_a_deposit_is_credited_once_if_money_came_and_never_else(words, answer_a
     has_money = payment.Event.SUCCEEDED in words
     told = [*words, *data.draw(st.permutations(words))]
     told.insert(min(answer_at, len(told)), payment.Event.CREATED)
-    state, credits_posted, parked = payment.PaymentStatus.CREATING, 0, []
+    state, credits_posted, postponed = payment.PaymentStatus.CREATING, 0, []
 
     while told:
         word = told.pop(0)
         decision = PAYMENT.decide(state, word, Role.PROVIDER, payment.Facts())
-        if decision.outcome is Outcome.PARK:
-            parked.append(word)
+        if decision.outcome is Outcome.POSTPONE:
+            postponed.append(word)
         credits_posted += decision.effects.count(payment.Effect.POST_DEPOSIT)
         state = decision.state
         if not told and state is not payment.PaymentStatus.CREATING:
-            told, parked = parked, []
+            told, postponed = postponed, []
 
     assert credits_posted == has_money
     assert (state is payment.PaymentStatus.CREDITED) == has_money

@@ -245,7 +245,7 @@ async def _decide(tx: Transaction, step: Step, event: Event, role: Role, **known
     """Decide and carry out; return False where nothing happens."""
     facts = msgspec.structs.replace(step.escrow.facts, **known)
     decision = MACHINE.decide(step.escrow.state, event, role, facts)
-    if decision.outcome is Outcome.PARK:
+    if decision.outcome is Outcome.POSTPONE:
         raise NotFound("This escrow is still being funded.")
     if not decision.is_move:
         return False

@@ -226,7 +226,7 @@ class PaymentActor(Actor[PaymentKind]):
         event = event_of(intent.status, has_error=intent.error_code is not None)
         if event is not None:
             decision = self._decide(event, Role.PROVIDER, facts_of(payment, intent))
-            if decision.outcome is Outcome.PARK:
+            if decision.outcome is Outcome.POSTPONE:
                 for effect in decision.effects:
                     question = Question(payment=payment, told_intent_id=intent.id)
                     return self._call(effect, question, inbox_id=message.inbox_id)

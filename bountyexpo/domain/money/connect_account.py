@@ -76,7 +76,7 @@ _TABLE: Final[tuple[Rule[State, Event], ...]] = (
     # The key of the call is made of the user, so that two calls at once make one account.
     Rule("§3.6", (NONE,), Event.CREATE, OWNER, CREATED, effects=(Effect.CREATE_ACCOUNT,)),
     Rule("§3.6", LINKED, Event.CREATE, OWNER, outcome=Outcome.REPEAT),
-    Rule("§3.6", (NONE,), Event.TOLD, PROVIDER, outcome=Outcome.PARK),
+    Rule("§3.6", (NONE,), Event.TOLD, PROVIDER, outcome=Outcome.POSTPONE),
     Rule("§3.6", LINKED, Event.TOLD, PROVIDER, when=(NOT_OURS,), outcome=Outcome.IGNORE),
     Rule("§3.6", LINKED, Event.TOLD, PROVIDER, when=(OUTDATED,), outcome=Outcome.IGNORE),
     Rule("§3.6", (ENABLED_STATE,), Event.TOLD, PROVIDER, when=(ENABLED,), outcome=Outcome.IGNORE),

@@ -39,7 +39,7 @@ CHARGEBACKS: Final[tuple[Rule[State, Event], ...]] = (
         for event in (Event.CHARGEBACK_OPEN, Event.CHARGEBACK_LOST, Event.CHARGEBACK_WON)
     ),
     Rule("chargeback_open", (NONE,), Event.CHARGEBACK_OPEN, PROVIDER, outcome=Outcome.IGNORE),
-    Rule("chargeback_open", (FUNDING,), Event.CHARGEBACK_OPEN, PROVIDER, outcome=Outcome.PARK),
+    Rule("chargeback_open", (FUNDING,), Event.CHARGEBACK_OPEN, PROVIDER, outcome=Outcome.POSTPONE),
     # It was decided before this late word that it began.
     Rule(
         "chargeback_open",
@@ -104,7 +104,7 @@ CHARGEBACKS: Final[tuple[Rule[State, Event], ...]] = (
         "chargeback_open", (CHARGED_BACK,), Event.CHARGEBACK_OPEN, PROVIDER, outcome=Outcome.IGNORE
     ),
     Rule("chargeback_lost", (NONE,), Event.CHARGEBACK_LOST, PROVIDER, outcome=Outcome.IGNORE),
-    Rule("chargeback_lost", (FUNDING,), Event.CHARGEBACK_LOST, PROVIDER, outcome=Outcome.PARK),
+    Rule("chargeback_lost", (FUNDING,), Event.CHARGEBACK_LOST, PROVIDER, outcome=Outcome.POSTPONE),
     Rule(
         "chargeback_lost",
         (RELEASING, REFUNDING, RELEASED, REFUNDED),

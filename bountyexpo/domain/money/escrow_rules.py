@@ -118,7 +118,7 @@ _FUNDING: Final[tuple[Rule[State, Event], ...]] = (
         when=(STRAY,),
         effects=(Effect.REFUND_STRAY_INTENT,),
     ),
-    Rule("pi_succeeded", (NONE,), Event.PI_SUCCEEDED, PROVIDER, outcome=Outcome.PARK),
+    Rule("pi_succeeded", (NONE,), Event.PI_SUCCEEDED, PROVIDER, outcome=Outcome.POSTPONE),
     Rule(
         "pi_succeeded",
         (FUNDING,),

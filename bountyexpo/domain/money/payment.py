@@ -204,7 +204,7 @@ _ATTEMPTED: Final[tuple[Rule[PaymentStatus, Event], ...]] = (
         PROVIDER,
         outcome=Outcome.IGNORE,
     ),
-    Rule("pi.processing", (CREATING,), Event.PROCESSING, PROVIDER, outcome=Outcome.PARK),
+    Rule("pi.processing", (CREATING,), Event.PROCESSING, PROVIDER, outcome=Outcome.POSTPONE),
     Rule("pi.processing", (INTENT, ACTION), Event.PROCESSING, PROVIDER, PROCESSING),
     Rule(
         "pi.processing",
@@ -213,7 +213,9 @@ _ATTEMPTED: Final[tuple[Rule[PaymentStatus, Event], ...]] = (
         PROVIDER,
         outcome=Outcome.IGNORE,
     ),
-    Rule("pi.requires_action", (CREATING,), Event.REQUIRES_ACTION, PROVIDER, outcome=Outcome.PARK),
+    Rule(
+        "pi.requires_action", (CREATING,), Event.REQUIRES_ACTION, PROVIDER, outcome=Outcome.POSTPONE
+    ),
     Rule(
         "pi.requires_action",
         (INTENT,),
@@ -229,7 +231,9 @@ _ATTEMPTED: Final[tuple[Rule[PaymentStatus, Event], ...]] = (
         PROVIDER,
         outcome=Outcome.IGNORE,
     ),
-    Rule("pi.payment_failed", (CREATING,), Event.PAYMENT_FAILED, PROVIDER, outcome=Outcome.PARK),
+    Rule(
+        "pi.payment_failed", (CREATING,), Event.PAYMENT_FAILED, PROVIDER, outcome=Outcome.POSTPONE
+    ),
     Rule(
         "pi.payment_failed",
         (INTENT,),
@@ -262,20 +266,20 @@ _ATTEMPTED: Final[tuple[Rule[PaymentStatus, Event], ...]] = (
         PROVIDER,
         outcome=Outcome.IGNORE,
     ),
-    Rule("pi.canceled", (CREATING,), Event.CANCELED, PROVIDER, outcome=Outcome.PARK),
+    Rule("pi.canceled", (CREATING,), Event.CANCELED, PROVIDER, outcome=Outcome.POSTPONE),
     Rule("pi.canceled", OPEN, Event.CANCELED, PROVIDER, CANCELED),
     Rule("pi.canceled", (CREDITED, *ENDED), Event.CANCELED, PROVIDER, outcome=Outcome.IGNORE),
 )
 
 _ARRIVED: Final[tuple[Rule[PaymentStatus, Event], ...]] = (
-    # Park and ask: the answer to our own call, or to a second look, says the same and more.
+    # Postpone and ask: the answer to our own call, or to a second look, says the same and more.
     Rule(
         "pi.succeeded",
         (CREATING,),
         Event.SUCCEEDED,
         PROVIDER,
         effects=(Effect.RETRIEVE_INTENT,),
-        outcome=Outcome.PARK,
+        outcome=Outcome.POSTPONE,
     ),
     Rule("pi.succeeded", (CREDITED,), Event.SUCCEEDED, PROVIDER, outcome=Outcome.IGNORE),
     Rule(
@@ -295,7 +299,7 @@ _ARRIVED: Final[tuple[Rule[PaymentStatus, Event], ...]] = (
         for rule in (
             Rule(row, ALL, event, PROVIDER, when=(IN_BOOKS,), outcome=Outcome.IGNORE),
             # It speaks of money that we do not know yet.
-            Rule(row, (CREATING, *OPEN), event, PROVIDER, outcome=Outcome.PARK),
+            Rule(row, (CREATING, *OPEN), event, PROVIDER, outcome=Outcome.POSTPONE),
             Rule(
                 row,
                 (CREDITED, *ENDED),

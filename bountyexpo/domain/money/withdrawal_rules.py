@@ -119,7 +119,7 @@ _SENDING: Final[tuple[Rule[Status, Event], ...]] = (
         effects=(Effect.POST_VOID, Effect.KEEP_FAILURE, Effect.NOTIFY_OWNER),
     ),
     Rule("ok", (TRANSFERRED,), Event.PAYOUT_MADE, PROVIDER, PENDING),
-    Rule("ok", (REQUESTED,), Event.PAYOUT_MADE, PROVIDER, outcome=Outcome.PARK),
+    Rule("ok", (REQUESTED,), Event.PAYOUT_MADE, PROVIDER, outcome=Outcome.POSTPONE),
     Rule(
         "refused",
         (TRANSFERRED,),
@@ -174,7 +174,7 @@ _SENDING: Final[tuple[Rule[Status, Event], ...]] = (
 )
 
 _RETURNING: Final[tuple[Rule[Status, Event], ...]] = (
-    Rule("reversed", (REQUESTED,), Event.REVERSED, PROVIDER, outcome=Outcome.PARK),
+    Rule("reversed", (REQUESTED,), Event.REVERSED, PROVIDER, outcome=Outcome.POSTPONE),
     Rule(
         "reversed",
         (TRANSFERRED, PENDING, REVERSING),
@@ -217,7 +217,7 @@ _RETURNING: Final[tuple[Rule[Status, Event], ...]] = (
         effects=(Effect.RECORD_FINDING,),
         sets={"is_stuck": True},
     ),
-    Rule("payout.paid", (REQUESTED,), Event.PAID, PROVIDER, outcome=Outcome.PARK),
+    Rule("payout.paid", (REQUESTED,), Event.PAID, PROVIDER, outcome=Outcome.POSTPONE),
     Rule(
         "payout.paid",
         (TRANSFERRED, PENDING),
@@ -256,7 +256,7 @@ _RETURNING: Final[tuple[Rule[Status, Event], ...]] = (
         PROVIDER,
         effects=(Effect.RECORD_FINDING,),
     ),
-    Rule("payout.failed", (REQUESTED,), Event.PAYOUT_FAILED, PROVIDER, outcome=Outcome.PARK),
+    Rule("payout.failed", (REQUESTED,), Event.PAYOUT_FAILED, PROVIDER, outcome=Outcome.POSTPONE),
     Rule(
         "payout.failed",
         (TRANSFERRED, PENDING),

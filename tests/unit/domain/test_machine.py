@@ -22,7 +22,7 @@ from bountyexpo.errors import (
 from tests.unit.domain.machines import MACHINES, facts_for, questions
 
 
-class Door(StrEnum):
+class Gate(StrEnum):
     OPEN = "open"
     SHUT = "shut"
 
@@ -47,49 +47,49 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
 IS_CLEAR = Guard("nobody stands in it", "is_clear", refusal=Refusal("Mind the gap.", "BLOCKED"))
 IS_DARK = Guard("it is dark", "is_dark")
 
-DOOR = Machine(
-    name="door",
-    noun="door",
-    states=Door,
+GATE = Machine(
+    name="gate",
+    noun="gate",
+    states=Gate,
     events=Push,
     roles=(Role.OWNER, Role.OTHER, Role.ADMIN),
     facts=Facts,
     rules=(
-        Rule("D1", (None,), Push.BUILD, (Role.OWNER,), Door.OPEN),
+        Rule("D1", (None,), Push.BUILD, (Role.OWNER,), Gate.OPEN),
         Rule(
             "D2",
-            (Door.OPEN,),
+            (Gate.OPEN,),
             Push.CLOSE,
             (Role.OWNER,),
-            Door.SHUT,
+            Gate.SHUT,
             require=(IS_CLEAR,),
             effects=(Bell.SOUND, Bell.LIGHT),
             sets={"bells": 1},
         ),
-        Rule("D3", (Door.SHUT,), Push.CLOSE, (Role.OWNER,), outcome=Outcome.REPEAT),
+        Rule("D3", (Gate.SHUT,), Push.CLOSE, (Role.OWNER,), outcome=Outcome.REPEAT),
         Rule(
             "D4",
-            (Door.SHUT,),
+            (Gate.SHUT,),
             Push.RING,
             (Role.OTHER,),
             when=(IS_DARK,),
             refusal=Refusal("Not now.", error=RateLimited, retry_after_s=60),
         ),
-        Rule("D4", (Door.SHUT,), Push.RING, (Role.OTHER,), effects=(Bell.SOUND,)),
+        Rule("D4", (Gate.SHUT,), Push.RING, (Role.OTHER,), effects=(Bell.SOUND,)),
     ),
-    terminal=frozenset({Door.SHUT}),
+    terminal=frozenset({Gate.SHUT}),
     sentences=dict.fromkeys(Push, "Only the owner can do this."),
     conditions={Bell.LIGHT: IS_DARK},
 )
 
 
 def test_a_decision_says_state_facts_and_effects():
-    decision = DOOR.decide(Door.OPEN, Push.CLOSE, Role.OWNER, Facts())
+    decision = GATE.decide(Gate.OPEN, Push.CLOSE, Role.OWNER, Facts())
 
     assert decision == Decision(
         row="D2",
-        source=Door.OPEN,
-        state=Door.SHUT,
+        source=Gate.OPEN,
+        state=Gate.SHUT,
         facts=Facts(bells=1),
         outcome=Outcome.MOVE,
         effects=(Bell.SOUND,),
@@ -98,22 +98,22 @@ def test_a_decision_says_state_facts_and_effects():
 
 
 def test_a_conditional_effect_happens_only_where_its_guard_holds():
-    decision = DOOR.decide(Door.OPEN, Push.CLOSE, Role.OWNER, Facts(is_dark=True))
+    decision = GATE.decide(Gate.OPEN, Push.CLOSE, Role.OWNER, Facts(is_dark=True))
 
     assert decision.effects == (Bell.SOUND, Bell.LIGHT)
 
 
 def test_a_repeat_changes_nothing():
-    decision = DOOR.decide(Door.SHUT, Push.CLOSE, Role.OWNER, Facts())
+    decision = GATE.decide(Gate.SHUT, Push.CLOSE, Role.OWNER, Facts())
 
     assert decision.outcome is Outcome.REPEAT
     assert not decision.is_move
-    assert (decision.state, decision.effects) == (Door.SHUT, ())
+    assert (decision.state, decision.effects) == (Gate.SHUT, ())
 
 
 def test_an_unmet_requirement_is_told_with_its_code_and_the_present_state():
     with pytest.raises(Conflict, match="Mind the gap") as refused:
-        DOOR.decide(Door.OPEN, Push.CLOSE, Role.OWNER, Facts(is_clear=False))
+        GATE.decide(Gate.OPEN, Push.CLOSE, Role.OWNER, Facts(is_clear=False))
 
     assert refused.value.error_code == "BLOCKED"
     assert refused.value.fields == {"currentStatus": "open"}
@@ -121,7 +121,7 @@ def test_an_unmet_requirement_is_told_with_its_code_and_the_present_state():
 
 def test_a_rule_may_refuse_in_its_own_words():
     with pytest.raises(RateLimited) as refused:
-        DOOR.decide(Door.SHUT, Push.RING, Role.OTHER, Facts(is_dark=True))
+        GATE.decide(Gate.SHUT, Push.RING, Role.OTHER, Facts(is_dark=True))
 
     assert refused.value.retry_after_s == 60
     assert refused.value.fields == {}
@@ -129,70 +129,70 @@ def test_a_rule_may_refuse_in_its_own_words():
 
 def test_a_step_of_others_is_not_allowed():
     with pytest.raises(NotAllowed, match="Only the owner"):
-        DOOR.decide(Door.OPEN, Push.CLOSE, Role.OTHER, Facts())
+        GATE.decide(Gate.OPEN, Push.CLOSE, Role.OTHER, Facts())
 
 
 def test_what_does_not_exist_is_not_found():
     with pytest.raises(NotFound):
-        DOOR.decide(None, Push.CLOSE, Role.OWNER, Facts())
+        GATE.decide(None, Push.CLOSE, Role.OWNER, Facts())
 
 
 def test_a_step_that_the_state_does_not_know_says_what_is_possible():
-    with pytest.raises(IllegalTransition, match="while the door is open") as refused:
-        DOOR.decide(Door.OPEN, Push.RING, Role.OTHER, Facts())
+    with pytest.raises(IllegalTransition, match="while the gate is open") as refused:
+        GATE.decide(Gate.OPEN, Push.RING, Role.OTHER, Facts())
     with pytest.raises(IllegalTransition) as to_owner:
-        DOOR.decide(Door.OPEN, Push.BUILD, Role.OWNER, Facts())
+        GATE.decide(Gate.OPEN, Push.BUILD, Role.OWNER, Facts())
 
     assert refused.value.fields == {"currentStatus": "open", "allowed": []}
     assert to_owner.value.fields == {"currentStatus": "open", "allowed": ["close"]}
 
 
 def test_what_a_guard_forbids_is_not_offered():
-    assert DOOR.allowed(Door.OPEN, Role.OWNER, Facts(is_clear=False)) == []
+    assert GATE.allowed(Gate.OPEN, Role.OWNER, Facts(is_clear=False)) == []
 
 
 @pytest.mark.parametrize(
     "rule",
     [
-        Rule("unknown fact", (Door.OPEN,), Push.RING, (Role.OWNER,), when=(Guard("x", "x"),)),
+        Rule("unknown fact", (Gate.OPEN,), Push.RING, (Role.OWNER,), when=(Guard("x", "x"),)),
         Rule(
             "unknown demand",
-            (Door.OPEN,),
+            (Gate.OPEN,),
             Push.RING,
             (Role.OWNER,),
             require=(Guard("x", "x", refusal=Refusal("No.")),),
         ),
         Rule(
             "one unknown among known",
-            (Door.OPEN,),
+            (Gate.OPEN,),
             Push.RING,
             (Role.OWNER,),
             sets={"bells": 1, "is_dark": True, "is_clear": True, "x": 1},
         ),
         Rule(
             "no refusal for one of two",
-            (Door.OPEN,),
+            (Gate.OPEN,),
             Push.RING,
             (Role.OWNER,),
             require=(IS_CLEAR, IS_DARK),
         ),
-        Rule("nothing stays, nor comes", (Door.OPEN, None), Push.RING, (Role.OWNER,)),
-        Rule("unknown change", (Door.OPEN,), Push.RING, (Role.OWNER,), sets={"x": 1}),
-        Rule("no refusal", (Door.OPEN,), Push.RING, (Role.OWNER,), require=(IS_DARK,)),
+        Rule("nothing stays, nor comes", (Gate.OPEN, None), Push.RING, (Role.OWNER,)),
+        Rule("unknown change", (Gate.OPEN,), Push.RING, (Role.OWNER,), sets={"x": 1}),
+        Rule("no refusal", (Gate.OPEN,), Push.RING, (Role.OWNER,), require=(IS_DARK,)),
         Rule("nothing stays", (None,), Push.RING, (Role.OWNER,)),
     ],
     ids=lambda rule: rule.row,
 )
 def test_a_table_that_says_nonsense_is_refused(rule):
     with pytest.raises(AssertionError):
-        door_with(rule)
+        gate_with(rule)
 
 
-def door_with(*rules, sentences=None):
+def gate_with(*rules, sentences=None):
     return Machine(
-        name="door",
-        noun="door",
-        states=Door,
+        name="gate",
+        noun="gate",
+        states=Gate,
         events=Push,
         roles=(Role.OWNER,),
         facts=Facts,
@@ -204,37 +204,37 @@ def door_with(*rules, sentences=None):
 
 @pytest.mark.parametrize(
     "sentences",
-    [dict.fromkeys((Push.BUILD, Push.CLOSE), ""), dict.fromkeys((*Push, Door.OPEN), ""), {}],
+    [dict.fromkeys((Push.BUILD, Push.CLOSE), ""), dict.fromkeys((*Push, Gate.OPEN), ""), {}],
 )
 def test_a_table_that_does_not_say_who_may_do_what_is_refused(sentences):
     with pytest.raises(AssertionError):
-        door_with(sentences=sentences)
+        gate_with(sentences=sentences)
 
 
 def test_a_rule_may_look_at_every_fact_and_change_every_one():
     guards = tuple(Guard(name, name, (True, False, 0)) for name in Facts.__struct_fields__)
     changes = {"is_clear": False, "is_dark": True, "bells": 9}
-    rule = Rule("all", (Door.OPEN,), Push.RING, (Role.OWNER,), when=guards, sets=changes)
+    rule = Rule("all", (Gate.OPEN,), Push.RING, (Role.OWNER,), when=guards, sets=changes)
 
-    decision = door_with(rule).decide(Door.OPEN, Push.RING, Role.OWNER, Facts())
+    decision = gate_with(rule).decide(Gate.OPEN, Push.RING, Role.OWNER, Facts())
 
     assert decision.facts == Facts(**changes)
 
 
 def test_what_is_refused_where_there_is_nothing_needs_no_target():
-    rule = Rule("no", (None,), Push.RING, (Role.OWNER,), refusal=Refusal("There is no door."))
+    rule = Rule("no", (None,), Push.RING, (Role.OWNER,), refusal=Refusal("There is no gate."))
 
-    with pytest.raises(Conflict, match="There is no door"):
-        door_with(rule).decide(None, Push.RING, Role.OWNER, Facts())
+    with pytest.raises(Conflict, match="There is no gate"):
+        gate_with(rule).decide(None, Push.RING, Role.OWNER, Facts())
 
 
 def test_a_table_says_who_waits_for_an_event_and_whom_it_is_for():
-    assert DOOR.moved_by(Push.CLOSE) == (Door.OPEN,)
-    assert DOOR.moved_by(Push.RING) == (Door.SHUT,)
-    assert DOOR.moved_by(Push.BUILD) == ()
-    assert DOOR.is_for(Push.BUILD, Role.OWNER)
-    assert not DOOR.is_for(Push.BUILD, Role.OTHER)
-    assert not DOOR.is_for(Push.CLOSE, Role.OTHER)
+    assert GATE.moved_by(Push.CLOSE) == (Gate.OPEN,)
+    assert GATE.moved_by(Push.RING) == (Gate.SHUT,)
+    assert GATE.moved_by(Push.BUILD) == ()
+    assert GATE.is_for(Push.BUILD, Role.OWNER)
+    assert not GATE.is_for(Push.BUILD, Role.OTHER)
+    assert not GATE.is_for(Push.CLOSE, Role.OTHER)
 
 
 every_machine = pytest.mark.parametrize("machine", MACHINES.values(), ids=MACHINES)

@@ -43,7 +43,7 @@ def test_a_deposit_ends_credited_once(race):
     deposit.redeliver()
 
     assert (deposit.state, deposit.credited) == (PaymentStatus.CREDITED, 100)
-    assert deposit.parked == []
+    assert deposit.postponed == []
 
 
 # The same races where the price of a bounty is paid by card, with the state they end in. "call" is
@@ -76,7 +76,7 @@ ESCROWS = {
 def test_an_escrow_ends_with_the_price_once_or_not_at_all(race):
     life = BountyLife("b", Book(), Network(Dice(b"")), cents=PRICE, is_card=True)
     steps, end = ESCROWS[race]
-    parked = []
+    postponed = []
 
     for step in steps.split():
         who, _, event = step.partition(":")
@@ -85,10 +85,10 @@ def test_an_escrow_ends_with_the_price_once_or_not_at_all(race):
             life.follow(escrow.Event(event), role)
             continue
         about = f"call_{life.calls}" if who == "call" else "pi_b_1"
-        words = parked if who == "redelivered" else [Word(life, escrow.Event(event), about)]
-        parked = [word for word in words if not life.hear(word, is_known=False)]
+        words = postponed if who == "redelivered" else [Word(life, escrow.Event(event), about)]
+        postponed = [word for word in words if not life.hear(word, is_known=False)]
 
-    assert parked == []
+    assert postponed == []
     assert life.escrow == end
     assert life.locked_cents == (PRICE if end == "held" else 0)
     assert life.book.cents(STRIPE) == -life.locked_cents

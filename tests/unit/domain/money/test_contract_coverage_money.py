@@ -33,10 +33,10 @@ ESCROW_COLUMNS = {
 }
 NOT_FUNDED = "409:not_funded"
 ESCROW_TABLE = {
-    "none": f"""held funding park ignore ignore {NOT_FUNDED} 409 409
+    "none": f"""held funding postpone ignore ignore {NOT_FUNDED} 409 409
         404:no_payment 404:no_payment ignore ignore""",
     "funding": f"""409 repeat held none none {NOT_FUNDED} 409 409
-        409:not_captured refunded park park""",
+        409:not_captured refunded postpone postpone""",
     "held": """409:duplicate_transaction repeat ignore ignore ignore stay frozen 409
         releasing refunding frozen charged_back""",
     "frozen": """409 409 ignore ignore ignore 409 repeat releasing
@@ -100,10 +100,10 @@ PAYMENT_COLUMNS = [
     "chargeback",
 ]
 PAYMENT_TABLE = {
-    "creating": "stay . park park park park park park park",
-    "intent": "repeat stay processing action credited stay canceled park park",
-    "action": ". stay processing ignore credited intent canceled park park",
-    "processing": ". repeat ignore ignore credited intent canceled park park",
+    "creating": "stay . postpone postpone postpone postpone postpone postpone postpone",
+    "intent": "repeat stay processing action credited stay canceled postpone postpone",
+    "action": ". stay processing ignore credited intent canceled postpone postpone",
+    "processing": ". repeat ignore ignore credited intent canceled postpone postpone",
     "credited": "repeat repeat ignore ignore ignore ignore ignore stay stay",
     "canceled": "creating 409:payment_ended ignore ignore credited ignore ignore stay stay",
     "failed": "creating 409:payment_ended ignore ignore credited ignore ignore stay stay",
@@ -148,7 +148,7 @@ OUTCOMES = {
 ANY_STEP = ("payout_made", "payout_refused", "payout_unknown")
 # ok, refused, unknown, reversed, paid, payout_failed, admin_settle
 WITHDRAWAL_TABLE = {
-    "requested": "transferred void stay park park park manually_paid",
+    "requested": "transferred void stay postpone postpone postpone manually_paid",
     "transferred": "payout_pending reversing stay reversed paid reversing 409:reverse_first",
     "payout_pending": "ignore ignore ignore reversed paid reversing 409:reverse_first",
     "reversing": "reversed stay stay reversed paid ignore manually_paid",

@@ -22,13 +22,13 @@ PROVIDER, OWNER = Role.PROVIDER, Role.OWNER
 
 
 class Deposit:
-    """A deposit as its actor keeps it: status, a book by intent, and what is parked."""
+    """A deposit as its actor keeps it: status, a book by intent, and what is postponed."""
 
     def __init__(self) -> None:
         self.state = None
         self.intent = None
         self.book: dict[str, int] = {}
-        self.parked: list[Event] = []
+        self.postponed: list[Event] = []
 
     def ask(self, event):
         decision = MACHINE.decide(self.state, event, OWNER, Facts())
@@ -44,16 +44,16 @@ class Deposit:
         self._apply(event, intent)
 
     def redeliver(self):
-        """Hand in again what was parked, as the inbox does."""
-        parked, self.parked = self.parked, []
-        for event in parked:
+        """Hand in again what was postponed, as the inbox does."""
+        postponed, self.postponed = self.postponed, []
+        for event in postponed:
             self.webhook(event)
 
     def _apply(self, event, intent):
         facts = Facts(is_current=self.intent in {None, intent})
         decision = MACHINE.decide(self.state, event, PROVIDER, facts)
-        if decision.outcome is Outcome.PARK:
-            self.parked.append(event)
+        if decision.outcome is Outcome.POSTPONE:
+            self.postponed.append(event)
             return
         if Effect.KEEP_INTENT in decision.effects:
             self.intent = intent
@@ -126,7 +126,7 @@ def test_webhooks_out_of_order_end_in_one_state(deposit, order):
     deposit.answer(Event.CREATED)
     deposit.redeliver()
 
-    assert (deposit.state, deposit.credited, deposit.parked) == (CREDITED, 100, [])
+    assert (deposit.state, deposit.credited, deposit.postponed) == (CREDITED, 100, [])
 
 
 @pytest.mark.parametrize("late", [Event.PAYMENT_FAILED, Event.CANCELED, Event.PROCESSING])
