@@ -1,8 +1,8 @@
 """The ledger in storage: transfers are written once by business key, and nothing is changed.
 
-A transfer is decided by ``domain.ledger_book.moved`` on locked balances. The database has the last
-word all the same: a balance against its sign rule, a transfer that does not sum to zero, a second
-end of a reservation are refused there, too (contract data-model B.4).
+A transfer is decided by ``domain.money.ledger.book.moved`` on locked balances. The database has
+the last word all the same: a balance against its sign rule, a transfer that does not sum to zero, a
+second end of a reservation are refused there, too (contract data-model B.4).
 """
 
 from __future__ import annotations
