@@ -51,7 +51,14 @@ class Handler:
 
 async def main() -> None:
     poller = create_poller()
-    handler = SocketHandler(poller, Handler, Handshake(SUBPROTOCOLS))
+    handler = SocketHandler(
+        poller,
+        Handler,
+        Handshake(SUBPROTOCOLS),
+        check_address=lambda _address: None,
+        admit=lambda _upgrade: None,
+        address_of=lambda peer, _headers: peer,
+    )
     settings = AcceptorSettings(host="127.0.0.1", port=int(os.environ["PORT"]))
     async with trio.open_nursery() as nursery:
         await nursery.start(poller.run)

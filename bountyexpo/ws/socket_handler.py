@@ -47,9 +47,9 @@ class SocketHandler:
         create_handler: HandlerFactory,
         handshake: Handshake,
         *,
-        check_address: Callable[[str], None] = lambda _address: None,
-        admit: Admission | None = None,
-        address_of: AddressOf | None = None,
+        check_address: Callable[[str], None],
+        admit: Admission,
+        address_of: AddressOf,
     ) -> None:
         self._poller = poller
         self._create_handler = create_handler
@@ -93,18 +93,16 @@ class SocketHandler:
     def _judge(self, arrival: Arrival) -> Upgrade:
         if self._is_draining or not self._poller.is_running:
             raise Unavailable(retry_after_s=DRAIN_RETRY_S)
-        if self._address_of is not None:
-            arrival.peer = self._address_of(arrival.peer, arrival.head.headers)
+        arrival.peer = self._address_of(arrival.peer, arrival.head.headers)
         self._check_address(arrival.peer)
         upgrade = self._handshake.judge(arrival.head, arrival.data, arrival.peer)
-        if self._admit is not None:
-            try:
-                self._admit(upgrade.request)
-            except BountyExpoError:
-                raise
-            except Exception as error:
-                _log.exception("admission failed", peer=arrival.peer)
-                raise InternalError from error
+        try:
+            self._admit(upgrade.request)
+        except BountyExpoError:
+            raise
+        except Exception as error:
+            _log.exception("admission failed", peer=arrival.peer)
+            raise InternalError from error
         return upgrade
 
     def _open(self, arrival: Arrival, upgrade: Upgrade) -> None:

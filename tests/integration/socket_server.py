@@ -14,6 +14,13 @@ from bountyexpo.ws.v1.serializer import SUBPROTOCOLS, serializer_of
 
 from tests.conformance.raw_client import RawClient
 
+# Lets everybody in: what ``SocketHandler`` asks of the edge around it.
+OPEN = {
+    "check_address": lambda _address: None,
+    "admit": lambda _upgrade: None,
+    "address_of": lambda peer, _headers: peer,
+}
+
 
 class Recorder:
     """A handler that notes what it is told, and echoes."""
@@ -52,7 +59,9 @@ class Server:
     def __init__(self, poller, acceptor_settings, handlers, **options):
         self.poller = poller
         self.handlers = []
-        self.socket_handler = SocketHandler(poller, self.create, Handshake(SUBPROTOCOLS), **options)
+        self.socket_handler = SocketHandler(
+            poller, self.create, Handshake(SUBPROTOCOLS), **{**OPEN, **options}
+        )
         self.acceptor = Acceptor((self.socket_handler, *handlers), acceptor_settings)
         self.arrived = trio.Event()
         self.on_message = self.echo

@@ -18,6 +18,7 @@ from bountyexpo.ws.transport.handshake import Handshake
 from bountyexpo.ws.v1.serializer import JSON, SUBPROTOCOLS
 
 from tests.integration.http.server.http_sites import NOW, Answers, application
+from tests.integration.socket_server import OPEN
 
 
 class Counter:
@@ -47,6 +48,7 @@ async def main() -> None:
         poller,
         lambda connection, _request: Counter(poller, connection),
         Handshake(SUBPROTOCOLS),
+        **OPEN,
     )
     fallback = HypercornFallback(application())
     fast_path = FastPath(Answers().find, fallback, lambda: NOW)
