@@ -12,7 +12,7 @@ such a commit are not published live; clients find them by their gap in the numb
 from __future__ import annotations
 
 from collections import Counter
-from contextlib import asynccontextmanager, suppress
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
 import psycopg
@@ -26,7 +26,7 @@ from bountyexpo.persistence.statement import Json, statement
 from bountyexpo.persistence.streams import CONVERSATION, StreamEvent
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from types import TracebackType
 
     from psycopg.pq.abc import PGresult
@@ -95,8 +95,8 @@ class Transaction:
     """A database transaction: committed when its block ends well, else rolled back.
 
     Owns a session from ``async with`` to its end. Errors are those of ``Pool.fetch``; a statement
-    that a constraint refused has doomed the transaction, unless it ran inside ``savepoint()``.
-    ``committed_events`` is filled once the commit has succeeded, in the order they were added.
+    that a constraint refused has doomed the transaction. ``committed_events`` is filled once the
+    commit has succeeded, in the order they were added.
     """
 
     __slots__ = (
@@ -168,17 +168,6 @@ class Transaction:
     async def lock(self, name: str) -> None:
         """Wait until no other transaction holds this name; held until this one ends."""
         await self._run(_LOCK, (name,))
-
-    @asynccontextmanager
-    async def savepoint(self) -> AsyncIterator[None]:
-        """Undo only this block when it fails; needed around what a constraint may refuse."""
-        await self._command(b"savepoint step")
-        try:
-            yield
-        except Exception:
-            await self._command(b"rollback to savepoint step")
-            raise
-        await self._command(b"release savepoint step")
 
     def event(self, event: Event, *, of: str, users: Sequence[str] = ()) -> None:
         """Add an event to the stream of the entity ``of``; it gets its number at the commit.

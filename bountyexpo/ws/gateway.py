@@ -106,17 +106,6 @@ class SessionGateway:
         else:
             self._nursery.start_soon(self._drain, grace_s, reason)
 
-    def statistics(self) -> dict[str, int]:
-        """Counts for the admin page."""
-        context = self._context
-        return {
-            "sockets": len(self.sockets),
-            "sessions": sum(1 for socket in self.sockets if socket.session is not None),
-            "resumable": context.resumable.waiting,
-            "resume_bytes": context.resumable.size,
-            **context.hub.statistics(),
-        }
-
     # -- for sockets
 
     async def dispatch(

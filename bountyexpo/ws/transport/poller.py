@@ -30,9 +30,6 @@ _CONNECTIONS_V1 = metrics.WS_CONNECTIONS.labels(channel="v1")
 # Slots of the timer wheel; one is looked at per step, so a step stays short with many sockets.
 WHEEL_SLOTS = 16
 
-# Connections closed between two checkpoints when all are told to go.
-CLOSE_CHUNK = 256
-
 
 @dataclass(frozen=True, slots=True)
 class Statistics:
@@ -134,14 +131,6 @@ class Poller(ABC):
     def settle_soon(self, connection: Connection) -> None:
         """Call ``connection.settle()`` before the next wait, at the latest at the next step."""
         self._unsettled.append(connection)
-
-    async def close_all(self, code: int = CloseCode.RESTART, reason: str = "") -> None:
-        """Begin the close handshake with everybody, in chunks."""
-        for count, connection in enumerate(list(self._connections.values()), start=1):
-            self._guard(connection, connection.close, code, reason)
-            if count % CLOSE_CHUNK == 0:
-                await trio.lowlevel.checkpoint()
-        await trio.lowlevel.checkpoint()
 
     def statistics(self) -> Statistics:
         """Return the present picture."""

@@ -179,7 +179,7 @@ async def test_draining_refuses_new_sockets_and_keeps_the_old(raw):
         await client.text()
         assert await client.echo() == b'{"echo":2}'
 
-        await server.poller.close_all(1012)
+        server.handlers[0].connection.close(1012, "")
         assert await client.closed() == 1012
 
 

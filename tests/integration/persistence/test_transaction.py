@@ -127,16 +127,6 @@ async def test_a_doomed_transaction_is_never_taken_for_committed(database: Pool)
     assert await database.fetch("select 1 from leases") == []
 
 
-async def test_a_savepoint_keeps_the_rest(database: Pool):
-    async with database.transaction() as tx:
-        await tx.execute("insert into leases values ('a', 'x', 1, now())")
-        with pytest.raises(psycopg.errors.UniqueViolation):
-            async with tx.savepoint():
-                await tx.execute("insert into leases values ('a', 'x', 1, now())")
-
-    assert len(await database.fetch("select 1 from leases")) == 1
-
-
 async def test_a_cancelled_decision_is_undone_and_its_session_is_kept(database: Pool):
     with trio.move_on_after(0.05):
         async with database.transaction() as tx:

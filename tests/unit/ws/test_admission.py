@@ -97,7 +97,7 @@ def test_anonymous_listeners_of_an_address_are_fewer():
     subject.check_upgrade(HERE, is_anonymous=True)
 
 
-def test_sixty_failures_a_minute_close_the_door():
+def test_sixty_failures_a_minute_shut_an_address_out():
     time = Time()
     subject = admission(time)
     for _ in range(70):
