@@ -172,6 +172,10 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
 # Two people work with each other, and must be able to talk, whatever they think of each other.
 RUNNING: Final = (Status.IN_PROGRESS, Status.CANCELLATION_REQUESTED)
 
+# A bounty that is offered again while the first is still as it was posted is the same request come
+# again. Once somebody works on it, or it has ended, the same words are a new offer.
+POSTED_AGAIN: Final = (Status.OPEN,)
+
 # What people find in lists: the parties all but what they put away, others what still stands.
 LISTED_TO_PARTIES: Final = tuple(status for status in Status if status is not Status.ARCHIVED)
 LISTED_TO_OTHERS: Final = tuple(status for status in Status if status is not Status.DELETED)

@@ -144,8 +144,8 @@ async def get_bounty(call: Call, request: BountyById) -> BountyView:
 async def create_bounty(call: Call, request: NewBounty) -> BountyView:
     """Post a bounty; its price is locked in escrow in the same step.
 
-    A repeat with the same idempotency key, or of the same title within ten minutes, answers 200
-    with the first bounty and ``Idempotent-Replayed: true``.
+    A repeat with the same idempotency key, or of the same title within ten minutes while the first
+    is open, answers 200 with the first bounty and ``Idempotent-Replayed: true``.
     """
     key = call.idempotency_key or request.idempotency_key
     created = await call.services.actors.bounty(new_id()).ask(

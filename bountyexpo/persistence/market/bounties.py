@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from bountyexpo.domain.market.bounty import Parties, Status
+from bountyexpo.domain.market.bounty import POSTED_AGAIN, Parties, Status
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -53,7 +53,8 @@ COUNT = """
 
 RECENT_TWIN = """
     select id from bounties where poster_id = %s and title = %s and amount_cents = %s
-        and created_at > now() - make_interval(secs => %s) order by created_at desc limit 1
+        and status = any(%s) and created_at > now() - make_interval(secs => %s)
+    order by created_at desc limit 1
 """
 
 POSTED_SINCE = """
@@ -157,8 +158,9 @@ async def count(db: Queries, wanted: Page) -> int:
 
 
 async def recent_twin(db: Queries, poster_id: str, terms: Terms, *, within_s: float) -> str | None:
-    """Return the newest bounty of this poster with the same title and price, made ``within_s``."""
-    twin = (poster_id, terms.title, terms.amount_cents, float(within_s))
+    """Return what the same request of this poster made ``within_s``, if it still waits."""
+    statuses = [status.value for status in POSTED_AGAIN]
+    twin = (poster_id, terms.title, terms.amount_cents, statuses, float(within_s))
     row = await db.fetch_one(RECENT_TWIN, twin)
     return row["id"] if row else None
 
