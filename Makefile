@@ -10,6 +10,8 @@ BIN := .venv/bin
 # The benchmarks leave out the peers where Node is not there to run them.
 PEERS := $(if $(shell command -v npm),.venv/peers.installed)
 UV := .venv/lock/bin/uv
+# Of the wheel, with its own Node, so that the machine needs none.
+NPM := PATH="$(CURDIR)/$(BIN):$$PATH" npm --silent --no-audit --no-fund --ignore-scripts
 COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-header --no-emit-index-url
 
@@ -24,7 +26,7 @@ serve: .venv/runtime.installed  ## Serve everything on PORT (3001), over emulato
 demo: .venv/runtime.installed  ## Play the story of one bounty against URL, over CODEC (json, msgpack)
 	@$(BIN)/bountyexpo demo --url $(URL) --codec $(CODEC)
 
-test: .venv/dev.installed  ## Run the tests; ARGS="-k name" narrows them
+test: .venv/dev.installed .venv/js.installed  ## Run the tests; ARGS="-k name" narrows them
 	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: lint fmt-check type test  ## Everything that continuous integration runs
@@ -56,11 +58,12 @@ soak: .venv/dev.installed  ## Repeat tests many times; load and kill the server 
 	@TEST_REPETITIONS=20 $(BIN)/python -m pytest -n auto --maxprocesses 4 -m repeated
 	@$(BIN)/python -m bench.soak --seconds $(SECONDS)
 
-lock: $(UV)  ## Write the locks again from requirements/*.in
+lock: $(UV) .venv/dev.installed  ## Write the locks again from requirements/*.in
 	@$(COMPILE) requirements/runtime.in --output-file requirements/runtime.lock
 	@$(COMPILE) requirements/dev.in --constraint requirements/runtime.lock \
 		--output-file requirements/dev.lock
 	@$(COMPILE) bench/peers/requirements.in --output-file bench/peers/requirements.lock
+	@$(NPM) install --prefix tests/clients/js --package-lock-only --omit-lockfile-registry-resolved
 
 clean:  ## Remove the installed packages, the embedded data and all caches
 	@rm -rf .venv .data .mypy_cache .ruff_cache .pytest_cache .hypothesis
@@ -74,6 +77,13 @@ clean:  ## Remove the installed packages, the embedded data and all caches
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check \
 		--no-deps --no-build-isolation --editable .
+	@touch $@
+
+# The clients of others that the tests play, for the Node of the wheel.
+.venv/js.installed: tests/clients/js/package-lock.json .venv/dev.installed
+	@echo "Installing the packages of tests/clients/js into .venv/js ..."
+	@mkdir -p .venv/js && cp tests/clients/js/package*.json .venv/js/
+	@$(NPM) ci --prefix .venv/js
 	@touch $@
 
 # What the service is compared with lives in an environment of its own, Node's packages included.
