@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from bountyexpo.settings_database import check_database_url
+from bountyexpo.settings_production import check_production
 from bountyexpo.settings_reader import Reader, check_url
 
 if TYPE_CHECKING:
@@ -41,9 +42,6 @@ SWITCH = {"on": True, "true": True, "1": True, "off": False, "false": False, "0"
 JWT_SECRET_BYTES_MIN = 32
 
 METRICS_TOKEN_CHARS_MIN = 16
-
-# Parts of values that were copied from an example and never filled in.
-PLACEHOLDERS = ("changeme", "change-me", "change_me", "placeholder", "your-", "your_", "xxxx")
 
 
 class Environment(Enum):
@@ -253,32 +251,32 @@ def _check_stripe(settings: Settings, reader: Reader) -> None:
 
 
 def _check_production(settings: Settings, reader: Reader) -> None:
-    """Refuse emulators, missing secrets and switches that are for tests."""
+    """Refuse emulators, missing secrets and whatever else is for a developer's machine."""
     real = {
         "DATABASE_URL": settings.database_url,
         "SUPABASE_URL": settings.supabase_url,
         "STRIPE_SECRET_KEY": settings.stripe_secret_key,
     }
     _need(reader, "because BOUNTYEXPO_ENV is production, which runs on no emulator", real)
-    if settings.stripe_api_base is not None:
-        reader.refuse("STRIPE_API_BASE", "points to an emulator", "Unset it in production.")
-    if not settings.rate_limits:
-        reader.refuse("RATE_LIMITS", "is off in production", "Set it to on, or unset it.")
-    if settings.rate_limit_allow:
-        reader.refuse("RATE_LIMIT_ALLOW", "is set in production", "Load-test staging; unset it.")
-    if "*" in settings.allowed_origins:
-        reader.refuse("ALLOWED_ORIGINS", "allows any origin", "Name the origins in production.")
-    secrets = {
+    values = {
         "DATABASE_URL": settings.database_url,
+        "REDIS_URL": settings.redis_url,
+        "SUPABASE_URL": settings.supabase_url,
         **_supabase_keys(settings),
         "SUPABASE_JWT_SECRET": settings.supabase_jwt_secret,
         "STRIPE_SECRET_KEY": settings.stripe_secret_key,
-        "STRIPE_WEBHOOK_SECRET": ",".join(settings.stripe_webhook_secrets),
+        "STRIPE_WEBHOOK_SECRET": settings.stripe_webhook_secrets,
+        "STRIPE_API_BASE": settings.stripe_api_base,
+        "RATE_LIMITS": settings.rate_limits,
+        "RATE_LIMIT_MULTIPLIER": settings.rate_limit_multiplier,
+        "RATE_LIMIT_ALLOW": settings.rate_limit_allow,
+        "ALLOWED_ORIGINS": settings.allowed_origins,
+        # By default they are those of the auth server, which is looked at by itself.
+        "MEDIA_HOSTS": settings.media_hosts if reader.text("MEDIA_HOSTS") else (),
+        "TRUSTED_PROXIES": settings.trusted_proxies,
         "METRICS_TOKEN": settings.metrics_token,
     }
-    for name, secret in secrets.items():
-        if secret and any(mark in secret.lower() for mark in PLACEHOLDERS):
-            reader.refuse(name, "is a placeholder of an example", "Set the real value.")
+    check_production(values, reader)
 
 
 def _supabase_keys(settings: Settings) -> dict[str, str | None]:

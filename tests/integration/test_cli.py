@@ -51,6 +51,25 @@ async def test_production_refuses_every_emulator() -> None:
     assert all(name in told for name in ("DATABASE_URL", "SUPABASE_URL", "STRIPE_SECRET_KEY"))
 
 
+async def test_production_does_not_start_with_a_test_key_or_an_unencrypted_auth_server() -> None:
+    run = await bountyexpo(
+        "serve",
+        BOUNTYEXPO_ENV="production",
+        DATABASE_URL="postgresql://app:x@db.internal/x",
+        SUPABASE_URL="http://auth.example.org",
+        SUPABASE_ANON_KEY="a",
+        SUPABASE_SERVICE_ROLE_KEY="s",
+        STRIPE_SECRET_KEY="sk_test_hunter2",
+        STRIPE_WEBHOOK_SECRET="whsec_a",
+    )
+
+    assert run.returncode == 2
+    told = run.stderr.decode()
+    assert "STRIPE_SECRET_KEY is no live key" in told
+    assert "SUPABASE_URL is not encrypted" in told
+    assert "hunter2" not in told
+
+
 @pytest.mark.parametrize("command", ["tree", "demo"])
 async def test_without_a_server_a_command_says_so_and_fails(command: str, folder: Path) -> None:
     url = f"http://127.0.0.1:{free_port()}"
@@ -78,7 +97,9 @@ async def test_the_tree_is_shown_to_the_operator_only(folder: Path, dsn: str) ->
 async def test_a_second_service_on_a_data_folder_is_refused_by_name(folder: Path, dsn: str) -> None:
     server = ServerProcess(folder, DATABASE_URL=dsn)
     async with running(server):
-        second = await bountyexpo("serve", PORT=str(free_port()), BOUNTYEXPO_DATA=str(folder))
+        second = await bountyexpo(
+            "serve", PORT=str(free_port()), SANDBOX_PORT="0", BOUNTYEXPO_DATA=str(folder)
+        )
         async with httpx.AsyncClient() as client:
             first = await client.get(f"{server.url}/readyz")
 
