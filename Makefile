@@ -12,8 +12,9 @@ PEERS := $(if $(shell command -v npm),.venv/peers.installed)
 UV := .venv/lock/bin/uv
 # Of the wheel, with its own Node, so that the machine needs none.
 NPM := PATH="$(CURDIR)/$(BIN):$$PATH" npm --silent --no-audit --no-fund --ignore-scripts
-COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes \
-	--no-header --no-emit-index-url
+# One version of each package for every Python: a branch of the lock would be one that nobody runs.
+COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest \
+	--generate-hashes --no-header --no-emit-index-url
 
 .PHONY: help serve demo test check lint fmt fmt-check type bench bench-peers soak docs lock clean
 
