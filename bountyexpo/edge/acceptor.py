@@ -1,4 +1,4 @@
-"""The one listening port: accepts, reads the head of the first request, chooses a handler.
+"""The one listening port: accepts, reads the first head, chooses a handler for each request.
 
 A process may hold no more descriptors than its limit. The acceptor counts them and refuses with
 503 before the limit; should it be hit all the same, a descriptor kept in reserve is given up for
@@ -220,10 +220,10 @@ class Acceptor:
         try:
             self._prepare(sock)
             data = await self._read_head(sock)
-            if data:
-                peer = sys.intern(address.removeprefix("::ffff:"))
+            peer = sys.intern(address.removeprefix("::ffff:"))
+            while data:
                 arrival = Arrival(sock, parse_head(data), data, peer)
-                await self._hand_to_handler(arrival)
+                data = await self._hand_to_handler(arrival)
         except HeadTooLarge as error:
             await refuse(sock, error)
         except OSError:
@@ -237,12 +237,13 @@ class Acceptor:
             if not self._serving:
                 self._all_served.set()
 
-    async def _hand_to_handler(self, arrival: Arrival) -> None:
+    async def _hand_to_handler(self, arrival: Arrival) -> bytes | None:
+        """Have one request served; return what was read of the next when it may be another's."""
         handler = choose_handler(self._handlers, arrival.head)
         if handler is None:
             await refuse(arrival.sock, NotFound())
-            return
-        await handler.serve(arrival)
+            return None
+        return await handler.serve(arrival)
 
     def _prepare(self, sock: socket.socket) -> None:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

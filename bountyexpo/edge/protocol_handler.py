@@ -1,4 +1,9 @@
-"""What stands behind the port: each handler takes connections whose first request it knows."""
+"""What stands behind the port: each handler serves the requests that it knows by their heads.
+
+Proxies keep connections and send along them whatever comes next, so which handler serves is
+decided anew for each request: a handler that has answered one and meets another's hands the
+connection back.
+"""
 
 from __future__ import annotations
 
@@ -14,10 +19,10 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Arrival:
-    """A connection that no handler has taken yet.
+    """A connection on which a request has arrived that no handler has taken yet.
 
-    ``data`` is everything read so far and begins with the head. The acceptor closes the socket
-    when ``serve`` returns, unless the handler has taken it.
+    ``data`` is everything read and not answered so far, and begins with the head. The acceptor
+    closes the socket when it is not handed back, unless the handler has taken it.
     """
 
     sock: socket.socket
@@ -35,10 +40,15 @@ class ProtocolHandler(Protocol):
         """Descriptors that this handler holds on to after ``serve`` has returned."""
 
     def accepts(self, head: RequestHead) -> bool:
-        """Tell whether this handler serves a connection that begins so."""
+        """Tell whether this handler serves a request that begins so."""
 
-    async def serve(self, arrival: Arrival) -> None:
-        """Serve the connection."""
+    async def serve(self, arrival: Arrival) -> bytes | None:
+        """Serve the request, and those behind it as far as they are for this handler.
+
+        Return what was read of the first one that may be for another, its whole head at least, or
+        None when the connection has ended or is taken. Nothing is handed back unanswered, so that
+        no request goes in circles.
+        """
 
     def start_draining(self) -> None:
         """Take no new work that lasts; end what is idle."""

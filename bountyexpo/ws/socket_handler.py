@@ -75,8 +75,11 @@ class SocketHandler:
     def stop(self) -> None:
         """Nothing to do: ``serve`` holds nothing for long."""
 
-    async def serve(self, arrival: Arrival) -> None:
-        """Answer the handshake; a socket that passes belongs to the poller from then on."""
+    async def serve(self, arrival: Arrival) -> bytes | None:
+        """Answer the handshake; a socket that passes belongs to the poller from then on.
+
+        A refusal ends the connection, and says so.
+        """
         try:
             upgrade = self._judge(arrival)
         except RateLimited as error:
@@ -89,6 +92,7 @@ class SocketHandler:
             # About 200 bytes into an empty buffer: who does not take them is not worth it.
             if arrival.sock.send(upgrade.response) == len(upgrade.response):
                 self._open(arrival, upgrade)
+        return None
 
     def _judge(self, arrival: Arrival) -> Upgrade:
         if self._is_draining or not self._poller.is_running:

@@ -31,7 +31,7 @@ RECEIVE_BYTES = 64 * 1024
 
 
 class FastConnection:
-    """Serves requests of the catalogue until one comes that is for the fallback.
+    """Serves requests of the catalogue until one comes that is none.
 
     Bounds: one head, one body and one read beyond them in memory; what a client sends ahead of
     its answers waits in the kernel.
@@ -49,12 +49,14 @@ class FastConnection:
         "_sock",
         "_turn",
         "_writer",
+        "has_answered",
         "limit_at",
     )
 
     def __init__(
         self, arrival: Arrival, find: Find, writer: ResponseWriter, limits: HttpLimits
     ) -> None:
+        self.has_answered = False
         self.limit_at = math.inf  # when the present wait has lasted too long
         self._sock = arrival.sock
         self._peer = arrival.peer
@@ -69,7 +71,7 @@ class FastConnection:
         self._turn = 0
 
     async def serve(self) -> bytes | None:
-        """Answer until the end; return what was read when the rest is for the fallback."""
+        """Answer until the end; return what was read of a request that is none of ours."""
         try:
             while await self._read_head():
                 request, respond = self._understand()
@@ -192,6 +194,7 @@ class FastConnection:
     async def _answer(self, request: HttpRequest, respond: Answer) -> bool:
         """Answer one request; return whether the connection goes on."""
         response = await respond(request)
+        self.has_answered = True
         goes_on = self._parser.keep_alive and not self._is_closing
         data = self._writer.encode(response, keep_alive=goes_on, with_body=request.method != "HEAD")
         sent = self._send(data)

@@ -1,8 +1,8 @@
 """The fast path: plain HTTP/1.1 requests of operations, answered without a framework.
 
-Whatever is not one goes to the fallback with every byte that was read of it, be it the first
-request of a connection or a later one. What is answered here, and how, is the router's knowledge
-(router.py); this side knows HTTP.
+Whatever is not one goes elsewhere with every byte that was read of it: to the fallback, or when it
+comes behind others, back to the acceptor, which may know somebody for it. What is answered here,
+and how, is the router's knowledge (router.py); this side knows HTTP.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 import trio
 
-from bountyexpo.edge.request_head import parse_head
 from bountyexpo.http.limits import HttpLimits
 from bountyexpo.http.server.fast_connection import FastConnection
 from bountyexpo.http.server.response_writer import ResponseWriter
@@ -67,7 +66,7 @@ class FastPath:
                     connection.limit_at = math.inf
                     connection.expire()
 
-    async def serve(self, arrival: Arrival) -> None:
+    async def serve(self, arrival: Arrival) -> bytes | None:
         """Serve one connection, here or by the fallback."""
         connection = FastConnection(arrival, self._find, self._writer, self._limits)
         if self._is_draining:
@@ -77,9 +76,9 @@ class FastPath:
             data = await connection.serve()
         finally:
             self._connections.discard(connection)
-        if data is not None:
-            arrival.head, arrival.data = parse_head(data), data
-            await self._fallback.serve(arrival)
+        if data is None or connection.has_answered:
+            return data
+        return await self._fallback.serve(arrival)
 
     def start_draining(self) -> None:
         """End idle connections, and each other one after its present answer."""

@@ -46,7 +46,11 @@ class _Server(TCPServer):
 
     async def _read_data(self) -> None:
         stream = cast("HttpStream", self.stream)
-        reader = StrictConnection(self.config.h11_max_incomplete_size, lambda: stream.is_late)
+        reader = StrictConnection(
+            self.config.h11_max_incomplete_size,
+            is_late=lambda: stream.is_late,
+            hand_back=stream.hand_back,
+        )
         self.protocol.protocol.connection = reader
         stream.is_mid_body = reader.is_mid_body
         try:
@@ -105,11 +109,11 @@ class HypercornFallback:
                         await lifespan.wait_for_shutdown()
                 life.cancel()
 
-    async def serve(self, arrival: Arrival) -> None:
-        """Serve one connection to its end."""
+    async def serve(self, arrival: Arrival) -> bytes | None:
+        """Serve one request of HTTP/1.1, or a connection of HTTP/2 to its end."""
         if not self._is_up:
             await refuse(arrival.sock, Unavailable())
-            return
+            return None
         stream = HttpStream(cast("AsgiApp", self._app), arrival.sock, arrival.data, self._limits)
         app = ASGIWrapper(cast("Any", stream.guard))
         server = _Server(app, self._config, self._context, self._state, cast("Any", stream))
@@ -120,6 +124,7 @@ class HypercornFallback:
             await stream.linger()
         finally:
             self._streams.discard(stream)
+        return stream.handed_back
 
     def start_draining(self) -> None:
         """End idle connections, and each other one after its present answer."""

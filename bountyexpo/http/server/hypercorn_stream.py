@@ -50,6 +50,7 @@ class HttpStream:
         self._requests = 0  # in flight
         self._bodies = 0  # not read to their end
         self.is_late = False  # a body did not come in time, which ended the reading
+        self.handed_back: bytes | None = None  # what was read of a request for somebody else
         self._is_at_end = False
         self._is_closed = False
         self._lingers = False
@@ -65,6 +66,8 @@ class HttpStream:
         if self._early:
             data, self._early = self._early[:max_bytes], self._early[max_bytes:]
             return data
+        if self.handed_back is not None:
+            await trio.sleep_forever()  # until the last request is done, which ends the scope
         try:
             data = await self._receive(max_bytes)
         except trio.BrokenResourceError:
@@ -96,11 +99,12 @@ class HttpStream:
 
     async def send_eof(self) -> None:
         """Say that nothing follows."""
-        self._shut(socket.SHUT_WR)
+        if self.handed_back is None:
+            self._shut(socket.SHUT_WR)
 
     async def aclose(self) -> None:
-        """End the connection and wake whoever waits on it."""
-        if not self._is_closed:
+        """End the connection and wake whoever waits on it; one that is handed back goes on."""
+        if not self._is_closed and self.handed_back is None:
             self._is_closed = True
             # Closing with unread bytes would reset the connection before the answer is read.
             self._lingers = not self._is_at_end
@@ -147,6 +151,11 @@ class HttpStream:
         self._stop_at = trio.current_time() + self._limits.stop_grace_s
         if self._send_scope is not None:
             self._send_scope.deadline = min(self._send_scope.deadline, self._stop_at)
+
+    def hand_back(self, data: bytes) -> None:
+        """End Hypercorn's work, but not the connection: ``data`` may be another's request."""
+        self.handed_back, self._early = data + self._early, b""
+        self._end()
 
     async def linger(self) -> None:
         """Let an early answer arrive at a client that is still sending its body."""

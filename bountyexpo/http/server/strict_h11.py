@@ -4,10 +4,13 @@ Hypercorn reads by ``h11``, which takes what others read differently: lines that
 line feed, folded lines, a length beside a transfer coding, one length twice. A request that gets
 there must not be the one that is smuggled, so each head is first shown to our own parser. The
 same object says what a refusal looks like, which would be an empty answer otherwise.
+
+It reads one request: whose the next one on the connection is, the acceptor decides again.
 """
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import h11
@@ -25,12 +28,25 @@ UNANSWERED = frozenset({h11.IDLE, h11.SEND_RESPONSE})
 
 
 class StrictConnection(h11.Connection):
-    """One server connection; ``is_late`` tells whether the end of the data is one that we made."""
+    """One server connection.
 
-    def __init__(self, head_bytes_max: int, is_late: Callable[[], bool]) -> None:
+    ``is_late`` tells whether the end of the data is one that we made; ``hand_back`` is given what
+    was read of a second request, once its head is complete.
+    """
+
+    def __init__(
+        self,
+        head_bytes_max: int,
+        *,
+        is_late: Callable[[], bool],
+        hand_back: Callable[[bytes], None],
+    ) -> None:
         super().__init__(h11.SERVER, max_incomplete_event_size=head_bytes_max)
         self._head_bytes_max = head_bytes_max
         self._is_late = is_late
+        self._hand_back = hand_back
+        self._has_read_one = False
+        self._is_handed_back = False
         self._refusal: bytes | None = None
 
     def is_mid_body(self) -> bool:
@@ -50,9 +66,13 @@ class StrictConnection(h11.Connection):
         """
         if self.their_state is h11.MUST_CLOSE and self.trailing_data[0]:
             return h11.NEED_DATA
+        if self._is_handed_back:
+            return h11.NEED_DATA
         try:
-            if self.their_state is h11.IDLE:
-                self._judge_head()
+            if self.their_state is h11.IDLE and self._judge_head() and self._has_read_one:
+                self._is_handed_back = True
+                self._hand_back(self.trailing_data[0])
+                return h11.NEED_DATA
             event = super().next_event()
         except BountyExpoError as error:
             self._refuse(error)
@@ -60,7 +80,10 @@ class StrictConnection(h11.Connection):
         except h11.RemoteProtocolError as error:
             self._refuse(self._translate(error))
             raise
-        return _without_upgrade(event) if isinstance(event, h11.Request) else event
+        if not isinstance(event, h11.Request):
+            return event
+        self._has_read_one = True
+        return _without_upgrade(event)
 
     def send(self, event: Any) -> Any:
         """Return the bytes of ``event``; of an answer to a broken rule, those of the refusal."""
@@ -69,7 +92,8 @@ class StrictConnection(h11.Connection):
         data, self._refusal = self._refusal, b""
         return data
 
-    def _judge_head(self) -> None:
+    def _judge_head(self) -> bool:
+        """Return whether there is a whole head; one that is to be refused raises."""
         data, _ = self.trailing_data
         end = data.find(HEAD_END)
         if (end if end >= 0 else len(data)) > self._head_bytes_max:
@@ -77,11 +101,10 @@ class StrictConnection(h11.Connection):
         if end < 0:
             if has_bare_line_feed(data):
                 raise MalformedRequest
-            return
-        try:
+            return False
+        with suppress(Unusual):
             HeadParser().parse(data[: end + len(HEAD_END)])
-        except Unusual:
-            return
+        return True
 
     def _translate(self, error: h11.RemoteProtocolError) -> BountyExpoError | None:
         if error.error_status_hint == HeadTooLarge.status:
