@@ -39,6 +39,13 @@ def parse_address(text: str) -> IPv4Address | IPv6Address | None:
 
 
 @lru_cache(maxsize=REMEMBERED_MAX)
+def one_spelling(text: str) -> str:
+    """Return the address in its one spelling; what is no address stays as it is."""
+    found = parse_address(text)
+    return text if found is None else str(found)
+
+
+@lru_cache(maxsize=REMEMBERED_MAX)
 def counted_as(address: str) -> str:
     """Return what a limit counts this address as: itself, or the network of an IPv6 host."""
     found = parse_address(address)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bountyexpo.domain.addresses import parse_address
+from bountyexpo.domain.addresses import one_spelling, parse_address
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,10 +21,10 @@ def client_address(
     peer: str, headers: Mapping[str, str], trusted: tuple[IPv4Network | IPv6Network, ...]
 ) -> str:
     """Return the nearest address that is not one of our proxies, in its one spelling."""
-    found = parse_address(peer)
+    found = parse_address(peer) if trusted else None
     if found is None:
-        return peer
-    if trusted and _is_within(found, trusted):
+        return one_spelling(peer)
+    if _is_within(found, trusted):
         for hop in reversed(headers.get("x-forwarded-for", "").split(",")):
             address = parse_address(hop)
             if address is None:
