@@ -23,6 +23,7 @@ import jwt
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+ISSUER = "https://bench.example/auth/v1"
 SECRET = "a-secret-that-only-the-benchmarks-use-and-nothing-else"
 ROOT = Path(__file__).parents[1]
 START_TIMEOUT_S = 90
@@ -65,6 +66,7 @@ def serving(**settings: str) -> Iterator[Server]:
             "SANDBOX_PORT": str(free_port()),
             "BOUNTYEXPO_DATA": folder,
             "SUPABASE_JWT_SECRET": SECRET,
+            "SUPABASE_JWT_ISSUER": ISSUER,
             "RATE_LIMITS": "off",
             "RATE_LIMIT_ALLOW": "127.0.0.0/8",
             "LOG_LEVEL": "warning",
@@ -98,6 +100,7 @@ def token(number: int) -> str:
     user_id = person_id(number)
     now = int(time.time())
     claims = {
+        "iss": ISSUER,
         "sub": user_id,
         "aud": "authenticated",
         "role": "authenticated",

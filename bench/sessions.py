@@ -18,7 +18,7 @@ from bench.bystander import PING, bystander
 from bench.crowd import HELLO, pump_for
 from bench.peer_servers import client_on_its_core, pin, postgres_pid
 from bench.peers import Counter
-from bench.server import SECRET, raise_file_limit, serving, token
+from bench.server import ISSUER, SECRET, raise_file_limit, serving, token
 
 if TYPE_CHECKING:
     from bench.server import Server
@@ -138,6 +138,7 @@ def _options(
         scenario=scenario,
         url=server.url,
         jwt_secret=SECRET,
+        jwt_issuer=ISSUER,
         connections=connections,
         rate=rate,
         duration_s=duration_s,

@@ -65,7 +65,7 @@ class App:
         self.settings = settings
         found = providers(settings)
         self._clock = SystemClock()
-        self._clients = Clients(found, self._clock)
+        self._clients = Clients(found, settings.supabase_jwt_audience, self._clock)
         self._policy = limits.policy(settings)
         hub = Hub(self._clock.now)
         self._storage = Storage(settings, hub.publish)

@@ -79,6 +79,8 @@ class Settings:
     supabase_anon_key: str | None = field(default=None, repr=False)
     supabase_service_role_key: str | None = field(default=None, repr=False)
     supabase_jwt_secret: str | None = field(default=None, repr=False)
+    supabase_jwt_issuer: str | None = None
+    supabase_jwt_audience: str = "authenticated"
     stripe_secret_key: str | None = field(default=None, repr=False)
     stripe_webhook_secrets: tuple[str, ...] = field(default=(), repr=False)
     stripe_api_base: str | None = None
@@ -163,6 +165,8 @@ def _read(reader: Reader) -> Settings:
             "SUPABASE_SERVICE_ROLE_KEY", "SUPABASE_SERVICE_KEY", "SERVICE_ROLE_KEY"
         ),
         supabase_jwt_secret=reader.text("SUPABASE_JWT_SECRET"),
+        supabase_jwt_issuer=reader.text("SUPABASE_JWT_ISSUER"),
+        supabase_jwt_audience=reader.text("SUPABASE_JWT_AUDIENCE") or "authenticated",
         stripe_secret_key=reader.text("STRIPE_SECRET_KEY"),
         stripe_webhook_secrets=reader.many("STRIPE_WEBHOOK_SECRET", (), str, ""),
         stripe_api_base=reader.url(("https", "http"), "STRIPE_API_BASE"),

@@ -21,7 +21,7 @@ AUTH_TIMEOUT_S = 8.0
 class Clients:
     """One client for each outside service."""
 
-    def __init__(self, found: Providers, clock: Clock) -> None:
+    def __init__(self, found: Providers, audience: str, clock: Clock) -> None:
         http = httpx.AsyncClient(timeout=AUTH_TIMEOUT_S)
         self.stripe = StripePayments(
             found.stripe_secret_key,
@@ -38,7 +38,8 @@ class Clients:
         self.tokens = TokenVerifier(
             secret=found.jwt_secret,
             jwks_url=f"{found.supabase_url}/auth/v1/.well-known/jwks.json",
-            issuer=None,
+            issuers=found.jwt_issuers,
+            audience=audience,
             clock=clock,
             http=http,
         )

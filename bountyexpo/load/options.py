@@ -55,6 +55,7 @@ class Options:
     processes: int = 1
     tokens: Path | None = None
     jwt_secret: str | None = None
+    jwt_issuer: str | None = None
     drops_per_s: float | None = None
     is_patient: bool = False
     is_resuming: bool = False
@@ -104,6 +105,12 @@ def add_arguments(parser: argparse.ArgumentParser, url: str) -> None:
         metavar="SECRET",
         help="sign tokens with it instead of registering people (default: $SUPABASE_JWT_SECRET)",
     )
+    add(
+        "--jwt-issuer",
+        default=os.environ.get("SUPABASE_JWT_ISSUER"),
+        metavar="NAME",
+        help="of these tokens (default: $SUPABASE_JWT_ISSUER, else the emulator beside the server)",
+    )
     add("--drops", type=float, metavar="PER_S", help="connections cut per second (chat, mixed)")
     add("--patient", action="store_true", help="the server may go away and come back meanwhile")
     add("--resume", action="store_true", help="come back by session, not by streams alone")
@@ -131,6 +138,7 @@ def options_of(arguments: argparse.Namespace) -> Options:
         processes=arguments.processes,
         tokens=arguments.tokens,
         jwt_secret=arguments.jwt_secret,
+        jwt_issuer=arguments.jwt_issuer,
         drops_per_s=arguments.drops,
         is_patient=arguments.patient,
         is_resuming=arguments.resume,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import httpx
 import jwt
@@ -36,13 +37,21 @@ def read_tokens(path: Path, count: int) -> list[str]:
     return tokens[:count]
 
 
-def sign_tokens(url: str, secret: str, names: list[str]) -> list[str]:
+def sign_tokens(url: str, secret: str, names: list[str], issuer: str | None = None) -> list[str]:
     """Sign a token for each of these people; the same name is the same person in every run.
 
     The server makes the account when it sees the token for the first time.
     """
     now = int(server_time(url).timestamp())
-    return [jwt.encode(_claims(name, now), secret, algorithm="HS256") for name in names]
+    more = {"iss": issuer or emulator_issuer(url)}
+    return [jwt.encode(_claims(name, now) | more, secret, algorithm="HS256") for name in names]
+
+
+def emulator_issuer(url: str) -> str:
+    """Return what the auth emulator calls itself that runs on the port after the server's."""
+    at = urlsplit(url)
+    port = at.port or (443 if at.scheme == "https" else 80)
+    return f"http://127.0.0.1:{port + 1}/auth/v1"
 
 
 def person_id(name: str) -> str:

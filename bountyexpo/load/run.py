@@ -221,7 +221,7 @@ def _tokens(options: Options, run: str, say: Callable[[str], None]) -> tuple[lis
     if options.tokens is not None:
         tokens = people.read_tokens(options.tokens, len(names))
     elif options.jwt_secret:
-        tokens = people.sign_tokens(options.url, options.jwt_secret, names)
+        tokens = people.sign_tokens(options.url, options.jwt_secret, names, options.jwt_issuer)
     else:
         say(f"{len(names)} accounts are made by REST; --jwt-secret or --tokens make it quick ...")
         tokens = trio.run(people.make_accounts, options.url, names, say)

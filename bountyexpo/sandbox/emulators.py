@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 SECRETS_FILE = "sandbox.json"
 
+# Who issues the token of a command on this machine, whatever the port of the server it asks.
+OPERATOR_ISSUER = "bountyexpo-operator"
+
 # The administrator of a machine that runs on emulators.
 OPERATOR_ID = "00000000-0000-4000-8000-00000000ad01"
 
@@ -35,6 +38,8 @@ class Secrets(msgspec.Struct, frozen=True):
     jwt_secret: str
     stripe_secret_key: str
     webhook_secret: str
+    # Who issues the tokens; it stays when the port is another one after a restart.
+    issuer: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +50,7 @@ class Providers:
     supabase_anon_key: str = field(repr=False)
     supabase_service_role_key: str = field(repr=False)
     jwt_secret: str | None = field(repr=False)
+    jwt_issuers: tuple[str, ...]
     stripe_secret_key: str = field(repr=False)
     stripe_webhook_secrets: tuple[str, ...] = field(repr=False)
     stripe_api_base: str | None
@@ -66,15 +72,15 @@ def providers(settings: Settings) -> Providers:
     """Return the providers; each that is not configured is an emulator on the sandbox port."""
     if not (settings.uses_sandbox_auth or settings.uses_sandbox_stripe):
         return _real(settings)
-    kept = _secrets(settings.data_dir)
     address = f"http://127.0.0.1:{settings.sandbox_port}"
+    kept = _secrets(settings.data_dir, f"{address}/auth/v1")
     sandbox = SandboxSettings(
         jwt_secret=settings.supabase_jwt_secret or kept.jwt_secret,
         stripe_secret_key=kept.stripe_secret_key,
         webhook_url=f"http://127.0.0.1:{settings.port}/webhooks/stripe",
         webhook_secret=kept.webhook_secret,
         port=settings.sandbox_port,
-        issuer=f"{address}/auth/v1",
+        issuer=settings.supabase_jwt_issuer or kept.issuer or f"{address}/auth/v1",
     )
     found = _real(settings)
     if settings.uses_sandbox_auth:
@@ -84,6 +90,7 @@ def providers(settings: Settings) -> Providers:
             supabase_anon_key=sandbox.anon_key,
             supabase_service_role_key=sandbox.service_role_key,
             jwt_secret=sandbox.jwt_secret,
+            jwt_issuers=(sandbox.issuer, OPERATOR_ISSUER),
         )
     if settings.uses_sandbox_stripe:
         found = replace(
@@ -102,14 +109,14 @@ def operator_token(settings: Settings, now: datetime) -> str | None:
     """
     if not (settings.data_dir / SECRETS_FILE).exists():
         return None
-    secret = settings.supabase_jwt_secret or _secrets(settings.data_dir).jwt_secret
+    secret = settings.supabase_jwt_secret or _secrets(settings.data_dir, "").jwt_secret
     operator = {
         "id": OPERATOR_ID,
         "email": "",
         "app_metadata": {"role": "admin"},
         "user_metadata": {"username": "operator"},
     }
-    token, _ = TokenSigner(secret, "operator").sign(operator, session_id=OPERATOR_ID, now=now)
+    token, _ = TokenSigner(secret, OPERATOR_ISSUER).sign(operator, session_id=OPERATOR_ID, now=now)
     return token
 
 
@@ -119,6 +126,7 @@ def _real(settings: Settings) -> Providers:
         supabase_anon_key=settings.supabase_anon_key or "",
         supabase_service_role_key=settings.supabase_service_role_key or "",
         jwt_secret=settings.supabase_jwt_secret,
+        jwt_issuers=(settings.supabase_jwt_issuer or f"{settings.supabase_url}/auth/v1",),
         stripe_secret_key=settings.stripe_secret_key or "",
         stripe_webhook_secrets=settings.stripe_webhook_secrets,
         stripe_api_base=settings.stripe_api_base,
@@ -126,7 +134,7 @@ def _real(settings: Settings) -> Providers:
     )
 
 
-def _secrets(folder: Path) -> Secrets:
+def _secrets(folder: Path, issuer: str) -> Secrets:
     """Read the folder's secrets, or make them; readable by their owner only."""
     path = folder / SECRETS_FILE
     if path.exists():
@@ -136,6 +144,7 @@ def _secrets(folder: Path) -> Secrets:
         jwt_secret=secrets.token_hex(32),
         stripe_secret_key=f"sk_test_{secrets.token_hex(16)}",
         webhook_secret=f"whsec_{secrets.token_hex(24)}",
+        issuer=issuer,
     )
     # Written whole and then named, so that a crash in between leaves no half of a file.
     fresh = path.with_suffix(".new")

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
+ISSUER = "https://load.example/auth/v1"
 SECRET = "a-secret-for-the-load-tests-of-forty-bytes"
+SIGNED = ("--jwt-secret", SECRET, "--jwt-issuer", ISSUER)
 RUN_S = 60.0
 
 RUNS = (
@@ -38,7 +40,9 @@ RUNS = (
 
 @pytest.fixture
 async def server(folder: Path, dsn: str) -> AsyncIterator[ServerProcess]:
-    process = ServerProcess(folder, DATABASE_URL=dsn, SUPABASE_JWT_SECRET=SECRET)
+    process = ServerProcess(
+        folder, DATABASE_URL=dsn, SUPABASE_JWT_SECRET=SECRET, SUPABASE_JWT_ISSUER=ISSUER
+    )
     async with running(process):
         yield process
 
@@ -46,7 +50,7 @@ async def server(folder: Path, dsn: str) -> AsyncIterator[ServerProcess]:
 async def load(*arguments: str) -> tuple[int, str]:
     with trio.fail_after(RUN_S):
         done = await trio.run_process(
-            [sys.executable, "-m", "bountyexpo", "load", *arguments, "--jwt-secret", SECRET],
+            [sys.executable, "-m", "bountyexpo", "load", *arguments, *SIGNED],
             capture_stdout=True,
             capture_stderr=True,
             check=False,
@@ -58,7 +62,7 @@ async def test_each_scenario_measures_and_finds_nothing_broken(
     server: ServerProcess, tmp_path: Path
 ) -> None:
     for options in RUNS:
-        wanted = replace(options, url=server.url, jwt_secret=SECRET)
+        wanted = replace(options, url=server.url, jwt_secret=SECRET, jwt_issuer=ISSUER)
         with trio.fail_after(RUN_S):
             result = await trio.to_thread.run_sync(measure, wanted, abandon_on_cancel=True)
 

@@ -100,6 +100,8 @@ def test_complete_production_is_accepted():
         ("DATABASE_URL", SEVERAL_HOSTS, "database_url", SEVERAL_HOSTS),
         ("METRICS_TOKEN", "m" * 16, "metrics_token", "m" * 16),
         ("SUPABASE_JWT_SECRET", "j" * 32, "supabase_jwt_secret", "j" * 32),
+        ("SUPABASE_JWT_ISSUER", "https://x/auth", "supabase_jwt_issuer", "https://x/auth"),
+        ("SUPABASE_JWT_AUDIENCE", "people", "supabase_jwt_audience", "people"),
         ("SUPABASE_SERVICE_KEY", "k", "supabase_service_role_key", "k"),
         ("SERVICE_ROLE_KEY", "k", "supabase_service_role_key", "k"),
         ("EXPO_PUBLIC_SUPABASE_ANON_KEY", "k", "supabase_anon_key", "k"),

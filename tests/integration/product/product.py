@@ -198,6 +198,7 @@ class Product:
         """An access token with the claims of the auth server, but for ``claims``."""
         now = int(time.time())
         usual = {
+            "iss": self.secrets.issuer,
             "sub": user_id,
             "aud": "authenticated",
             "role": "authenticated",

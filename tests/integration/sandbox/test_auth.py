@@ -54,7 +54,7 @@ async def test_the_verifier_believes_the_tokens(auth, user, clock, sandbox, http
     verifier = TokenVerifier(
         secret=JWT_SECRET if signing == "HS256" else None,
         jwks_url=f"{sandbox}/auth/v1/.well-known/jwks.json",
-        issuer="http://127.0.0.1/auth/v1",
+        issuers=["http://127.0.0.1/auth/v1"],
         clock=clock,
         http=http,
     )
@@ -68,7 +68,7 @@ async def test_the_verifier_believes_the_tokens(auth, user, clock, sandbox, http
 
 
 async def test_the_project_keys_have_their_roles(clock, settings):
-    verifier = TokenVerifier(secret=JWT_SECRET, jwks_url=None, issuer="x", clock=clock)
+    verifier = TokenVerifier(secret=JWT_SECRET, jwks_url=None, issuers=["x"], clock=clock)
 
     assert (await verifier.verify(settings.service_role_key)).is_service
     with pytest.raises(NotAuthenticated):

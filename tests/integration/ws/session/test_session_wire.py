@@ -47,6 +47,7 @@ class Person:
         self.id = new_id()
         now = int(time.time())
         self.claims = {
+            "iss": secrets.issuer,
             "sub": self.id,
             "aud": "authenticated",
             "role": "authenticated",
