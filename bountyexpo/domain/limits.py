@@ -32,6 +32,9 @@ COMMENT_CHARS_MAX: Final = 500
 DEPOSIT_NOTE_CHARS_MAX: Final = 500
 # The database columns of keys hold no more.
 IDEMPOTENCY_KEY_CHARS_MAX: Final = 255
+# A key is compared, stored and logged, so it holds no controls. To Python a ``$`` stands before a
+# last line feed, too, unless it is said that none follows.
+IDEMPOTENCY_KEY: Final = r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+$(?!\n)"
 MESSAGE_CHARS_MAX: Final = 5_000
 ENVELOPE_BYTES_MAX: Final = 32 * 1024
 PASSWORD_CHARS: Final = (8, 128)

@@ -7,16 +7,19 @@ errors, so that a transport has only those to translate.
 from __future__ import annotations
 
 import math
+from datetime import datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from bountyexpo.domain import values
 from bountyexpo.domain.access import caller_of
 from bountyexpo.domain.limits import IDEMPOTENCY_KEY_CHARS_MAX
 from bountyexpo.errors import BountyExpoError, InternalError, InvalidRequest, RateLimited
 from bountyexpo.observability import logs, metrics
-from bountyexpo.operations.invalid import explain
+from bountyexpo.operations.idempotency import IdempotencyKey
+from bountyexpo.operations.invalid import REFUSALS, explain
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,12 +27,6 @@ if TYPE_CHECKING:
     from bountyexpo.domain.identity import Identity
     from bountyexpo.operations.call import Call
     from bountyexpo.operations.catalogue import Operation
-
-# Structures deeper than this are refused before anything recursive touches them.
-DEPTH_MAX = 32
-
-# PostgreSQL's bigint; a larger number could only fail later and worse.
-INTEGER_MAX = 2**63 - 1
 
 # Where a sign-in names the account it wants, in the order of trust.
 IDENTIFIER_FIELDS = ("email", "identifier", "username", "phone")
@@ -55,7 +52,7 @@ async def dispatch(operation: Operation, call: Call, arguments: Mapping[str, Any
     outcome = "ok"
     try:
         check_access(operation, call.identity)
-        check_shape(arguments)
+        values.check_values(arguments)
         _check_rate(operation, call, arguments)
         named = operation.canonical(arguments)
         _take_idempotency_key(operation, call, named)
@@ -88,28 +85,6 @@ def check_access(operation: Operation, identity: Identity | None) -> None:
         raise refusal
 
 
-def check_shape(value: Any, depth: int = 0) -> None:
-    """Refuse what no handler can use: bottomless nesting, NUL characters, boundless integers.
-
-    Raises:
-        InvalidRequest: one of these was found.
-    """
-    if isinstance(value, str):
-        if "\x00" in value:
-            raise InvalidRequest("A text contains a character that is not allowed.")
-    elif isinstance(value, dict):
-        _check_depth(depth)
-        for key, item in value.items():
-            check_shape(key, depth + 1)
-            check_shape(item, depth + 1)
-    elif isinstance(value, list | tuple):
-        _check_depth(depth)
-        for item in value:
-            check_shape(item, depth + 1)
-    else:
-        _check_number(value)
-
-
 def decode(operation: Operation, arguments: Mapping[str, Any], transport: str) -> msgspec.Struct:
     """Turn named arguments into the operation's request.
 
@@ -123,27 +98,18 @@ def decode(operation: Operation, arguments: Mapping[str, Any], transport: str) -
     strict = transport != "rest"
     try:
         request = msgspec.convert(arguments, operation.request, strict=strict)
-    except msgspec.ValidationError as error:
+    except REFUSALS as error:
         issues = explain(operation, arguments, error, strict=strict)
         sentence = " ".join(issue["message"] for issue in issues)
         raise InvalidRequest(sentence, issues=issues) from None
     for name in operation.request.__struct_fields__:
-        # Text such as "nan" only becomes a number in the conversion.
-        _check_number(getattr(request, name))
+        value = getattr(request, name)
+        if isinstance(value, datetime):
+            msgspec.structs.force_setattr(request, name, values.moment(value, name))
+        else:
+            # Text such as "nan" only becomes a number in the conversion.
+            values.check_number(value, name)
     return request
-
-
-def _check_depth(depth: int) -> None:
-    if depth >= DEPTH_MAX:
-        raise InvalidRequest("The request is nested too deeply.")
-
-
-def _check_number(value: Any) -> None:
-    is_bad = (isinstance(value, int) and abs(value) > INTEGER_MAX) or (
-        isinstance(value, float) and not math.isfinite(value)
-    )
-    if is_bad:
-        raise InvalidRequest("A number is out of range.")
 
 
 def _check_rate(operation: Operation, call: Call, arguments: Mapping[str, Any]) -> None:
@@ -204,11 +170,12 @@ def check_idempotency_key(key: Any) -> str | None:
     """Return the key, or None for none.
 
     Raises:
-        InvalidRequest: it is too long or not text.
+        InvalidRequest: it is too long, not text, or holds control characters.
     """
     if key is None or key == "":
         return None
-    if not isinstance(key, str) or len(key) > IDEMPOTENCY_KEY_CHARS_MAX:
-        text = f"An idempotency key has at most {IDEMPOTENCY_KEY_CHARS_MAX} characters."
-        raise InvalidRequest(text)
-    return key
+    try:
+        return msgspec.convert(key, IdempotencyKey)
+    except msgspec.ValidationError:
+        text = f"An idempotency key has at most {IDEMPOTENCY_KEY_CHARS_MAX} characters,"
+        raise InvalidRequest(f"{text} all of them printable.") from None

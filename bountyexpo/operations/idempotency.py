@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import msgspec
 
-from bountyexpo.domain.limits import IDEMPOTENCY_KEY_CHARS_MAX
+from bountyexpo.domain.limits import IDEMPOTENCY_KEY, IDEMPOTENCY_KEY_CHARS_MAX
 from bountyexpo.observability import metrics
 
 if TYPE_CHECKING:
@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
 
 IdempotencyKey: TypeAlias = Annotated[
-    str, msgspec.Meta(min_length=1, max_length=IDEMPOTENCY_KEY_CHARS_MAX)
+    str,
+    msgspec.Meta(min_length=1, max_length=IDEMPOTENCY_KEY_CHARS_MAX, pattern=IDEMPOTENCY_KEY),
 ]
 
 

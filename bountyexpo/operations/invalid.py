@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
     from bountyexpo.operations.catalogue import Operation
 
+# What a conversion raises: its own error, and Python's for a year that a time cannot have.
+REFUSALS = (msgspec.ValidationError, ValueError, OverflowError, RecursionError)
+
 # Faults reported at most; a client that sends more wrong fields does not read them either.
 ISSUES_MAX = 20
 
@@ -52,7 +55,7 @@ SIGNS = {
 def explain(
     operation: Operation,
     arguments: Mapping[str, Any],
-    error: msgspec.ValidationError,
+    error: Exception,
     *,
     strict: bool,
 ) -> list[dict[str, str]]:
@@ -67,6 +70,8 @@ def explain(
             msgspec.convert(arguments[name], info.type, strict=strict)
         except msgspec.ValidationError as fault:
             issues.append(_issue(str(fault), name))
+        except REFUSALS:
+            issues.append({"path": name, "message": f"{name} is not valid."})
     return issues[:ISSUES_MAX] or [_issue(str(error), "")]
 
 

@@ -43,7 +43,7 @@ STRANGERS = RateClass("strangers", per_user=Limit(20, 3600))
 # Conversations of one page: as many as possible, and behind a cursor.
 PAGE_MAX, PAGE_DEFAULT = 200, 50
 
-Url = Annotated[str, msgspec.Meta(max_length=2_000, pattern="^(https?://.*)?$")]
+Url = Annotated[str, msgspec.Meta(max_length=2_000, pattern=r"^(https?://[!-~]+)?$(?!\n)")]
 Named = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
 CONVERSATION_ID = {"conversation_id": "conversationId"}
 PEOPLE = Annotated[list[str], msgspec.Meta(min_length=1, max_length=PARTICIPANTS_MAX * 2)]

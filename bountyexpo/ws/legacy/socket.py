@@ -70,7 +70,7 @@ class LegacySocket(ClientSocket):
             return
         if kind == "ping":
             self.send_now(protocol.pong(self.context.now(), None))
-        elif kind not in KNOWN:
+        elif not isinstance(kind, str) or kind not in KNOWN:
             self._count_bad()
         elif self.phase is Phase.NEW and not self.credential:
             self._authenticate(frame)

@@ -18,6 +18,7 @@ import msgspec
 import trio
 
 from bountyexpo.close_codes import CloseCode
+from bountyexpo.domain.values import check_values
 from bountyexpo.errors import BountyExpoError, InvalidRequest, RateLimited, TooLarge
 from bountyexpo.observability import metrics
 from bountyexpo.observability.logs import get_logger
@@ -128,7 +129,7 @@ class ClientSocket:
         if not self._take_allowance(envelope):
             return
         if envelope.type == "ping":
-            self.send_now(protocol.pong(self.context.now(), frame.get("t")))
+            self._answer_ping(envelope, frame.get("t"))
         elif envelope.type != "pong":
             self._enqueue(envelope, frame)
 
@@ -257,6 +258,15 @@ class ClientSocket:
         except Exception:
             log.exception("frame failed", frame=envelope.type)
             self.disconnect(CloseCode.SERVER_ERROR, "internal error")
+
+    def _answer_ping(self, envelope: Envelope, echoed: Any) -> None:
+        """Give back what came with a ping, if it can be said in this encoding."""
+        try:
+            check_values({"t": echoed})
+        except InvalidRequest as error:
+            self.refuse(error, envelope.id)
+        else:
+            self.send_now(protocol.pong(self.context.now(), echoed))
 
     def _enqueue(self, envelope: Envelope, frame: dict[str, Any]) -> None:
         if self._queue is None:

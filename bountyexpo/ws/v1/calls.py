@@ -8,7 +8,7 @@ import msgspec
 
 from bountyexpo.errors import InvalidRequest, NotFound
 from bountyexpo.operations.call import Call, RawReply
-from bountyexpo.operations.dispatch import dispatch
+from bountyexpo.operations.dispatch import check_idempotency_key, dispatch
 from bountyexpo.ws.v1 import protocol
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ async def _invoke(
         identity=session.identity,
         peer=session.peer,
     )
-    request.idempotency_key = envelope.idempotency_key
+    request.idempotency_key = check_idempotency_key(envelope.idempotency_key)
     reply = await dispatch(operation, request, arguments)
     if isinstance(reply, RawReply):
         raise InvalidRequest("This operation is served over HTTP only.", code="HTTP_ONLY")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from bountyexpo.domain.values import check_values
 from bountyexpo.errors import InvalidRequest, NotAllowed
 from bountyexpo.ws.v1 import protocol, subscriptions
 from bountyexpo.ws.v1.calls import call, call_by_frame, operation_of
@@ -31,6 +32,10 @@ if TYPE_CHECKING:
 FIRST_FRAMES: Final = frozenset({"hello", "authenticate"})
 
 
+# Frames with arguments of an operation, which are looked at where that is carried out.
+CALLS: Final = frozenset({"call", "send_message", "typing"})
+
+
 class FrameHandlers:
     """Carries out frames: those of the protocol, of features, and of the catalogue."""
 
@@ -42,6 +47,13 @@ class FrameHandlers:
     async def handle(self, socket: ClientSocket, envelope: Envelope, frame: dict[str, Any]) -> None:
         """Carry out one frame; the first one must be ``hello``."""
         session = socket.session
+        handler = self._handlers.get(envelope.type)
+        if session is None or (handler is not None and envelope.type not in CALLS):
+            try:
+                check_values(frame)
+            except InvalidRequest as error:
+                socket.reject_malformed(error.message, envelope.id)
+                return
         if session is None:
             if envelope.type in FIRST_FRAMES:
                 await say_hello(socket, envelope, frame)
@@ -49,7 +61,7 @@ class FrameHandlers:
                 socket.reject_malformed("The first frame must be hello.", envelope.id)
         elif envelope.type == "hello":
             socket.reject_malformed("This socket has said hello before.", envelope.id)
-        elif (handler := self._handlers.get(envelope.type)) is not None:
+        elif handler is not None:
             await handler(session, envelope, frame)
         else:
             operation = operation_of(session.context, envelope.type)

@@ -39,7 +39,7 @@ Id = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
 Key = Annotated[str, msgspec.Meta(min_length=1, max_length=255)]
 Token = Annotated[str, msgspec.Meta(min_length=1, max_length=16_384)]
 # Names of types, topics and streams reach the database; printable ASCII is all they ever hold.
-Name = Annotated[str, msgspec.Meta(max_length=128, pattern=r"^[\x20-\x7e]+$")]
+Name = Annotated[str, msgspec.Meta(max_length=128, pattern=r"^[\x20-\x7e]+$(?!\n)")]
 Names = Annotated[list[Name], msgspec.Meta(max_length=LIST_MAX)]
 
 

@@ -148,9 +148,19 @@ async def test_socket_text_stays_text():
         await run("toy.create", {"title": "Lawn", "count": "2"}, transport="socket")
 
 
-async def test_old_name_is_understood_and_the_present_one_wins():
-    assert (await run("toy.create", {"name": "Old"})).title == "Old"
-    assert (await run("toy.create", {"name": "Old", "title": "New"})).title == "New"
+@pytest.mark.parametrize(
+    "given", [{"name": "Lawn"}, {"name": "Lawn", "title": "lawn"}, {"name": None, "title": "Lawn"}]
+)
+async def test_old_name_is_understood_beside_the_present_one(given):
+    assert (await run("toy.create", given)).title.casefold() == "lawn"
+
+
+async def test_two_names_that_contradict_each_other_are_refused():
+    with pytest.raises(InvalidRequest) as refusal:
+        await run("toy.create", {"name": "Old", "title": "New"})
+
+    message = "title is given twice, with different values."
+    assert refusal.value.fields["issues"] == [{"path": "title", "message": message}]
 
 
 async def test_every_fault_is_listed_in_plain_words():
@@ -200,11 +210,19 @@ def nested(depth):
 
 
 @pytest.mark.parametrize(
-    "value", ["a\x00b", {"a\x00": 1}, ["ok", {"x": "\x00"}], nested(40), float("nan"), -(2**70)]
+    "value",
+    [
+        *("a\x00b", {"a\x00": 1}, ["ok", {"x": "\x00"}], nested(40), float("nan"), -(2**70)),
+        *({None: 1}, {True: 1}, [{7: 1}], {b"a": 1}, {(1,): 1}, "\ud800", [0] * 10_000),
+        *("x" * 65_537, b"x" * 65_537),
+    ],
+    ids=lambda value: repr(value)[:20],
 )
 async def test_shape_that_nothing_can_use_is_refused(value):
-    with pytest.raises(InvalidRequest):
+    with pytest.raises(InvalidRequest) as refusal:
         await run("toy.any", {"value": value})
+
+    assert refusal.value.fields["issues"][0]["path"] == "value"
 
 
 async def test_reasonable_nesting_is_fine():
@@ -272,7 +290,7 @@ async def test_idempotency_key_of_the_header_wins():
     assert call.idempotency_key == "header"
 
 
-@pytest.mark.parametrize("key", ["k" * 256, 7])
+@pytest.mark.parametrize("key", ["k" * 256, 7, "a\x00", "a\n", "\x7f", "\u2028"])
 async def test_unfit_idempotency_key_is_refused(key):
     with pytest.raises(InvalidRequest):
         await run("toy.create", {"title": "Lawn", "idempotencyKey": key})

@@ -229,8 +229,9 @@ async def test_nonsense_is_ignored_until_it_is_too_much(autojump_clock, world):
     socket = await subscribe(world)
     await trio.sleep(10)
 
-    for _ in range(10):
-        socket.say(type="dance")
+    nonsense = ("dance", None, 7, [], {}, True, ["join"], {"type": "join"}, "", "ping\x00")
+    for kind in nonsense:
+        socket.say(type=kind)
         socket.handler.on_message(b"{", is_text=True)
     assert socket.is_open
     socket.say(type="dance")

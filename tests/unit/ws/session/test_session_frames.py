@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 import trio
 from bountyexpo.errors import Conflict, DatabaseUnavailable
 from bountyexpo.ws.session.limits import SessionLimits
-from bountyexpo.ws.v1 import serializer
+from bountyexpo.ws.v1 import frame_handlers, serializer
 
 from tests.unit.ws.session.session_fakes import World, declare_operations
 
@@ -24,6 +25,58 @@ async def test_a_ping_is_answered_at_once(autojump_clock, world):
     connection.say(type="ping", t=5)
 
     assert connection.frames == [{"type": "pong", "t": 5, "timestamp": "2026-01-01T00:00:00Z"}]
+
+
+ODD_VALUES = [
+    *({None: 1}, {True: 1}, [{7: 1}], {b"a": 1}, "a\x00", float("nan"), 2**64 - 1),
+    *([0] * 10_001, ["x" * 65_537]),
+]
+
+
+@pytest.mark.parametrize("value", ODD_VALUES, ids=lambda value: repr(value)[:20])
+async def test_a_ping_with_what_cannot_be_said_back_is_refused(autojump_clock, world, value):
+    anna = await world.open("anna", used_codec=serializer.MSGPACK)
+
+    anna.handler.on_message(
+        msgspec.msgpack.encode({"type": "ping", "id": "p", "t": value}), is_text=False
+    )
+
+    assert (await anna.reply_to("p"))["code"] == "VALIDATION_ERROR"
+    assert anna.is_open
+
+
+# What no handler of the protocol reads is looked at, too: it may be kept or told one day.
+OF_THE_PROTOCOL = sorted(frame_handlers.HANDLERS.keys() - frame_handlers.CALLS)
+
+
+@pytest.mark.parametrize("value", ODD_VALUES, ids=lambda value: repr(value)[:20])
+@pytest.mark.parametrize("kind", ["hello", *OF_THE_PROTOCOL])
+async def test_a_frame_of_the_protocol_with_an_odd_value_is_malformed(
+    autojump_clock, world, kind, value
+):
+    anna = await world.open("anna", used_codec=serializer.MSGPACK)
+    if kind == "hello":
+        anna = world.connect(used_codec=serializer.MSGPACK)
+
+    anna.handler.on_message(
+        msgspec.msgpack.encode({"type": kind, "id": "f", "device": value}), is_text=False
+    )
+
+    assert (await anna.reply_to("f"))["code"] == "BAD_FRAME"
+    assert anna.is_open
+
+
+@pytest.mark.parametrize("key", ["k\x00", "k\n", "\x1b[2J", "\u2028"])
+async def test_an_unfit_idempotency_key_is_refused(autojump_clock, world, key):
+    anna = await world.open("anna")
+
+    anna.say(type="call", id="c", op="clock.now", idempotencyKey=key)
+
+    error = await anna.reply_to("c")
+    assert error["code"] == "VALIDATION_ERROR"
+    assert "idempotency key" in error["message"]
+    assert anna.is_open
+    assert world.calls == []
 
 
 async def test_an_unknown_frame_type_is_refused_and_harmless(autojump_clock, world):
