@@ -17,11 +17,12 @@ from typing import TYPE_CHECKING, Any
 import trio
 
 from bountyexpo.edge.refusal import problem_body, problem_headers, read_away
-from bountyexpo.errors import NotFound
+from bountyexpo.errors import MalformedRequest, NotFound
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, MutableMapping
 
+    from bountyexpo.errors import BountyExpoError
     from bountyexpo.http.limits import HttpLimits
 
     Message = MutableMapping[str, Any]
@@ -117,7 +118,15 @@ class HttpStream:
     async def guard(self, scope: Any, receive: Receive, send: Send) -> None:
         """Run the application, watch its body, and shield the end of its response."""
         if scope["type"] == "websocket":
-            await _refuse_upgrade(send)
+            # Over HTTP/1.1 a wish for a socket does not come this far: at a socket's address it is
+            # the socket handler's business, and anywhere else a plain request (RFC 9110 §7.8).
+            # Over HTTP/2 (RFC 8441) Hypercorn announces it.
+            error = NotFound("Sockets are opened over HTTP/1.1.")
+            await _refuse(send, error, "websocket.http.response")
+            return
+        if not scope["query_string"].isascii():
+            # An address is ASCII (RFC 3986 §2); over HTTP/1.1 the head was refused for it.
+            await _refuse(send, MalformedRequest(), "http.response")
             return
         reading = True
         self._count(requests=1, bodies=1)
@@ -226,21 +235,13 @@ class HttpStream:
             return
 
 
-async def _refuse_upgrade(send: Send) -> None:
-    """Answer whoever asks for a socket over HTTP/2 (RFC 8441), which Hypercorn announces.
-
-    Over HTTP/1.1 a wish for a socket does not come this far: at a socket's address it is the
-    socket handler's business, and anywhere else a plain request (RFC 9110 §7.8).
-    """
-    error = NotFound("Sockets are opened over HTTP/1.1.")
+async def _refuse(send: Send, error: BountyExpoError, kind: str) -> None:
+    """Answer in the application's place."""
     body = problem_body(error)
     headers = [
         *((name.encode(), value.encode()) for name, value in problem_headers(error).items()),
         (b"content-length", str(len(body)).encode()),
         (b"cache-control", b"no-store"),
-        (b"connection", b"close"),
     ]
-    await send(
-        {"type": "websocket.http.response.start", "status": error.status, "headers": headers}
-    )
-    await send({"type": "websocket.http.response.body", "body": body})
+    await send({"type": f"{kind}.start", "status": error.status, "headers": headers})
+    await send({"type": f"{kind}.body", "body": body})

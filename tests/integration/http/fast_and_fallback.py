@@ -98,6 +98,11 @@ class BothWays:
         self._ports = {"fast": fast, "fallback": fallback}
         self.taken = taken
 
+    @property
+    def fallback_port(self) -> int:
+        """Where only the fallback answers."""
+        return self._ports["fallback"]
+
     async def ask(self, data: bytes, *, with_body: bool = True):
         """Send the same bytes to both, and return both answers."""
         replies = []
