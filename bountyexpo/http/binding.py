@@ -19,6 +19,7 @@ from bountyexpo.http.limits import BODY_BYTES_MAX
 from bountyexpo.http.messages import HttpRequest, HttpResponse
 from bountyexpo.observability import metrics
 from bountyexpo.operations.call import RawReply
+from bountyexpo.operations.catalogue import BODY_METHODS, QUERY_METHODS
 from bountyexpo.operations.dispatch import check_idempotency_key, dispatch
 
 if TYPE_CHECKING:
@@ -47,9 +48,11 @@ async def _perform(operation: Operation, request: HttpRequest, call: Call) -> Ht
     is_open = operation.access.is_open
     call.identity = await (identify_leniently(call) if is_open else identify(call))
     call.idempotency_key = check_idempotency_key(request.headers.get("idempotency-key"))
-    # Path wins over body wins over query: what names the thing cannot be contradicted.
-    arguments = parse_query(operation, request.query) | operation.canonical(parse_body(request))
-    reply = await dispatch(operation, call, arguments | path)
+    query = parse_query(operation, request.query) if request.method in QUERY_METHODS else {}
+    # A query of a write is not read: what stands in addresses ends up in logs.
+    body = parse_body(request) if request.method in BODY_METHODS else {}
+    # The path wins: what names the thing cannot be contradicted.
+    reply = await dispatch(operation, call, operation.canonical(body, query) | path)
     return encode_reply(call.reply_status or operation.status, reply)
 
 
@@ -70,8 +73,6 @@ def parse_body(request: HttpRequest) -> dict[str, Any]:
         body = msgspec.json.decode(request.body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise InvalidRequest("The body is not valid JSON.", code="INVALID_JSON") from None
-    if body is None:
-        return {}
     if not isinstance(body, dict):
         raise InvalidRequest("The body must be a JSON object.", code="INVALID_JSON")
     return body

@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, Union, get_args, get
 
 import msgspec
 
+from bountyexpo.errors import InvalidRequest
 from bountyexpo.operations.areas import GRANTS
 
 if TYPE_CHECKING:
@@ -33,6 +34,11 @@ if TYPE_CHECKING:
     from bountyexpo.domain.access import AccessLevel, Grant
 
 METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE"})
+
+# Methods whose fields travel in the path and the query; those of the others are the body. Old
+# clients send a body with DELETE, too.
+QUERY_METHODS = frozenset({"GET", "HEAD", "DELETE"})
+BODY_METHODS = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 
 PATH_PARAMETER = re.compile(r"\{(\w+)\}")
 
@@ -141,21 +147,48 @@ class Operation:
         """The HTTP path template, or None for an operation of the socket only."""
         return self.route.path if self.route else None
 
-    def canonical(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
-        """Return ``arguments`` under their present names; a present name wins over an old one."""
-        named = dict(arguments)
-        if not self.aliased_fields:
-            return named
-        for alias, canonical in self.aliased_fields.items():
+    def canonical(self, *given: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the arguments of all places under their present names.
+
+        What was said in an earlier place is kept, and so is a present name beside an old one; a
+        null says nothing.
+
+        Raises:
+            InvalidRequest: one field was given twice, and not the same.
+        """
+        first, *others = given
+        named = dict(first)
+        for alias, name in self.aliased_fields.items():
             if alias in named:
-                value = named.pop(alias)
-                named.setdefault(canonical, value)
+                _say(named, name, named.pop(alias))
+        for arguments in others:
+            for alias, value in arguments.items():
+                _say(named, self.aliased_fields.get(alias, alias), value)
         return named
 
     @property
     def area(self) -> str:
         """The first word of the name: what the reference pages group by."""
         return self.name.partition(".")[0]
+
+
+def _say(named: dict[str, Any], name: str, value: Any) -> None:
+    """Add one argument; whoever says two things of one field means something that we cannot know.
+
+    Raises:
+        InvalidRequest: it was said otherwise before.
+    """
+    before = named.get(name)
+    if before is None:
+        named[name] = value
+    elif value is not None and value != before and _folded(value) != _folded(before):
+        message = f"{name} is given twice, with different values."
+        raise InvalidRequest(message, issues=[{"path": name, "message": message}])
+
+
+def _folded(value: Any) -> Any:
+    """Return a text as names and ids are compared."""
+    return value.casefold() if isinstance(value, str) else value
 
 
 class Catalogue:
@@ -255,7 +288,7 @@ def _build(
 ) -> Operation:
     request, reply = _types(name, handler)
     fields = {f.encode_name: f for f in msgspec.structs.fields(request)} if request else {}
-    summary, _, description = _text(handler).partition("\n")
+    summary, _, description = _docstring(handler).partition("\n")
     aliases: Iterable[str] = options.pop("aliases", ())
     built = Operation(
         name=name,
@@ -277,7 +310,7 @@ def _build(
     return built
 
 
-def _text(handler: Any) -> str:
+def _docstring(handler: Any) -> str:
     """Return the docstring with code marked as Markdown does, for the reference pages."""
     return (inspect.getdoc(handler) or "").replace("``", "`")
 

@@ -8,14 +8,12 @@ import msgspec
 
 from bountyexpo import __version__
 from bountyexpo.operations.call import RawReply
+from bountyexpo.operations.catalogue import QUERY_METHODS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from bountyexpo.operations.catalogue import Operation, RateClass
-
-# Methods whose remaining fields travel in the query; those of the others are the body.
-QUERY_METHODS = frozenset({"GET", "DELETE"})
 
 REFERENCE = "#/components/schemas/{name}"
 

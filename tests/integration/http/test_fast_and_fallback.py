@@ -27,9 +27,11 @@ JSON = {"Content_Type": "application/json"}
 BAD_BODIES = (b"{", b"[1]", b'"x"', b'{"\x00": 1}', b"{}" + b" " * 1024 * 1024)
 
 
-def asked(route, arguments, **fields):
-    """A request with the arguments where its method has them."""
+def asked(operation, route, arguments, **fields):
+    """A request with the arguments where its method has them; those of the path stand there."""
     path = path_of(route)
+    named = {operation.aliased_fields.get(name, name) for name in route.parameters}
+    arguments = {name: value for name, value in arguments.items() if name not in named}
     if route.method in {"GET", "DELETE"}:
         flat = {name: value for name, value in arguments.items() if value is not None}
         query = f"?{urlencode(flat, doseq=True)}" if flat else ""
@@ -40,14 +42,14 @@ def asked(route, arguments, **fields):
 def good_and_bad(operation, route):
     """Requests of every kind: valid, not valid, by nobody, by somebody else."""
     good = sample(operation)
-    yield from (asked(route, good, **by) for by in (USER, ADMIN, NOBODY, {}))
-    yield asked(route, {}, **USER)
-    yield asked(route, good | {"surprise": 1}, **USER, Idempotency_Key="k" * 256)
-    yield asked(route, {name: [[{"a": 7}]] for name in good}, **ADMIN)
-    yield asked(route, good, **USER, Origin="https://app.example", X_Request_Id="mine-1")
-    yield asked(route, good, Origin="https://evil.example", X_Forwarded_For="10.0.0.1")
-    yield asked(route, good, Authorization="Bearer expired")
-    yield asked(route, good, Authorization="Bearer unlucky")
+    yield from (asked(operation, route, good, **by) for by in (USER, ADMIN, NOBODY, {}))
+    yield asked(operation, route, {}, **USER)
+    yield asked(operation, route, good | {"surprise": 1}, **USER, Idempotency_Key="k" * 256)
+    yield asked(operation, route, {name: [[{"a": 7}]] for name in good}, **ADMIN)
+    yield asked(operation, route, good, **USER, Origin="https://app.example", X_Request_Id="mine-1")
+    yield asked(operation, route, good, Origin="https://evil.example", X_Forwarded_For="10.0.0.1")
+    yield asked(operation, route, good, Authorization="Bearer expired")
+    yield asked(operation, route, good, Authorization="Bearer unlucky")
 
 
 @pytest.mark.parametrize("name", OPERATIONS)

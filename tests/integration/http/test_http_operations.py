@@ -100,6 +100,36 @@ async def test_body_table(client, body, headers, status):
         assert (await response.get_json())["statusCode"] == status
 
 
+async def test_a_null_is_no_object(client):
+    # No body at all is an empty object; somebody who says null says something else.
+    refused = await client.delete("/api/toys/t1", data=b"null", headers={**ADMIN, **JSON})
+
+    assert refused.status_code == 400
+    assert (await refused.get_json())["code"] == "INVALID_JSON"
+
+
+@pytest.mark.parametrize("query", ["title=Bear", "title=Doll&title=Bear", "name=Bear"])
+async def test_a_field_of_the_body_is_not_read_from_the_address(client, query):
+    path = f"/api/shops/s1/toys?{query}"
+
+    alone = await client.post(path, json={}, headers=USER)
+    beside = await client.post(path, json={"title": "Lion"}, headers=USER)
+
+    assert alone.status_code == 400
+    assert (await alone.get_json())["issues"][0]["path"] == "title"
+    assert beside.status_code == 201
+    assert (await beside.get_json())["title"] == "Lion"
+
+
+async def test_old_and_new_names_that_contradict_each_other_are_refused(client):
+    body = {"title": "Bear", "name": "Lion"}
+
+    response = await client.post("/api/shops/s1/toys", json=body, headers=USER)
+
+    assert response.status_code == 400
+    assert (await response.get_json())["issues"][0]["path"] == "title"
+
+
 async def test_empty_body_with_a_json_type_is_fine(client):
     response = await client.delete("/api/toys/t1", headers={**ADMIN, **JSON})
 
