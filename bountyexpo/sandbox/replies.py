@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from quart import Response
+
+if TYPE_CHECKING:
+    from bountyexpo.errors import BountyExpoError
 
 
 def reply(body: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
@@ -16,3 +20,9 @@ def reply(body: Any, status: int = 200, headers: dict[str, str] | None = None) -
 def text_reply(body: str, status: int = 200, headers: dict[str, str] | None = None) -> Response:
     """Return a body that is JSON text already."""
     return Response(body, status, headers, content_type="application/json; charset=utf-8")
+
+
+def retry_headers(error: BountyExpoError) -> dict[str, str]:
+    """Return the headers of an error that is over after a moment."""
+    is_brief = error.status in {HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS}
+    return {"Retry-After": str(error.retry_after_s or 1)} if is_brief else {}

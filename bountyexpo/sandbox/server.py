@@ -17,15 +17,16 @@ from typing import TYPE_CHECKING
 import trio
 from hypercorn.config import Config
 from hypercorn.trio import serve
-from quart import Response, request
+from quart import Response
 from quart_trio import QuartTrio
 
-from bountyexpo.errors import BountyExpoError
+from bountyexpo.sandbox import edge
 from bountyexpo.sandbox.auth.api import AuthApi
 from bountyexpo.sandbox.auth.store import AuthStore
 from bountyexpo.sandbox.auth.tokens import Algorithm, TokenSigner, api_key
-from bountyexpo.sandbox.replies import reply
+from bountyexpo.sandbox.auth.views import failed as auth_failed
 from bountyexpo.sandbox.stripe.api import StripeApi
+from bountyexpo.sandbox.stripe.api import failed as stripe_failed
 from bountyexpo.sandbox.stripe.faults import Faults
 from bountyexpo.sandbox.stripe.webhooks import WebhookRelay
 from bountyexpo.sandbox.tables import Tables
@@ -89,7 +90,9 @@ class SandboxServer:
         config.bind = [f"{self._settings.host}:{self._settings.port}"]
         config.graceful_timeout = GRACE_S
         config.loglevel = "WARNING"
-        listen = partial(serve, self.app, config, shutdown_trigger=trio.sleep_forever)
+        listen = partial(
+            serve, edge.BodyFirst(self.app), config, shutdown_trigger=trio.sleep_forever
+        )
         async with trio.open_nursery() as nursery:
             addresses = await nursery.start(listen)
             self.url = str(addresses[0])
@@ -121,34 +124,10 @@ def create_app(
     app.register_blueprint(auth.blueprint())
     app.register_blueprint(stripe.blueprint())
     app.register_blueprint(Triggers(pool, tables, stripe, relay, faults).blueprint())
-    app.register_error_handler(BountyExpoError, _failed)
-    app.before_request(_preflight)
-    app.after_request(_allow_browsers)
+    edge.apply(app, {"/auth/": auth_failed, "/stripe/": stripe_failed})
     app.add_url_rule("/", "index", _index)
     return app
 
 
 async def _index() -> Response:
     return Response(__doc__ or "", content_type="text/plain; charset=utf-8")
-
-
-async def _preflight() -> Response | None:
-    return Response("", 204) if request.method == "OPTIONS" else None
-
-
-async def _allow_browsers(response: Response) -> Response:
-    """Let ``supabase-js`` call from any page; the other parts are for programs only."""
-    if request.path.startswith("/auth/"):
-        asked = request.headers.get("Access-Control-Request-Headers", "*")
-        response.headers["Access-Control-Allow-Origin"] = "*"
-        response.headers["Access-Control-Allow-Methods"] = "GET, POST, PUT, PATCH, DELETE, OPTIONS"
-        response.headers["Access-Control-Allow-Headers"] = asked
-        response.headers["Access-Control-Expose-Headers"] = "X-Supabase-Api-Version"
-        response.headers["Access-Control-Max-Age"] = "3600"
-    return response
-
-
-async def _failed(error: BountyExpoError) -> Response:
-    headers = {"Retry-After": str(error.retry_after_s or 1)} if error.status == 503 else None
-    body = {"code": error.status, "error_code": "unexpected_failure", "msg": error.message}
-    return reply(body, error.status, headers)

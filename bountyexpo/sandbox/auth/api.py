@@ -15,7 +15,7 @@ from quart import Blueprint, Response, request
 
 from bountyexpo.sandbox.auth.passwords import hash_password, is_password
 from bountyexpo.sandbox.auth.tokens import LIFETIME_S
-from bountyexpo.sandbox.auth.views import AuthRefusal, session_view, user_view
+from bountyexpo.sandbox.auth.views import AuthRefusal, refused, session_view, user_view
 from bountyexpo.sandbox.replies import reply
 
 if TYPE_CHECKING:
@@ -289,7 +289,7 @@ class AuthApi:
 
 
 async def _refused(refusal: AuthRefusal) -> Response:
-    return refusal.reply(request.headers.get("X-Supabase-Api-Version", ""))
+    return refused(refusal)
 
 
 def _bearer() -> str:

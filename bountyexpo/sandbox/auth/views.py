@@ -2,16 +2,32 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from bountyexpo.sandbox.replies import reply
+from quart import request
+
+from bountyexpo.sandbox.replies import reply, retry_headers
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from quart import Response
+
+    from bountyexpo.errors import BountyExpoError
 
 # From this version of the API on, an error is {code, message}; before, {code, error_code, msg}.
 API_VERSION_HEADER = "X-Supabase-Api-Version"
 NEW_ERRORS_SINCE = "2024-01-01"
+
+
+# What the API calls the errors that any request may meet; the rest are unexpected.
+CODES = {
+    400: "validation_failed",
+    404: "not_found",
+    405: "method_not_allowed",
+    413: "request_entity_too_large",
+}
 
 
 class AuthRefusal(Exception):
@@ -23,14 +39,21 @@ class AuthRefusal(Exception):
         self.code = code
         self.message = message
 
-    def reply(self, api_version: str) -> Response:
-        """Return the refusal in the form that the asked version of the API has."""
-        headers = {"x-sb-error-code": self.code}
-        if api_version >= NEW_ERRORS_SINCE:
-            headers[API_VERSION_HEADER] = NEW_ERRORS_SINCE
-            return reply({"code": self.code, "message": self.message}, self.status, headers)
-        body = {"code": self.status, "error_code": self.code, "msg": self.message}
-        return reply(body, self.status, headers)
+
+def refused(refusal: AuthRefusal, headers: Mapping[str, str] = MappingProxyType({})) -> Response:
+    """Show a refusal in the form that the asked version of the API has."""
+    headers = {"x-sb-error-code": refusal.code, **headers}
+    if request.headers.get(API_VERSION_HEADER, "") >= NEW_ERRORS_SINCE:
+        headers[API_VERSION_HEADER] = NEW_ERRORS_SINCE
+        return reply({"code": refusal.code, "message": refusal.message}, refusal.status, headers)
+    body = {"code": refusal.status, "error_code": refusal.code, "msg": refusal.message}
+    return reply(body, refusal.status, headers)
+
+
+def failed(error: BountyExpoError) -> Response:
+    """Show an error that is none of the API's own rules in the API's shape."""
+    code = CODES.get(error.status, "unexpected_failure")
+    return refused(AuthRefusal(error.status, code, error.message), retry_headers(error))
 
 
 def user_view(user: dict[str, Any]) -> dict[str, Any]:

@@ -8,14 +8,14 @@ from __future__ import annotations
 import hmac
 from base64 import b64decode
 from hashlib import sha256
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 import trio
 from quart import Blueprint, Response, request
 
-from bountyexpo.errors import BountyExpoError
 from bountyexpo.integrations.stripe import API_VERSION
-from bountyexpo.sandbox.replies import reply, text_reply
+from bountyexpo.sandbox.replies import reply, retry_headers, text_reply
 from bountyexpo.sandbox.stripe import intents
 from bountyexpo.sandbox.stripe.form import decode_form
 from bountyexpo.sandbox.stripe.intents import StripeRefusal
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from typing import TypeAlias
 
+    from bountyexpo.errors import BountyExpoError
     from bountyexpo.persistence.pool import Pool
     from bountyexpo.persistence.transaction import Transaction
     from bountyexpo.runtime.clock import Clock
@@ -76,7 +77,6 @@ class StripeApi:
         routes.before_request(self._require_key)
         routes.after_request(_stamp)
         routes.register_error_handler(StripeRefusal, _refused)
-        routes.register_error_handler(BountyExpoError, _failed)
         for method, path, view in (
             ("POST", "/v1/customers", self.create_customer),
             ("GET", "/v1/customers/<object_id>", self.customer),
@@ -275,8 +275,16 @@ async def _refused(refusal: StripeRefusal) -> Response:
     return reply(refusal.body, refusal.status)
 
 
-async def _failed(error: BountyExpoError) -> Response:
-    return reply({"error": {"type": "api_error", "message": error.message}}, error.status)
+def failed(error: BountyExpoError) -> Response:
+    """Show an error that is none of the API's own rules in the API's shape."""
+    text, kind = error.message, "api_error"
+    if error.status < HTTPStatus.INTERNAL_SERVER_ERROR:
+        kind = "invalid_request_error"
+    if error.status in {HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED}:
+        path = request.path.removeprefix("/stripe")
+        text = f"Unrecognized request URL ({request.method}: {path})."
+    body = {"error": {"type": kind, "message": text}}
+    return reply(body, error.status, retry_headers(error))
 
 
 async def _stamp(response: Response) -> Response:

@@ -108,9 +108,15 @@ async def running(server: SandboxServer) -> AsyncIterator[str]:
 
 
 @pytest.fixture
-async def sandbox(database, settings, clock):
+def emulators(database, settings, clock):
+    """All emulators; they serve while ``sandbox`` does."""
+    return SandboxServer(database, settings, clock)
+
+
+@pytest.fixture
+async def sandbox(emulators):
     """The address of a running sandbox."""
-    async with running(SandboxServer(database, settings, clock)) as url:
+    async with running(emulators) as url:
         yield url
 
 
