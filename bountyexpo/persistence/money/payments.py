@@ -1,4 +1,4 @@
-"""Payments into the platform: one row per payment intent, and each user's customer id."""
+"""Payments into the platform: one row per payment intent."""
 
 from __future__ import annotations
 
@@ -55,12 +55,6 @@ GIVEN_UP = """
 GIVE_UP_LATER = """
     update payments set give_up_at = now() + make_interval(secs => %s)
     where id = %s and give_up_at <= now()
-"""
-
-CUSTOMER = "select customer_id from stripe_accounts where user_id = %s"
-KEEP_CUSTOMER = """
-    insert into stripe_accounts (user_id, customer_id) values (%s, %s)
-    on conflict (user_id) do nothing
 """
 
 
@@ -180,17 +174,6 @@ async def given_up(db: Queries, statuses: Sequence[PaymentStatus], limit: int) -
 async def give_up_later(db: Queries, payment_id: str, after_s: float) -> None:
     """Let others be given up before this one, if it is still due."""
     await db.execute(GIVE_UP_LATER, (after_s, payment_id))
-
-
-async def customer_of(db: Queries, user_id: str) -> str | None:
-    """Return the user's customer id at the provider, or None."""
-    row = await db.fetch_one(CUSTOMER, (user_id,))
-    return row["customer_id"] if row else None
-
-
-async def keep_customer(db: Queries, user_id: str, customer_id: str) -> None:
-    """Remember the user's customer id; the first one stays."""
-    await db.execute(KEEP_CUSTOMER, (user_id, customer_id))
 
 
 def _payment(row: dict[str, object] | None) -> Payment | None:
