@@ -10,14 +10,15 @@ from bountyexpo.composition.branch import branch
 from bountyexpo.composition.limits import session_limits
 from bountyexpo.domain.ids import new_id
 from bountyexpo.edge.acceptor import Acceptor, AcceptorSettings
-from bountyexpo.edge.client_address import client_address
+from bountyexpo.edge.client_address import client_address, is_proxy
+from bountyexpo.edge.seats import descriptor_budget
 from bountyexpo.errors import Unavailable
 from bountyexpo.http.app import create_app
 from bountyexpo.http.server.fast_path import FastPath
 from bountyexpo.http.server.hypercorn_fallback import HypercornFallback
 from bountyexpo.http.server.router import Router
 from bountyexpo.supervisors import ChildSpec, Strategy
-from bountyexpo.ws.admission import Admission
+from bountyexpo.ws.admission import ADDRESS_SHARE, SOCKETS_PER_ADDRESS, Admission
 from bountyexpo.ws.chat.typing import TypingFeature
 from bountyexpo.ws.chat.unread import UnreadFeature
 from bountyexpo.ws.gateway import SessionGateway
@@ -76,7 +77,10 @@ class Edge:
     ) -> None:
         self._services = services
         self._live = live
-        self._admission = Admission(services.rate_limiter)
+        self._admission = Admission(
+            services.rate_limiter,
+            sockets_per_address=min(SOCKETS_PER_ADDRESS, int(descriptor_budget() * ADDRESS_SHARE)),
+        )
         limits = session_limits(settings)
         self._gateway = SessionGateway(self._context(callers, limits))
         self._poller = create_poller(limits.transport)
@@ -142,6 +146,9 @@ class Edge:
         return Acceptor(
             (sockets, *plain, self._fallback),
             AcceptorSettings(host=settings.host, port=settings.port),
+            is_free=lambda peer: (
+                self._admission.is_exempt(peer) or is_proxy(peer, settings.trusted_proxies)
+            ),
         )
 
     def _admit(self, upgrade: UpgradeRequest) -> None:

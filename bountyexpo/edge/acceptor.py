@@ -1,15 +1,15 @@
 """The one listening port: accepts, reads the first head, chooses a handler for each request.
 
-A process may hold no more descriptors than its limit. The acceptor counts them and refuses with
-503 before the limit; should it be hit all the same, a descriptor kept in reserve is given up for
-as long as it takes to refuse. It never dies of either.
+A process may hold no more descriptors than its limit, and an address no more than a part of them
+(``seats``): who comes beyond that gets the place of an idle connection, or a refusal. Should the
+limit be hit all the same, a descriptor kept in reserve is given up for as long as it takes to
+refuse. The acceptor never dies of either.
 """
 
 from __future__ import annotations
 
 import errno
 import os
-import resource
 import socket
 import sys
 from dataclasses import dataclass
@@ -20,22 +20,20 @@ import trio
 from bountyexpo.edge.protocol_handler import Arrival, choose_handler
 from bountyexpo.edge.refusal import refusal, refuse
 from bountyexpo.edge.request_head import HEAD_BYTES_MAX, HEAD_END, HEAD_S, parse_head
-from bountyexpo.errors import HeadTooLarge, NotFound, Unavailable
+from bountyexpo.edge.seats import IDLE_MIN_S, REFUSALS_MAX, Seats, descriptor_budget
+from bountyexpo.errors import BountyExpoError, HeadTooLarge, NotFound, Unavailable
 from bountyexpo.observability import logs
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from bountyexpo.edge.protocol_handler import ProtocolHandler
+    from bountyexpo.edge.seats import Seat
 
 _log = logs.get_logger("edge.acceptor")
 
 # Connections accepted between two waits.
 ACCEPT_BATCH = 64
-
-# Refusals answered at one time; beyond that the connection is just closed. Each holds a descriptor
-# of those that are kept for everything else, so it is half of them.
-REFUSALS_MAX = 32
 
 # How long to leave the queue alone when the system is out of memory or descriptors.
 EXHAUSTED_PAUSE_S = 0.1
@@ -61,6 +59,7 @@ class AcceptorSettings:
     head_timeout_s: float = HEAD_S
     head_bytes_max: int = HEAD_BYTES_MAX
     sockets_max: int | None = None  # None: what the process's descriptor limit leaves
+    idle_min_s: float = IDLE_MIN_S
     send_buffer_bytes: int | None = None  # None: the kernel's own tuning
 
 
@@ -68,17 +67,27 @@ class Acceptor:
     """Owner of the listening socket and of every connection that still has a task.
 
     Restarts:  permanent; sockets live in the poller and survive it.
+
+    ``is_free`` tells whether an address may hold any number of connections.
     """
 
     def __init__(
-        self, handlers: Sequence[ProtocolHandler], settings: AcceptorSettings | None = None
+        self,
+        handlers: Sequence[ProtocolHandler],
+        settings: AcceptorSettings | None = None,
+        *,
+        is_free: Callable[[str], bool] = lambda _address: False,
     ) -> None:
         self.settings = settings or AcceptorSettings()
         self.port = 0
         self._handlers = tuple(handlers)
         self._listener: socket.socket | None = None
         self._spare: int | None = None
-        self._sockets_max = self.settings.sockets_max or _descriptor_budget()
+        total = self.settings.sockets_max or descriptor_budget()
+        idle_min_s = self.settings.idle_min_s
+        self._seats = Seats(
+            total, self._sockets_of_handlers, is_free=is_free, idle_min_s=idle_min_s
+        )
         self._serving = 0
         self._refusing = 0
         self._all_served = trio.Event()
@@ -86,7 +95,7 @@ class Acceptor:
     @property
     def open_sockets(self) -> int:
         """Connections of every handler, and those that none has taken yet."""
-        return self._serving + sum(handler.open_sockets for handler in self._handlers)
+        return self._serving + self._sockets_of_handlers()
 
     async def run(self, *, task_status: trio.TaskStatus[int] = trio.TASK_STATUS_IGNORED) -> None:
         """Accept until cancelled; ``task_status`` is given the port that is bound."""
@@ -121,6 +130,9 @@ class Acceptor:
         while self._serving:
             self._all_served = trio.Event()
             await self._all_served.wait()
+
+    def _sockets_of_handlers(self) -> int:
+        return sum(handler.open_sockets for handler in self._handlers)
 
     def _listen(self) -> socket.socket:
         settings = self.settings
@@ -198,41 +210,47 @@ class Acceptor:
 
     def _arrive(self, sock: socket.socket, address: str, nursery: trio.Nursery) -> None:
         sock.setblocking(False)
-        if self.open_sockets < self._sockets_max:
-            nursery.start_soon(self._serve, sock, address)
-        elif self._refusing < REFUSALS_MAX:
-            nursery.start_soon(self._refuse, sock)
+        peer = sys.intern(address.removeprefix("::ffff:"))
+        try:
+            seat = self._seats.take(peer)
+        except BountyExpoError as error:
+            if self._refusing < REFUSALS_MAX:
+                nursery.start_soon(self._refuse, sock, error)
+            else:
+                sock.close()
         else:
-            sock.close()
+            nursery.start_soon(self._serve, sock, peer, seat)
 
-    async def _refuse(self, sock: socket.socket) -> None:
+    async def _refuse(self, sock: socket.socket, error: BountyExpoError) -> None:
         self._refusing += 1
         with sock:
             try:
-                await refuse(sock, Unavailable(retry_after_s=5))
+                await refuse(sock, error)
             finally:
                 self._refusing -= 1
 
-    async def _serve(self, sock: socket.socket, address: str) -> None:
+    async def _serve(self, sock: socket.socket, peer: str, seat: Seat) -> None:
         """Serve one connection; whatever goes wrong ends this one only."""
         arrival: Arrival | None = None
         self._serving += 1
         try:
             self._prepare(sock)
-            data = await self._read_head(sock)
-            peer = sys.intern(address.removeprefix("::ffff:"))
-            while data:
-                arrival = Arrival(sock, parse_head(data), data, peer)
-                data = await self._hand_to_handler(arrival)
+            with seat.scope:
+                data = await self._read_head(sock)
+                while data:
+                    seat.work()
+                    arrival = Arrival(sock, parse_head(data), data, peer, seat)
+                    data = await self._hand_to_handler(arrival)
         except HeadTooLarge as error:
             await refuse(sock, error)
         except OSError:
-            _log.debug("a connection broke", peer=address)
+            _log.debug("a connection broke", peer=peer)
         except Exception:  # noqa: BLE001 - logged, and kept to this connection
-            _log.exception("a connection failed", peer=address)
+            _log.exception("a connection failed", peer=peer)
         finally:
             if arrival is None or not arrival.is_taken:
                 sock.close()
+            self._seats.leave(seat)
             self._serving -= 1
             if not self._serving:
                 self._all_served.set()
@@ -283,11 +301,3 @@ def _send_once(sock: socket.socket, data: bytes) -> None:
         sock.send(data)
     except OSError:
         return
-
-
-def _descriptor_budget() -> int:
-    """Sockets that the descriptor limit allows, with a rest for databases, files and refusals."""
-    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft == resource.RLIM_INFINITY:
-        return sys.maxsize
-    return max(16, soft - max(2 * REFUSALS_MAX, soft // 10))

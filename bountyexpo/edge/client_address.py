@@ -35,6 +35,12 @@ def client_address(
     return str(found)
 
 
+def is_proxy(peer: str, trusted: tuple[IPv4Network | IPv6Network, ...]) -> bool:
+    """Tell whether the connection comes from one of our proxies, and so from many clients."""
+    found = parse_address(peer)
+    return found is not None and bool(trusted) and _is_within(found, trusted)
+
+
 def is_local(peer: str, headers: Mapping[str, str]) -> bool:
     """Tell whether the request was made on this machine and not merely passed on by it."""
     found = parse_address(peer)

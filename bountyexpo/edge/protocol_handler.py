@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from bountyexpo.edge.request_head import RequestHead
+    from bountyexpo.edge.seats import Seat
 
 
 @dataclass(slots=True)
@@ -22,13 +23,15 @@ class Arrival:
     """A connection on which a request has arrived that no handler has taken yet.
 
     ``data`` is everything read and not answered so far, and begins with the head. The acceptor
-    closes the socket when it is not handed back, unless the handler has taken it.
+    closes the socket when it is not handed back, unless the handler has taken it. The handler
+    tells ``seat`` whenever it waits for the client to ask something, and when it was asked.
     """
 
     sock: socket.socket
     head: RequestHead
     data: bytes
     peer: str
+    seat: Seat
     is_taken: bool = False
 
 

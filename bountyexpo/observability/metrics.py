@@ -59,6 +59,12 @@ HTTP_ERRORS = _counter("http_errors_total", "Answers of 500 and above", "method"
 HTTP_CLIENT_ERRORS = _counter(
     "http_client_errors_total", "Answers from 400 to 499", "method", "path", "status"
 )
+HTTP_CONNECTIONS_ENDED = _counter(
+    "http_connections_ended_total", "Idle connections that gave their place to another"
+)
+HTTP_CONNECTIONS_REFUSED = _counter(
+    "http_connections_refused_total", "Connections for which there was no place", "code"
+)
 OPERATION_CALLS = _counter(
     "operation_calls_total", "Dispatched operations", "operation", "transport", "outcome"
 )

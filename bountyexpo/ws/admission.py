@@ -22,7 +22,9 @@ FAILED_HELLOS: Final = RateClass("ws.failed_auth", per_address=Limit(60, 60))
 HELLOS: Final = RateClass("ws.hello", per_user=Limit(10, 60))
 SUBSCRIPTIONS: Final = RateClass("ws.subscribe", per_user=Limit(5, 1, burst=20))
 
+# An address may hold so many sockets, and never more than this part of the descriptors there are.
 SOCKETS_PER_ADDRESS: Final = 5_000
+ADDRESS_SHARE: Final = 1 / 2
 
 # Listeners of the old event path prove nothing about themselves (contract realtime §2.5).
 ANONYMOUS_PER_ADDRESS: Final = 200
@@ -73,7 +75,7 @@ class Admission:
         Raises:
             RateLimited: too many sockets or connects of the address, or too many that failed.
         """
-        if not self._limiter.enabled or self.is_exempt(address):
+        if self.is_exempt(address):
             return
         counted = counted_as(address)
         held = self._sockets.get(counted, 0) >= self._sockets_per_address

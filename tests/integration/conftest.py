@@ -21,11 +21,13 @@ async def raw():
     """Open a plain TCP connection to a port; closed at the end of the test."""
     opened = []
 
-    async def connect(port, *, receive_buffer=None):
+    async def connect(port, *, receive_buffer=None, source=None):
         sock = trio.socket.socket()
         opened.append(sock)
         if receive_buffer is not None:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+        if source is not None:
+            await sock.bind((source, 0))
         await sock.connect(("127.0.0.1", port))
         return trio.SocketStream(sock)
 

@@ -46,6 +46,7 @@ class FastConnection:
         "_limits",
         "_parser",
         "_peer",
+        "_seat",
         "_sock",
         "_turn",
         "_writer",
@@ -60,6 +61,7 @@ class FastConnection:
         self.limit_at = math.inf  # when the present wait has lasted too long
         self._sock = arrival.sock
         self._peer = arrival.peer
+        self._seat = arrival.seat
         self._buffer = bytearray(arrival.data)
         self._head_end = 0
         self._find = find
@@ -113,11 +115,13 @@ class FastConnection:
             searched = len(buffer)
             if searched > self._limits.head_bytes_max:
                 raise HeadTooLarge
+            self._seat.rest()
             if not await self._receive():
                 return False
         if end > self._limits.head_bytes_max:
             raise HeadTooLarge
         self._head_end = end + len(HEAD_END)
+        self._seat.work()
         return True
 
     async def _await_first_byte(self) -> bool:
@@ -131,6 +135,7 @@ class FastConnection:
         self._turn = 0
         self._wait_at_most(self._limits.keep_alive_s)
         self._is_idle = True
+        self._seat.rest()
         try:
             return await self._receive()
         finally:

@@ -114,7 +114,7 @@ class HypercornFallback:
         if not self._is_up:
             await refuse(arrival.sock, Unavailable())
             return None
-        stream = HttpStream(cast("AsgiApp", self._app), arrival.sock, arrival.data, self._limits)
+        stream = HttpStream(cast("AsgiApp", self._app), arrival, self._limits)
         app = ASGIWrapper(cast("Any", stream.guard))
         server = _Server(app, self._config, self._context, self._state, cast("Any", stream))
         self._streams.add(stream)

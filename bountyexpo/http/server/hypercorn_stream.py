@@ -22,6 +22,7 @@ from bountyexpo.errors import MalformedRequest, NotFound
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, MutableMapping
 
+    from bountyexpo.edge.protocol_handler import Arrival
     from bountyexpo.errors import BountyExpoError
     from bountyexpo.http.limits import HttpLimits
 
@@ -41,12 +42,13 @@ class HttpStream:
     the handler has returned.
     """
 
-    def __init__(self, app: AsgiApp, sock: socket.socket, early: bytes, limits: HttpLimits) -> None:
-        self.socket = sock  # Hypercorn reads the addresses from it
+    def __init__(self, app: AsgiApp, arrival: Arrival, limits: HttpLimits) -> None:
+        self.socket = arrival.sock  # Hypercorn reads the addresses from it
         self.scope = trio.CancelScope()  # around Hypercorn's work for this connection
         self.is_mid_body: Callable[[], bool] = lambda: False  # by whoever parses what we read
         self._app = app
-        self._early = early
+        self._early = arrival.data
+        self._seat = arrival.seat
         self._limits = limits
         self._requests = 0  # in flight
         self._bodies = 0  # not read to their end
@@ -181,6 +183,8 @@ class HttpStream:
                 pass
             except OSError as error:
                 raise trio.BrokenResourceError from error
+            if not self._requests:
+                self._seat.rest()
             with trio.CancelScope() as self._receive_scope:
                 self._set_read_deadline()
                 await trio.lowlevel.wait_readable(self.socket)
@@ -216,6 +220,10 @@ class HttpStream:
     def _count(self, *, requests: int, bodies: int) -> None:
         self._requests += requests
         self._bodies += bodies
+        if self._requests:
+            self._seat.work()
+        else:
+            self._seat.rest()
         self._set_read_deadline()
         self._counted.set()
         if self._is_at_end and not self._requests:

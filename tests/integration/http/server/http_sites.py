@@ -106,17 +106,18 @@ class Site:
 
 
 @asynccontextmanager
-async def fast_site(*, small_buffers=False, **settings):
+async def fast_site(*, small_buffers=False, sockets_max=None, idle_min_s=1.0, **settings):
     """Run it; ``settings`` are those of HTTP."""
     answers = Answers()
     fallback = HypercornFallback(application())
     settings = HttpLimits(**({"watch_s": 0.01} | settings))
     handler = FastPath(answers.find, fallback, lambda: NOW, settings)
     buffer = {"send_buffer_bytes": 4096} if small_buffers else {}
+    places = {"sockets_max": sockets_max, "idle_min_s": idle_min_s}
     async with serve(
         handlers=(handler, fallback),
         before=(fallback.run, handler.run),
-        settings=AcceptorSettings(host="127.0.0.1", port=0, **buffer),
+        settings=AcceptorSettings(host="127.0.0.1", port=0, **places, **buffer),
     ) as server:
         yield Site(server, answers, handler)
 

@@ -52,7 +52,11 @@ async def main() -> None:
     )
     fallback = HypercornFallback(application())
     fast_path = FastPath(Answers().find, fallback, lambda: NOW)
-    acceptor = Acceptor((sockets, fast_path, fallback), AcceptorSettings(host="127.0.0.1", port=0))
+    acceptor = Acceptor(
+        (sockets, fast_path, fallback),
+        AcceptorSettings(host="127.0.0.1", port=0),
+        is_free=lambda _address: True,
+    )
     async with trio.open_nursery() as nursery:
         for child in (poller, fallback, fast_path):
             await nursery.start(child.run)
