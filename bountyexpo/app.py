@@ -26,6 +26,7 @@ from bountyexpo.composition import limits
 from bountyexpo.composition.branch import branch
 from bountyexpo.composition.clients import Clients
 from bountyexpo.composition.edge import Callers, Edge, Live
+from bountyexpo.composition.process_name import process_name
 from bountyexpo.composition.readiness import Readiness
 from bountyexpo.composition.storage import Storage
 from bountyexpo.domain.chat.conversation import TYPING_ENDS_AFTER_S
@@ -73,7 +74,12 @@ class App:
         reader = SessionReader(self._storage.db)
         unread = UnreadCounts(hub, reader.unread)
         self.actors = self._actors(hub, unread)
-        jobs = JobDependencies(db=self._storage.db, actors=self.actors)
+        jobs = JobDependencies(
+            db=self._storage.db,
+            actors=self.actors,
+            node=process_name(settings.port),
+            clock=self._clock,
+        )
         webhooks = webhook_job(jobs)
         seen = LastSeen(reader.last_seen, partial(last_seen.save, self._storage.db))
         live = Live(

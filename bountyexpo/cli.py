@@ -1,4 +1,4 @@
-"""The command ``bountyexpo``: serve, demo, load, tree."""
+"""The command ``bountyexpo``: serve, demo, load, tree, jobs."""
 
 from __future__ import annotations
 
@@ -68,6 +68,10 @@ def _parser() -> argparse.ArgumentParser:
         "else one for the emulator of this data folder)",
     )
     tree.set_defaults(command=_tree)
+    jobs = commands.add_parser(
+        "jobs", help="show the last run of each job; settings come from the environment"
+    )
+    jobs.set_defaults(command=_jobs)
     return parser
 
 
@@ -152,6 +156,30 @@ def _tree(options: argparse.Namespace) -> int:
         print(reply.json().get("message", reply.text), file=sys.stderr)
         return EXIT_FAILED
     print("\n".join(_lines(reply.json())))
+    return 0
+
+
+def _jobs(_options: argparse.Namespace) -> int:
+    # Only this command reads the database by itself.
+    import psycopg  # noqa: PLC0415
+
+    from bountyexpo.jobs import report  # noqa: PLC0415
+    from bountyexpo.sandbox.postgres import running_address  # noqa: PLC0415
+
+    try:
+        settings = Settings.load(os.environ)
+    except SettingsError as error:
+        print(error, file=sys.stderr)
+        return EXIT_BAD_SETTINGS
+    address = settings.database_url or running_address(settings.data_dir / "postgres")
+    if address is None:
+        print(f"No database runs in {settings.data_dir}.", file=sys.stderr)
+        return EXIT_FAILED
+    try:
+        print("\n".join(report.lines(report.read(address))))
+    except psycopg.Error as error:
+        print(f"The database does not answer: {type(error).__name__}", file=sys.stderr)
+        return EXIT_FAILED
     return 0
 
 

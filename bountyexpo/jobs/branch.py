@@ -17,7 +17,7 @@ from bountyexpo.jobs.money.books import BOOKS
 from bountyexpo.jobs.money.deposits import UNPAID, resume_payment
 from bountyexpo.jobs.prune import PRUNE
 from bountyexpo.persistence.outbox import Relay
-from bountyexpo.supervisors import ChildSpec, Job, Supervisor
+from bountyexpo.supervisors import ChildSpec, Every, Job, Supervisor
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -45,7 +45,7 @@ def webhook_job(dependencies: JobDependencies) -> Job:
     """Return the job that routes stored webhooks; whoever stores one wakes it."""
     db = dependencies.db
     body = partial(webhooks.process_webhooks, db, ProviderEvents(db, dependencies.actors))
-    return Job("webhooks", webhooks.EVERY_S, body)
+    return Job("webhooks", Every(webhooks.EVERY_S), body)
 
 
 def branch(dependencies: JobDependencies, bell: Bell, webhooks_job: Job) -> ChildSpec:

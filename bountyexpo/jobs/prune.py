@@ -5,25 +5,31 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bountyexpo.jobs.periodic import Periodic
-from bountyexpo.persistence import idempotency, outbox, streams
+from bountyexpo.persistence import idempotency, job_runs, outbox, streams
+from bountyexpo.supervisors import Cron
 
 if TYPE_CHECKING:
-    from bountyexpo.jobs.periodic import JobDependencies
+    from bountyexpo.jobs.periodic import JobRun
 
-# Deleted once an hour: events of user streams (realtime §4.4), effects that were carried out,
-# idempotency keys.
-EVERY_S = 3_600.0
+# Deleted once an hour, at this time: events of user streams (realtime §4.4), effects that were
+# carried out, idempotency keys, runs of jobs.
+AT = "7 * * * *"
 STREAM_DAYS = 30
 STREAM_EVENTS = 5_000
 EFFECT_DAYS = 7
+RUN_DAYS = 14
 
 
-async def prune(dependencies: JobDependencies) -> None:
+async def prune(run: JobRun) -> None:
     """Delete what is old enough."""
-    db = dependencies.db
-    await streams.prune(db, days=STREAM_DAYS, most=STREAM_EVENTS)
-    await outbox.prune(db, EFFECT_DAYS)
-    await idempotency.prune(db)
+    async with run.transaction() as tx:
+        await streams.prune(tx, days=STREAM_DAYS, most=STREAM_EVENTS)
+    async with run.transaction() as tx:
+        await outbox.prune(tx, EFFECT_DAYS)
+    async with run.transaction() as tx:
+        await idempotency.prune(tx)
+    async with run.transaction() as tx:
+        await job_runs.prune(tx, RUN_DAYS)
 
 
-PRUNE = Periodic("prune", EVERY_S, prune)
+PRUNE = Periodic("prune", Cron(AT), prune)

@@ -1,48 +1,70 @@
-"""Named leases: one node of many runs a job, and a slow former holder is fenced off by the epoch.
+"""Named leases: one node of many does a thing, and a slow former holder is fenced off by the epoch.
 
-The epoch grows whenever the holder changes. Whoever acts under a lease and must be certain compares
-the epoch in its own statement.
+The epoch grows whenever the lease is taken. Whoever writes under a lease calls ``hold`` in the same
+transaction: it refuses a holder whose lease somebody else has taken since, and keeps anybody from
+taking it before that transaction has ended. Time is the database's.
 """
 
 from __future__ import annotations
 
-from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
-from bountyexpo.errors import DatabaseUnavailable
-
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
     from bountyexpo.persistence.queries import Queries
 
-_TRY = """
+_TAKE = """
     insert into leases as l (name, owner, expires_at)
     values (%(name)s, %(owner)s,
             clock_timestamp() + make_interval(secs => %(ttl_s)s::double precision))
     on conflict (name) do update
-        set epoch = case when l.owner = excluded.owner and l.expires_at > clock_timestamp()
-                         then l.epoch else l.epoch + 1 end,
-            owner = excluded.owner, expires_at = excluded.expires_at
-        where l.owner = excluded.owner or l.expires_at <= clock_timestamp()
+        set epoch = l.epoch + 1, owner = excluded.owner, expires_at = excluded.expires_at
+        where l.expires_at <= clock_timestamp()
     returning epoch
 """
 
+_RENEW = """
+    update leases set expires_at = clock_timestamp() + make_interval(secs => %s::double precision)
+    where name = %s and epoch = %s
+"""
 
-async def try_lease(db: Queries, name: str, owner: str, ttl_s: float) -> int | None:
-    """Take or keep a lease; return its epoch, or None while another holds it."""
-    row = await db.fetch_one(_TRY, {"name": name, "owner": owner, "ttl_s": ttl_s})
+_RELEASE = """
+    update leases set expires_at = clock_timestamp()
+    where name = %s and epoch = %s and expires_at > clock_timestamp()
+"""
+
+_HOLD = "select 1 from leases where name = %s and epoch = %s for share"
+
+
+class LeaseLost(Exception):
+    """Somebody else has taken the lease; what its former holder would write is refused."""
+
+
+async def take(db: Queries, name: str, owner: str, ttl_s: float) -> int | None:
+    """Take a lease that is free; return its epoch, or None while somebody holds it."""
+    row = await db.fetch_one(_TAKE, {"name": name, "owner": owner, "ttl_s": ttl_s})
     return int(row["epoch"]) if row else None
 
 
-@asynccontextmanager
-async def held(db: Queries, name: str, owner: str, ttl_s: float) -> AsyncIterator[bool]:
-    """Yield whether this node may do the work of ``name``; nobody may while the database is away.
+async def renew(db: Queries, name: str, epoch: int, ttl_s: float) -> None:
+    """Keep a lease for ``ttl_s`` from now.
 
-    The lease is kept beyond the work, so that one node goes on with it until it dies.
+    Raises:
+        LeaseLost: somebody else has it.
     """
-    try:
-        epoch = await try_lease(db, name, owner, ttl_s)
-    except DatabaseUnavailable:
-        epoch = None
-    yield epoch is not None
+    if not await db.execute(_RENEW, (ttl_s, name, epoch)):
+        raise LeaseLost(name)
+
+
+async def release(db: Queries, name: str, epoch: int) -> None:
+    """Let others take a lease at once, if it is still ours."""
+    await db.execute(_RELEASE, (name, epoch))
+
+
+async def hold(tx: Queries, name: str, epoch: int) -> None:
+    """Make sure that a lease is ours, and that nobody takes it before ``tx`` has ended.
+
+    Raises:
+        LeaseLost: somebody else has it.
+    """
+    if await tx.fetch_one(_HOLD, (name, epoch)) is None:
+        raise LeaseLost(name)

@@ -123,7 +123,7 @@ class EmbeddedPostgres:
             fcntl.flock(guard, fcntl.LOCK_EX)
             self._user = postgres_folder.system_user()
             sockets = postgres_folder.socket_folder(self.folder, self._user)
-            address = f"postgresql://{DATABASE_USER}@/postgres?host={quote(str(sockets))}"
+            address = _address(sockets)
             if not _answers(address):
                 self._prepare()
                 self._start_server(sockets)
@@ -233,6 +233,20 @@ class EmbeddedPostgres:
     def _lock_file(self, name: str) -> IO[str]:
         # Beside the folder, because PostgreSQL wants to find the folder empty at first.
         return self.folder.with_name(f"{self.folder.name}.{name}.lock").open("a")
+
+
+def running_address(folder: Path) -> str | None:
+    """Return the address of the server that somebody else runs in ``folder``, or None."""
+    try:
+        # Its fifth line names the folder of the socket.
+        sockets = (folder / "postmaster.pid").read_text().split("\n")[4]
+    except (OSError, IndexError):
+        return None
+    return _address(sockets)
+
+
+def _address(sockets: Path | str) -> str:
+    return f"postgresql://{DATABASE_USER}@/postgres?host={quote(str(sockets))}"
 
 
 def _answers(address: str) -> bool:

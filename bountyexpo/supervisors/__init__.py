@@ -8,11 +8,12 @@ from __future__ import annotations
 from bountyexpo.supervisors._backoff import Backoff
 from bountyexpo.supervisors._child_spec import AutoShutdown, ChildSpec, Restart, Strategy
 from bountyexpo.supervisors._errors import ChildRefused, SupervisorFailed
-from bountyexpo.supervisors._job import Job, JobStatistics, Lease
+from bountyexpo.supervisors._job import Job, JobStatistics, NotNow
 from bountyexpo.supervisors._node import Node
 from bountyexpo.supervisors._pool import ActorPool, PoolStatistics
 from bountyexpo.supervisors._pool_config import PoolConfig
 from bountyexpo.supervisors._restart_window import CrashPolicy, add_restart
+from bountyexpo.supervisors._schedule import Cron, Due, Every, Schedule
 from bountyexpo.supervisors._supervisor import ChildCounts, Supervisor, SupervisorStatistics
 
 __all__ = [
@@ -23,13 +24,17 @@ __all__ = [
     "ChildRefused",
     "ChildSpec",
     "CrashPolicy",
+    "Cron",
+    "Due",
+    "Every",
     "Job",
     "JobStatistics",
-    "Lease",
     "Node",
+    "NotNow",
     "PoolConfig",
     "PoolStatistics",
     "Restart",
+    "Schedule",
     "Strategy",
     "Supervisor",
     "SupervisorFailed",

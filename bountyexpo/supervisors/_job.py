@@ -6,10 +6,9 @@ body that fails is logged, counted and run again at its next time; it does not h
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 import trio
 
@@ -26,19 +25,19 @@ from bountyexpo.supervisors._errors import root_cause
 from bountyexpo.supervisors._node import Node, describe
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import Awaitable, Callable
     from datetime import datetime
 
-Lease: TypeAlias = Callable[[], AbstractAsyncContextManager[bool]]
-"""Gives a context that yields True while this node alone may run the job."""
+    from bountyexpo.supervisors._schedule import Schedule
 
 log = get_logger(__name__)
 
 
-@asynccontextmanager
-async def always_held() -> AsyncIterator[bool]:
-    """The lease of a single node: always ours."""
-    yield True
+@dataclass(frozen=True, slots=True)
+class NotNow:
+    """What a body returns that had no turn; it looks again after so long, or at its next time."""
+
+    look_again_s: float = math.inf
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,27 +54,24 @@ class JobStatistics:
 
 
 class Job:
-    """Runs ``body`` at once and then every ``every_s``, or earlier when woken.
+    """Runs ``body`` at once and then at the times of its schedule, or earlier when woken.
 
-    A run that takes longer than the period is followed by the next at once, never by several.
+    The body decides whether it is its turn (``NotNow``): at the start that is asked, too. A run
+    that takes longer than the period is followed by the next at once, never by several.
     Asked to stop, the job finishes its present run.
     """
 
     def __init__(
         self,
         name: str,
-        every_s: float,
+        schedule: Schedule,
         body: Callable[[], Awaitable[object]],
         *,
-        lease: Lease = always_held,
         clock: Clock | None = None,
     ) -> None:
-        if every_s <= 0:
-            raise ValueError(f"job {name!r}: every_s must be positive")
         self.name = name
-        self.every_s = every_s
+        self.schedule = schedule
         self._body = body
-        self._lease = lease
         self._clock = clock or SystemClock()
         self._woken = trio.Event()
         self._is_stopping = False
@@ -84,9 +80,10 @@ class Job:
         self._last_run_at: datetime | None = None
         self._last_duration_ms: float | None = None
         self._last_error: Exception | None = None
+        self._look_again_at = math.inf
 
     def __repr__(self) -> str:
-        return f"<Job {self.name} {self._state} every={self.every_s}s runs={self._runs}>"
+        return f"<Job {self.name} {self._state} {self.schedule} runs={self._runs}>"
 
     def wake(self) -> None:
         """Run as soon as possible: now, or right after the present run."""
@@ -103,27 +100,24 @@ class Job:
         task_status.started()
         try:
             while not self._is_stopping:
-                next_at = trio.current_time() + self.every_s
+                next_at = trio.current_time() + self.schedule.delay_s(self._clock.now())
                 self._woken = trio.Event()
+                self._look_again_at = math.inf
                 await self.run_once()
                 self._state = "waiting"
-                with trio.move_on_at(next_at):
+                with trio.move_on_at(min(next_at, self._look_again_at)):
                     await self._woken.wait()
         finally:
             self._state = "stopped"
 
     async def run_once(self) -> bool:
-        """Run the body once if the lease is ours; True when it succeeded."""
+        """Run the body once; True when it had its turn and succeeded."""
         self._state = "running"
         started_at = trio.current_time()
         self._last_run_at = self._clock.now()
         try:
             with bind(job=self.name):
-                async with self._lease() as is_held:
-                    if not is_held:
-                        self._skipped += 1
-                        return False
-                    await self._body()
+                told = await self._body()
         except Exception as error:
             self._last_error = root_cause(error)
             self._failures += 1
@@ -132,6 +126,10 @@ class Job:
             return False
         finally:
             self._last_duration_ms = (trio.current_time() - started_at) * 1000
+        if isinstance(told, NotNow):
+            self._skipped += 1
+            self._look_again_at = trio.current_time() + told.look_again_s
+            return False
         self._runs += 1
         self._last_error = None
         JOB_DURATION_MS.labels(self.name).observe(self._last_duration_ms)

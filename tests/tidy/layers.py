@@ -32,7 +32,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
     "integrations": ("domain", "runtime.clock"),
     "actors": ("domain", "runtime", "supervisors", "persistence", "integrations"),
     "operations": ("domain", "runtime", "persistence", "actors"),
-    "jobs": ("domain", "supervisors", "persistence", "integrations", "actors"),
+    "jobs": ("domain", "runtime", "supervisors", "persistence", "integrations", "actors"),
     "realtime": ("domain",),
     "edge": ("domain.addresses",),
     "http": ("domain.identity", "operations", "edge"),

@@ -11,9 +11,10 @@ from bountyexpo.errors import BountyExpoError
 from bountyexpo.jobs.periodic import Periodic
 from bountyexpo.observability.logs import get_logger
 from bountyexpo.persistence.market import bounties
+from bountyexpo.supervisors import Every
 
 if TYPE_CHECKING:
-    from bountyexpo.jobs.periodic import JobDependencies
+    from bountyexpo.jobs.periodic import JobRun
 
 # They are looked for this often, and so many at once.
 EVERY_S = 60.0
@@ -22,14 +23,13 @@ BATCH = 100
 log = get_logger(__name__)
 
 
-async def tell_expired(dependencies: JobDependencies) -> None:
+async def tell_expired(run: JobRun) -> None:
     """Tell the posters of bounties whose end date has passed."""
-    db, actors = dependencies.db, dependencies.actors
-    for bounty_id in await bounties.expired(db, MACHINE.moved_by(Event.EXPIRY_TICK), BATCH):
+    for bounty_id in await bounties.expired(run.db, MACHINE.moved_by(Event.EXPIRY_TICK), BATCH):
         try:
-            await actors.bounty(bounty_id).ask(TellExpiry())
+            await run.actors.bounty(bounty_id).ask(TellExpiry())
         except BountyExpoError as error:
             log.warning("an expiry was not told", bounty=bounty_id, error=error.error_code)
 
 
-EXPIRY = Periodic("expiry", EVERY_S, tell_expired)
+EXPIRY = Periodic("expiry", Every(EVERY_S), tell_expired)

@@ -10,10 +10,11 @@ from bountyexpo.errors import BountyExpoError
 from bountyexpo.jobs.periodic import Periodic
 from bountyexpo.observability.logs import get_logger
 from bountyexpo.persistence.money import payments
+from bountyexpo.supervisors import Every
 
 if TYPE_CHECKING:
     from bountyexpo.actors.system import Actors
-    from bountyexpo.jobs.periodic import JobDependencies
+    from bountyexpo.jobs.periodic import JobRun
     from bountyexpo.persistence.outbox import Effect
 
 # A step of a payment may wait for the provider this long.
@@ -29,17 +30,17 @@ GIVE_UP_AGAIN_S = 3_600.0
 log = get_logger(__name__)
 
 
-async def give_up_unpaid(dependencies: JobDependencies) -> None:
+async def give_up_unpaid(run: JobRun) -> None:
     """Cancel deposits that nobody has paid in time."""
-    db, actors = dependencies.db, dependencies.actors
     unpaid = payment.MACHINE.moved_by(payment.Event.GIVE_UP)
-    for payment_id in await payments.given_up(db, unpaid, BATCH):
+    for payment_id in await payments.given_up(run.db, unpaid, BATCH):
         try:
-            await actors.payment(payment_id).ask(GiveUpPayment(), timeout_s=STEP_S)
+            await run.actors.payment(payment_id).ask(GiveUpPayment(), timeout_s=STEP_S)
         except BountyExpoError as error:
             log.warning("a deposit was not given up", payment=payment_id, error=error.error_code)
         # Also when the provider had nothing new to say.
-        await payments.give_up_later(db, payment_id, GIVE_UP_AGAIN_S)
+        async with run.transaction() as tx:
+            await payments.give_up_later(tx, payment_id, GIVE_UP_AGAIN_S)
 
 
 async def resume_payment(actors: Actors, effect: Effect) -> None:
@@ -47,4 +48,4 @@ async def resume_payment(actors: Actors, effect: Effect) -> None:
     await actors.payment(effect.aggregate_id).ask(ResumePayment(), timeout_s=STEP_S)
 
 
-UNPAID = Periodic("unpaid", EVERY_S, give_up_unpaid)
+UNPAID = Periodic("unpaid", Every(EVERY_S), give_up_unpaid)

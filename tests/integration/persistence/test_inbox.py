@@ -1,17 +1,19 @@
-"""The inbox of webhooks, idempotency keys, and leases: what happens once, happens once."""
+"""The inbox of webhooks, and idempotency keys: what happens once, happens once."""
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import pytest
 import trio
 import trio.testing
 from bountyexpo.domain.ids import new_id
 from bountyexpo.errors import IdempotencyConflict
-from bountyexpo.persistence import idempotency, inbox, leases
+from bountyexpo.persistence import idempotency, inbox
 from bountyexpo.persistence.idempotency import Stored
-from bountyexpo.persistence.pool import Pool
 
-from tests.commits import UNHEARD
+if TYPE_CHECKING:
+    from bountyexpo.persistence.pool import Pool
 
 
 class RefusedError(Exception):
@@ -159,33 +161,3 @@ async def test_of_twins_at_once_one_acts_and_the_others_get_its_reply(database: 
 
     assert len(acted) == 1
     assert replies == [{"by": acted[0]}] * 7
-
-
-async def test_a_lease_has_one_holder(database: Pool):
-    assert await leases.try_lease(database, "job", "a", 60) == 1
-
-    assert await leases.try_lease(database, "job", "b", 60) is None
-    assert await leases.try_lease(database, "job", "a", 60) == 1
-
-
-async def test_work_under_a_lease_is_for_its_holder(database: Pool):
-    async with leases.held(database, "job", "a", 60) as first:
-        pass
-    async with leases.held(database, "job", "b", 60) as second:
-        pass
-
-    assert (first, second) == (True, False)
-
-
-async def test_nobody_holds_a_lease_while_the_database_is_away():
-    async with leases.held(
-        Pool("postgresql://127.0.0.1:1/none", UNHEARD), "job", "a", 60
-    ) as is_held:
-        assert not is_held
-
-
-async def test_a_lease_that_ran_out_changes_hands(database: Pool):
-    await leases.try_lease(database, "job", "a", 60)
-    await database.execute("update leases set expires_at = now() - interval '1 second'")
-
-    assert await leases.try_lease(database, "job", "b", 60) == 2

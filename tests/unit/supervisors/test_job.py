@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 import trio
@@ -12,12 +12,13 @@ from bountyexpo.observability.metrics import (
     WORKER_JOBS_FAILED,
     WORKER_JOBS_PROCESSED,
 )
-from bountyexpo.supervisors import Job, Supervisor
+from bountyexpo.supervisors import Cron, Every, Job, NotNow, Supervisor
 from trio.testing import wait_all_tasks_blocked
 
 from tests.fixed_clock import FixedClock
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
+EVERY_10_S = Every(10, jitter=0)
 
 
 class Body:
@@ -45,7 +46,7 @@ async def running(job: Job):
 
 async def test_job_runs_at_once_and_then_every_period(autojump_clock) -> None:
     body = Body(takes_s=2)
-    async with running(Job("sweep", 10, body)):
+    async with running(Job("sweep", EVERY_10_S, body)):
         await trio.sleep(25)
 
     assert body.ran_at == [0, 10, 20]
@@ -53,7 +54,7 @@ async def test_job_runs_at_once_and_then_every_period(autojump_clock) -> None:
 
 async def test_long_run_is_followed_by_one_run_at_once(autojump_clock) -> None:
     body = Body(takes_s=25)
-    async with running(Job("sweep", 10, body)):
+    async with running(Job("sweep", EVERY_10_S, body)):
         await trio.sleep(60)
 
     assert body.ran_at == [0, 25, 50]
@@ -61,7 +62,7 @@ async def test_long_run_is_followed_by_one_run_at_once(autojump_clock) -> None:
 
 async def test_woken_job_runs_early(autojump_clock) -> None:
     body = Body()
-    job = Job("sweep", 10, body)
+    job = Job("sweep", EVERY_10_S, body)
     async with running(job):
         await trio.sleep(3)
         job.wake()
@@ -72,7 +73,7 @@ async def test_woken_job_runs_early(autojump_clock) -> None:
 
 async def test_job_woken_during_a_run_runs_again_after_it(autojump_clock) -> None:
     body = Body(takes_s=2)
-    job = Job("sweep", 10, body)
+    job = Job("sweep", EVERY_10_S, body)
     async with running(job):
         await trio.sleep(1)
         job.wake()
@@ -84,7 +85,7 @@ async def test_job_woken_during_a_run_runs_again_after_it(autojump_clock) -> Non
 async def test_failing_body_is_counted_and_run_again(autojump_clock) -> None:
     before = WORKER_JOBS_FAILED.labels("failing")._value.get()
     body = Body(error=ZeroDivisionError("oh"))
-    job = Job("failing", 10, body)
+    job = Job("failing", EVERY_10_S, body)
     async with running(job):
         await trio.sleep(15)
         body.error = None
@@ -100,7 +101,7 @@ async def test_failing_body_is_counted_and_run_again(autojump_clock) -> None:
 
 
 async def test_success_is_measured(autojump_clock) -> None:
-    job = Job("measured", 10, Body(takes_s=2), clock=FixedClock(NOON))
+    job = Job("measured", EVERY_10_S, Body(takes_s=2), clock=FixedClock(NOON))
 
     assert await job.run_once() is True
 
@@ -111,29 +112,29 @@ async def test_success_is_measured(autojump_clock) -> None:
     assert WORKER_JOBS_PROCESSED.labels("measured")._value.get() == 1
 
 
-async def test_job_whose_lease_another_node_holds_is_skipped() -> None:
-    @asynccontextmanager
-    async def lease():
-        yield False
+async def test_job_that_has_no_turn_is_skipped_and_looks_again_soon(autojump_clock) -> None:
+    asked_at: list[float] = []
 
+    async def body() -> NotNow | None:
+        asked_at.append(trio.current_time())
+        return NotNow(3) if len(asked_at) < 3 else NotNow() if len(asked_at) == 3 else None
+
+    job = Job("leased", EVERY_10_S, body)
+    async with running(job):
+        await trio.sleep(20)
+
+    assert asked_at == [0, 3, 6, 16]
+    assert (job.statistics().skipped, job.statistics().runs) == (3, 1)
+    assert WORKER_JOBS_PROCESSED.labels("leased")._value.get() == 1
+
+
+async def test_job_keeps_to_the_clock_of_a_cron_expression(autojump_clock) -> None:
     body = Body()
-    job = Job("leased", 10, body, lease=lease)
+    clock = FixedClock(NOON + timedelta(minutes=1))
+    async with running(Job("hourly", Cron("15 * * * *", jitter_s=0), body, clock=clock)):
+        await trio.sleep(15 * 60)
 
-    assert await job.run_once() is False
-    assert body.ran_at == []
-    assert job.statistics().skipped == 1
-
-
-async def test_lease_that_fails_counts_as_a_failure() -> None:
-    @asynccontextmanager
-    async def lease():
-        raise OSError("no database")
-        yield
-
-    job = Job("leased", 10, Body(), lease=lease)
-
-    assert await job.run_once() is False
-    assert job.statistics().failures == 1
+    assert body.ran_at == [0, 14 * 60]
 
 
 async def test_stop_lets_the_present_run_finish(autojump_clock) -> None:
@@ -143,7 +144,7 @@ async def test_stop_lets_the_present_run_finish(autojump_clock) -> None:
         await trio.sleep(3)
         finished.append(trio.current_time())
 
-    job = Job("sweep", 10, body)
+    job = Job("sweep", EVERY_10_S, body)
     supervisor = Supervisor("s", [job.as_child()])
     async with trio.open_nursery() as nursery:
         await nursery.start(supervisor.run)
@@ -152,9 +153,4 @@ async def test_stop_lets_the_present_run_finish(autojump_clock) -> None:
         supervisor.stop()
 
     assert finished == [3]
-    assert repr(job) == "<Job sweep stopped every=10s runs=1>"
-
-
-def test_job_without_a_period_is_refused() -> None:
-    with pytest.raises(ValueError, match="every_s"):
-        Job("sweep", 0, Body())
+    assert repr(job) == "<Job sweep stopped every 10 s runs=1>"
