@@ -4,7 +4,7 @@
     ├─ persistence (one_for_all)   [postgres] · pool · journal
     ├─ [sandbox]                   emulators of the auth server and of Stripe
     ├─ actors (one_for_one)        user · contacts · conversation · bounty · payment
-    ├─ jobs (one_for_one)          outbox · webhooks · books · prune · expiry · unpaid
+    ├─ jobs (one_for_one)          outbox · webhooks · books · expiry · processing · …
     └─ edge (rest_for_one)         hub · sessions · poller · fallback · fast path · acceptor
 
 Parts in brackets exist only where nothing real is configured in their place. Each part gets what
@@ -80,7 +80,7 @@ class App:
             node=process_name(settings.port),
             clock=self._clock,
         )
-        webhooks = webhook_job(jobs)
+        webhooks = webhook_job(jobs, livemode=self._clients.stripe.livemode)
         seen = LastSeen(reader.last_seen, partial(last_seen.save, self._storage.db))
         live = Live(
             hub=hub,

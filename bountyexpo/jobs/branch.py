@@ -13,8 +13,8 @@ from bountyexpo.actors.money.payment import RESUME
 from bountyexpo.actors.money.provider_events import ProviderEvents
 from bountyexpo.jobs.market.expiry import EXPIRY
 from bountyexpo.jobs.money import webhooks
-from bountyexpo.jobs.money.books import BOOKS
-from bountyexpo.jobs.money.deposits import UNPAID, resume_payment
+from bountyexpo.jobs.money.books import BOOKS, STUCK_WEBHOOKS
+from bountyexpo.jobs.money.deposits import PROCESSING, UNPAID, resume_payment
 from bountyexpo.jobs.prune import PRUNE
 from bountyexpo.persistence.outbox import Relay
 from bountyexpo.supervisors import ChildSpec, Every, Job, Supervisor
@@ -31,7 +31,9 @@ if TYPE_CHECKING:
 PERIODIC = (
     BOOKS,
     EXPIRY,
+    PROCESSING,
     PRUNE,
+    STUCK_WEBHOOKS,
     UNPAID,
 )
 
@@ -41,10 +43,11 @@ def effect_handlers(actors: Actors) -> Mapping[str, Handler]:
     return {RESUME: partial(resume_payment, actors)}
 
 
-def webhook_job(dependencies: JobDependencies) -> Job:
+def webhook_job(dependencies: JobDependencies, *, livemode: bool) -> Job:
     """Return the job that routes stored webhooks; whoever stores one wakes it."""
     db = dependencies.db
-    body = partial(webhooks.process_webhooks, db, ProviderEvents(db, dependencies.actors))
+    events = ProviderEvents(db, dependencies.actors, livemode=livemode)
+    body = partial(webhooks.process_webhooks, db, events)
     return Job("webhooks", Every(webhooks.EVERY_S), body)
 
 

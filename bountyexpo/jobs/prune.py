@@ -5,18 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bountyexpo.jobs.periodic import Periodic
-from bountyexpo.persistence import idempotency, job_runs, outbox, streams
+from bountyexpo.persistence import idempotency, inbox, job_runs, outbox, streams
 from bountyexpo.supervisors import Cron
 
 if TYPE_CHECKING:
     from bountyexpo.jobs.periodic import JobRun
 
 # Deleted once an hour, at this time: events of user streams (realtime §4.4), effects that were
-# carried out, idempotency keys, runs of jobs.
+# carried out, webhooks that did their work (operations §6), idempotency keys, runs of jobs.
 AT = "7 * * * *"
 STREAM_DAYS = 30
 STREAM_EVENTS = 5_000
 EFFECT_DAYS = 7
+WEBHOOK_DAYS = 90
 RUN_DAYS = 14
 
 
@@ -26,6 +27,8 @@ async def prune(run: JobRun) -> None:
         await streams.prune(tx, days=STREAM_DAYS, most=STREAM_EVENTS)
     async with run.transaction() as tx:
         await outbox.prune(tx, EFFECT_DAYS)
+    async with run.transaction() as tx:
+        await inbox.prune(tx, WEBHOOK_DAYS)
     async with run.transaction() as tx:
         await idempotency.prune(tx)
     async with run.transaction() as tx:

@@ -128,6 +128,8 @@ CACHE_HITS = _counter("cache_hits_total", "Reads answered from memory", "cache")
 CACHE_MISSES = _counter("cache_misses_total", "Reads that memory could not answer", "cache")
 
 WEBHOOK_EVENTS = _counter("webhook_events_total", "Received webhooks", "type", "result")
+# deferred: for a version that has a route for them; dead: for somebody who has them replayed.
+WEBHOOKS_WAITING = _gauge("webhook_events_waiting", "Stored webhooks that wait", "status")
 IDEMPOTENT_REPLAYS = _counter("idempotent_replays_total", "Replies repeated for a known key")
 PAYMENT_TRANSACTIONS = _counter("payment_transactions_total", "Attempted payments", "type")
 PAYMENT_SUCCESS = _counter("payment_success_total", "Successful payments", "type")

@@ -39,6 +39,7 @@ MODULES: Final = (
     "users.e2e_keys",
     "money.payments",
     "money.wallet",
+    "money.findings",
     "chat.sockets",
 )
 

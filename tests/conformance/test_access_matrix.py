@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import time
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pytest
 from bountyexpo.domain.access import ADMITTED, Caller
 from bountyexpo.domain.ids import new_id
 from bountyexpo.http.health import EDGE
 from bountyexpo.operations import areas, edge_access
 from bountyexpo.operations.catalogue import CATALOGUE
+from bountyexpo.sandbox.stripe.webhooks import signature
 
 from tests.databases import temporary_folder
 from tests.integration.product.product import Person, Product, refused, standing
@@ -116,6 +119,16 @@ class Stage:
     def intent_id(self) -> str:
         path = "/payments/create-payment-intent"
         return self.post(Caller.POSTER, path, {"amountCents": 500})["paymentIntentId"]
+
+    @cached_property
+    def webhook_id(self) -> str:
+        """An event of the card provider, of a kind that nobody waits for."""
+        name = f"evt_{new_id()}"
+        body = msgspec.json.encode({"id": name, "type": "coupon.created", "livemode": False})
+        signed = signature(body, self.product.secrets.webhook_secret, int(time.time()))
+        headers = {"stripe-signature": signed}
+        self.done(self.product.send("POST", "/webhooks/stripe", body, headers=headers))
+        return name
 
 
 def bounty() -> dict[str, Any]:
@@ -259,6 +272,8 @@ CASES: dict[str, Callable[[Stage], Ask]] = {
         {"paymentIntentId": stage.intent_id},
     ),
     "wallet.balance": lambda _: ("GET", "/wallet/balance", None),
+    "finding.list": lambda _: ("GET", "/admin/findings", None),
+    "webhook.replay": lambda stage: ("POST", f"/admin/webhooks/{stage.webhook_id}/replay", None),
     "health.status": lambda _: ("GET", "/health", None),
     "health.live": lambda _: ("GET", "/health/live", None),
     "health.livez": lambda _: ("GET", "/livez", None),

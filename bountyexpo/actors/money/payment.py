@@ -14,7 +14,14 @@ from typing import TYPE_CHECKING, assert_never
 
 from bountyexpo.actors.money.effects.payment import Said, carry_out
 from bountyexpo.actors.money.effects.payment_calls import CALLS, Question
-from bountyexpo.actors.money.payment_facts import Move, Told, facts_of, seconds, told_by
+from bountyexpo.actors.money.payment_facts import (
+    Move,
+    Told,
+    differences,
+    facts_of,
+    seconds,
+    told_by,
+)
 from bountyexpo.actors.money.payment_messages import (
     ApplyProviderEvent,
     ConfirmIntent,
@@ -23,25 +30,35 @@ from bountyexpo.actors.money.payment_messages import (
     IntentAnswer,
     PaymentKind,
     PaymentMessage,
+    PollPayment,
     ProviderAnswered,
     ResumePayment,
 )
 from bountyexpo.domain.machine import Decision, Outcome, Role
-from bountyexpo.domain.money.payment import MACHINE, Effect, Event, Facts, PaymentStatus, event_of
+from bountyexpo.domain.money.findings import Finding
+from bountyexpo.domain.money.payment import (
+    MACHINE,
+    Effect,
+    Event,
+    Facts,
+    Kind,
+    PaymentStatus,
+    event_of,
+)
 from bountyexpo.errors import (
     BountyExpoError,
     CardRefused,
     Conflict,
     IdempotencyConflict,
     InternalError,
-    NotFound,
     ProviderFailed,
     StaleVersion,
+    Unavailable,
 )
 from bountyexpo.observability import metrics
 from bountyexpo.observability.logs import get_logger
 from bountyexpo.persistence import inbox
-from bountyexpo.persistence.money import payments
+from bountyexpo.persistence.money import findings, payments
 from bountyexpo.persistence.money.payments import NewPayment, Payment
 from bountyexpo.runtime import DEFERRED, Actor, Context
 from bountyexpo.runtime import Outcome as CallOutcome
@@ -64,8 +81,8 @@ class PaymentActor(Actor[PaymentKind]):
     """One payment.
 
     Owns:      the payment's status, and who waits for the provider's present answer.
-    Accepts:   CreateIntent, ConfirmIntent, ApplyProviderEvent, ResumePayment, GiveUpPayment;
-               goes on with ProviderAnswered.
+    Accepts:   CreateIntent, ConfirmIntent, ApplyProviderEvent, ResumePayment, GiveUpPayment,
+               PollPayment; goes on with ProviderAnswered.
     Persists:  the intention before each provider call; status, credit and inbox mark after it.
     Restarts:  reloads the row; an unfinished step is repeated with its stored key.
     """
@@ -96,6 +113,8 @@ class PaymentActor(Actor[PaymentKind]):
                 return self._timed(Event.RESUME)
             case GiveUpPayment():
                 return self._timed(Event.GIVE_UP)
+            case PollPayment():
+                return self._timed(Event.POLL)
             case _:
                 assert_never(message)
 
@@ -131,7 +150,7 @@ class PaymentActor(Actor[PaymentKind]):
         new = NewPayment(
             id=self.id,
             user_id=message.user_id,
-            kind="deposit",
+            kind=Kind.DEPOSIT.value,
             amount_cents=message.amount_cents,
             status=decision.state.value,
             description=message.description,
@@ -223,19 +242,23 @@ class PaymentActor(Actor[PaymentKind]):
     async def _told(self, message: ApplyProviderEvent) -> IntentAnswer | Deferred:
         """Apply a webhook; one that has overtaken the answer to our own call asks again."""
         payment, intent = self._present, message.intent
+        await self._check(intent, message.inbox_id)
         event = event_of(intent.status, has_error=intent.error_code is not None)
+        if payment.status == PaymentStatus.CREATING and event is not Event.SUCCEEDED:
+            # Which intent is ours is said by the answer to our own call alone.
+            raise Unavailable("This deposit is still being made.")
         if event is not None:
             decision = self._decide(event, Role.PROVIDER, facts_of(payment, intent))
             if decision.outcome is Outcome.POSTPONE:
                 for effect in decision.effects:
                     question = Question(payment=payment, told_intent_id=intent.id)
                     return self._call(effect, question, inbox_id=message.inbox_id)
-                raise NotFound("This deposit is still being made.")
         return await self._apply(intent, inbox_id=message.inbox_id)
 
     async def _apply(self, intent: Intent, *, inbox_id: int | None = None) -> IntentAnswer:
         """Bring the payment to what the provider says, in one transaction."""
         payment = self._present
+        await self._check(intent, inbox_id)
         told = told_by(payment, intent)
         if told.is_news_to(payment, intent):
             await self._commit(told, Said(intent=intent), inbox_id=inbox_id)
@@ -245,6 +268,30 @@ class PaymentActor(Actor[PaymentKind]):
             metrics.PAYMENT_SUCCESS.labels(type=payment.kind).inc()
             metrics.PAYMENT_AMOUNT_CENTS.labels(type=payment.kind).inc(intent.amount_received_cents)
         return IntentAnswer(intent=intent, status=told.status.value)
+
+    async def _check(self, intent: Intent, inbox_id: int | None) -> None:
+        """Let people look at an intent that is not the one that we made.
+
+        Raises:
+            Conflict: it is not; its event, if there is one, is done with.
+        """
+        differs = differences(self._present, intent)
+        if not differs:
+            return
+        log.error("an intent does not match its payment", payment=self.id, differs=differs)
+        details = {
+            "paymentId": self.id,
+            "differs": differs,
+            "amountCents": intent.amount_cents,
+            "receivedCents": intent.amount_received_cents,
+            "status": intent.status,
+        }
+        subject = ("payment_intent", intent.id)
+        async with self._ports.db.transaction() as tx:
+            await findings.record(tx, Finding.INTENT_MISMATCH, subject, details)
+            if inbox_id is not None:
+                await inbox.mark(tx, inbox_id, "dead", error=f"differs: {', '.join(differs)}")
+        raise Conflict("This event does not match the deposit it names.", code="invalid_status")
 
     async def _commit(self, told: Told, said: Said, *, inbox_id: int | None = None) -> None:
         now = self.context.now()

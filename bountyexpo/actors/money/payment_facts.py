@@ -8,8 +8,15 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from bountyexpo.domain.machine import Decision, Role, Timer
-from bountyexpo.domain.money.payment import MACHINE, Effect, Event, Facts, PaymentStatus, event_of
-from bountyexpo.observability.logs import get_logger
+from bountyexpo.domain.money.payment import (
+    MACHINE,
+    PURPOSES,
+    Effect,
+    Event,
+    Facts,
+    PaymentStatus,
+    event_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -21,7 +28,8 @@ if TYPE_CHECKING:
 # What a bank debit is called; one that has failed is not tried again.
 BANK_ONLY: Final = ("us_bank_account",)
 
-log = get_logger(__name__)
+# The provider's word for an intent that has brought its money.
+SUCCEEDED: Final = "succeeded"
 
 
 class Move(msgspec.Struct, frozen=True):
@@ -55,16 +63,32 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
+def differences(payment: Payment, intent: Intent) -> tuple[str, ...]:
+    """Return in what the intent is not the one that we made for this payment; empty when it is.
+
+    A signature only proves that the provider speaks. What it speaks of may be anybody's: another
+    account's, another product's, another deposit's. The owner and the amount are ours to say.
+    """
+    metadata, received_cents = intent.metadata, intent.amount_received_cents
+    own = {payment.stripe_payment_intent_id, *payment.replaced_intent_ids}
+    has_arrived = intent.status == SUCCEEDED
+    checks = {
+        # Until the answer to our own call is kept, what it made is known by its metadata.
+        "intent": intent.id in own or payment.stripe_payment_intent_id is None,
+        "payment": metadata.get("payment_id") == payment.id,
+        "owner": metadata.get("user_id") == payment.user_id,
+        "purpose": metadata.get("purpose") == PURPOSES[payment.kind],
+        "currency": intent.currency.upper() == payment.currency,
+        "amount": intent.amount_cents == payment.amount_cents,
+        "received": not has_arrived or 0 < received_cents <= payment.amount_cents,
+    }
+    return tuple(what for what, is_same in checks.items() if not is_same)
+
+
 def facts_of(payment: Payment, intent: Intent) -> Facts:
-    """Return what the rules look at; the owner is ours, never what the intent says."""
-    is_ours = (
-        intent.metadata.get("user_id") == payment.user_id
-        and intent.currency.upper() == payment.currency
-    )
-    if not is_ours:
-        log.error("an intent does not match its payment", payment=payment.id, intent=intent.id)
+    """Return what the rules look at."""
     return Facts(
-        is_ours=is_ours,
+        is_ours=not differences(payment, intent),
         is_current=is_current(payment, intent),
         is_bank=intent.method_types == BANK_ONLY,
     )
@@ -88,14 +112,12 @@ def told_by(payment: Payment, intent: Intent) -> Told:
     return Told(status=status, moves=tuple(moves))
 
 
-def give_up_at(
-    payment: Payment, status: PaymentStatus, timers: Iterable[Timer], now: datetime
-) -> datetime | None:
-    """Return when to give the intent up after a step to ``status``: anew, as before, or never."""
-    if status not in MACHINE.moved_by(Event.GIVE_UP):
+def due_at(event: Event, before: datetime | None, told: Told, now: datetime) -> datetime | None:
+    """Return when ``event`` is due after this: anew, as ``before``, or never."""
+    if told.status not in MACHINE.moved_by(event):
         return None
-    after_s = seconds(timers, Event.GIVE_UP)
-    return payment.give_up_at if after_s is None else now + timedelta(seconds=after_s)
+    after_s = seconds(told.timers, event)
+    return before if after_s is None else now + timedelta(seconds=after_s)
 
 
 def seconds(timers: Iterable[Timer], event: Event) -> int | None:

@@ -65,6 +65,12 @@ class GiveUpPayment(
     """Cancel an intent that nobody has paid in time."""
 
 
+class PollPayment(
+    Message[PaymentKind, IntentAnswer | None], frozen=True, kw_only=True, tag="payment.poll"
+):
+    """Ask the provider what has become of money that is on its way."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProviderAnswered(Continuation[PaymentKind]):
     """The outcome of a provider call, with the asker it belongs to."""
@@ -76,5 +82,5 @@ class ProviderAnswered(Continuation[PaymentKind]):
 
 
 PaymentMessage: TypeAlias = (
-    CreateIntent | ConfirmIntent | ApplyProviderEvent | ResumePayment | GiveUpPayment
+    CreateIntent | ConfirmIntent | ApplyProviderEvent | ResumePayment | GiveUpPayment | PollPayment
 )

@@ -1,16 +1,17 @@
 """Webhooks of the payment provider as they come in (money §4).
 
-Receiving verifies and stores, so that the answer is quick and nothing is lost. What was stored is
-routed to its owner by a job (``provider_events``).
+Receiving verifies and stores, so that the answer is quick and nothing is lost: whatever a rightly
+signed event says, and in whatever shape. What was stored is routed by a job (``provider_events``).
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from bountyexpo.actors.money.provider_events import label_of
 from bountyexpo.observability import metrics
-from bountyexpo.observability.logs import get_logger
 from bountyexpo.persistence import inbox
+from bountyexpo.persistence.inbox import NewEvent
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
     from bountyexpo.runtime.clock import Clock
 
 PROVIDER = "stripe"
-
-log = get_logger(__name__)
 
 
 class ProviderInbox:
@@ -36,26 +35,25 @@ class ProviderInbox:
         self._on_received = on_received
 
     async def receive(self, raw: bytes, signature: str) -> dict[str, Any]:
-        """Verify and store one delivery; the reply means that it will be processed.
+        """Verify and store one delivery; the reply means that it will be looked at.
 
         Raises:
             InvalidRequest: the signature or the time is not right; nothing is stored.
         """
-        stripe = self._stripe
-        event = stripe.verify_event(raw, signature, now=self._clock.now())
-        if event.livemode is not stripe.livemode:
-            log.error("a webhook of the other mode", event_id=event.id, livemode=event.livemode)
-            return {"received": True, "ignored": True}
-        is_new = await inbox.receive(
-            self._db,
-            PROVIDER,
-            event.id,
-            event.type,
-            {"object": event.object},
+        event = self._stripe.verify_event(raw, signature, now=self._clock.now())
+        new = NewEvent(
+            provider=PROVIDER,
+            event_id=event.id,
+            type=event.type,
+            payload={"object": event.object},
             livemode=event.livemode,
             api_version=event.api_version,
+            account=event.account,
+            previous_attributes=event.previous_attributes,
+            created_at=event.created_at,
         )
+        is_new = await inbox.receive(self._db, new)
         result = "received" if is_new else "duplicate"
-        metrics.WEBHOOK_EVENTS.labels(type=event.type, result=result).inc()
+        metrics.WEBHOOK_EVENTS.labels(type=label_of(event.type), result=result).inc()
         self._on_received()
         return {"received": True} if is_new else {"received": True, "duplicate": True}

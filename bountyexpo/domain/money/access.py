@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from bountyexpo.domain.access import Caller, own, rows, step
+from bountyexpo.domain.access import AccessLevel, Caller, grant_to, own, rows, step
 from bountyexpo.domain.machine import Role
 from bountyexpo.domain.money import payment
 
@@ -31,4 +31,6 @@ GRANTS: Final[Mapping[str, Grant]] = rows(
         roles=ROLES,
     ),
     own("wallet.balance", "It shows the caller's own wallet."),
+    grant_to(AccessLevel.ADMIN, "finding.list", "Operators look after what no rule can decide."),
+    grant_to(AccessLevel.ADMIN, "webhook.replay", "Operators try again what has failed."),
 )

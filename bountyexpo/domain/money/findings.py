@@ -22,3 +22,13 @@ class Finding(StrEnum):
     REVERSAL_REFUSED = "reversal_refused"
     # The bank has money that we have given back, or paid by hand.
     PAID_TWICE = "paid_twice"
+    # Money, or word of it, of an intent that we did not make.
+    UNKNOWN_INTENT = "unknown_intent"
+    # An intent of ours that says something else of its payment than we do: nothing is credited.
+    INTENT_MISMATCH = "intent_mismatch"
+    # An event of test money in production, or of real money anywhere else.
+    WEBHOOK_WRONG_MODE = "webhook_wrong_mode"
+    # An event of somebody else's account about what only the platform's has.
+    WEBHOOK_FOREIGN_ACCOUNT = "webhook_foreign_account"
+    # An event that did not do its work for a day, or cannot.
+    WEBHOOK_FAILED = "webhook_failed"

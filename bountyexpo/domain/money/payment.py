@@ -7,18 +7,40 @@ that has arrived is credited whatever was said before, once, because the ledger 
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 from bountyexpo.domain.machine import Guard, Machine, Outcome, Refusal, Role, Rule, Timer
 from bountyexpo.errors import NotFound
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 # An intent that nobody pays is canceled after a day.
 GIVE_UP_S: Final = 86_400
 
 # A request to the provider that was cut off is made again after this time, with the same key.
 RESUME_S: Final = 30
+
+# A bank debit takes days, and its webhook may be lost: the provider is asked after this time, then
+# after twice as long each time, at most as long as the second figure.
+POLL_FIRST_S: Final = 300
+POLL_MAX_S: Final = 21_600
+
+
+class Kind(StrEnum):
+    """What the money of a payment is for."""
+
+    DEPOSIT = "deposit"
+    ESCROW = "escrow"
+
+
+# What each kind is called in the metadata of its intents; one with another purpose is not ours.
+PURPOSES: Final[Mapping[str, str]] = {
+    Kind.DEPOSIT: "wallet_deposit",
+    Kind.ESCROW: "bounty_escrow",
+}
 
 
 class PaymentStatus(StrEnum):
@@ -49,6 +71,7 @@ class Event(StrEnum):
     CHARGEBACK = "chargeback"
     RESUME = "resume"
     GIVE_UP = "give_up"
+    POLL = "poll"
 
 
 class Effect(StrEnum):
@@ -69,7 +92,7 @@ class Effect(StrEnum):
 class Facts(msgspec.Struct, frozen=True, kw_only=True):
     """What the guards look at."""
 
-    # The owner, the currency and the mode that the intent names are those of this deposit.
+    # We made the intent, for this deposit, and everything that it says of it is so.
     is_ours: bool = True
     # It is the present intent, and not one that a newer has replaced.
     is_current: bool = True
@@ -119,6 +142,7 @@ _ENDED: Final = Refusal("This deposit has ended. Please start a new one.", "paym
 _WAIT: Final = Refusal("This request is still being worked on.", "request_in_progress")
 _GIVE_UP: Final = (Timer(Event.GIVE_UP, after_s=GIVE_UP_S),)
 _RESUME: Final = (Timer(Event.RESUME, after_s=RESUME_S),)
+_POLL: Final = (Timer(Event.POLL, after_s=POLL_FIRST_S),)
 
 ABOUT_ATTEMPT: Final[tuple[Event, ...]] = (
     Event.CREATED,
@@ -168,6 +192,14 @@ _ASKED: Final[tuple[Rule[PaymentStatus, Event], ...]] = (
         TIMER,
         outcome=Outcome.IGNORE,
     ),
+    Rule("poll", (PROCESSING,), Event.POLL, TIMER, effects=(Effect.RETRIEVE_INTENT,)),
+    Rule(
+        "poll",
+        (CREATING, INTENT, ACTION, CREDITED, *ENDED),
+        Event.POLL,
+        TIMER,
+        outcome=Outcome.IGNORE,
+    ),
 )
 
 _ATTEMPTED: Final[tuple[Rule[PaymentStatus, Event], ...]] = (
@@ -205,7 +237,7 @@ _ATTEMPTED: Final[tuple[Rule[PaymentStatus, Event], ...]] = (
         outcome=Outcome.IGNORE,
     ),
     Rule("pi.processing", (CREATING,), Event.PROCESSING, PROVIDER, outcome=Outcome.POSTPONE),
-    Rule("pi.processing", (INTENT, ACTION), Event.PROCESSING, PROVIDER, PROCESSING),
+    Rule("pi.processing", (INTENT, ACTION), Event.PROCESSING, PROVIDER, PROCESSING, timers=_POLL),
     Rule(
         "pi.processing",
         (PROCESSING, CREDITED, *ENDED),

@@ -21,7 +21,10 @@ from bountyexpo.actors.system import Actors
 from bountyexpo.domain.ids import new_id
 from bountyexpo.domain.money.ledger.wallets import deposit_captured
 from bountyexpo.domain.policy import Policy
+from bountyexpo.errors import Conflict
 from bountyexpo.integrations.stripe import Intent
+from bountyexpo.jobs.periodic import JobDependencies, JobRun
+from bountyexpo.persistence import leases
 from bountyexpo.persistence.chat import message_stream
 from bountyexpo.persistence.chat.journal import Journal
 from bountyexpo.persistence.market import bounties
@@ -74,7 +77,7 @@ class Provider:
     async def cancel_payment_intent(self, intent_id: str, *, idempotency_key: str) -> Intent:
         self._called(idempotency_key)
         if self.intents[intent_id].status in {"succeeded", "canceled"}:
-            return self.intents[intent_id]
+            raise Conflict(code="payment_intent_unexpected_state")
         return self.change(intent_id, status="canceled")
 
     def change(self, intent_id: str, **fields: Any) -> Intent:
@@ -90,9 +93,9 @@ class Provider:
 class Market:
     """A node without an edge, with a processor that does as it is told."""
 
-    def __init__(self, db: Pool, stripe: Any = None) -> None:
+    def __init__(self, db: Pool) -> None:
         self.db = db
-        self.provider = stripe or Provider()
+        self.provider = Provider()
         journal = Journal(db, nobody)
         ports = ActorDependencies(
             db=db,
@@ -165,6 +168,16 @@ class Market:
             )
         )
         return payment_id
+
+    async def job_run(self) -> JobRun:
+        """A run of a job, under a lease of its own."""
+        name = new_id()
+        epoch = await leases.take(self.db, name, "here", 60)
+        assert epoch is not None
+        dependencies = JobDependencies(
+            db=self.db, actors=self.actors, node="here", clock=SystemClock()
+        )
+        return JobRun(dependencies=dependencies, name=name, epoch=epoch)
 
     async def stored(self, bounty_id: str) -> Any:
         return await bounties.get(self.db, bounty_id)

@@ -14,7 +14,7 @@ from bountyexpo.persistence.market import bounty_writes, requests
 from bountyexpo.persistence.market.bounties import Terms
 from bountyexpo.persistence.market.bounty_writes import NewBounty
 from bountyexpo.persistence.money import payments
-from bountyexpo.persistence.money.payments import NewPayment
+from bountyexpo.persistence.money.payments import Advance, NewPayment
 
 if TYPE_CHECKING:
     from bountyexpo.persistence.pool import Pool
@@ -81,7 +81,9 @@ async def test_a_deposit_that_ended_forgets_its_intent(
     )
     await payments.insert(database, new)
     made = await payments.get(database, new.id)
-    await payments.advance(database, made, "canceled", intent_id="pi_1", failure_code="expired")
+    await payments.advance(
+        database, made, Advance(status="canceled", intent_id="pi_1", failure_code="expired")
+    )
     ended = await payments.get(database, new.id)
 
     await payments.start_again(database, ended, "creating")
@@ -93,5 +95,8 @@ async def test_a_deposit_that_ended_forgets_its_intent(
         None,
     )
     assert again.version == ended.version + 1
+    assert again.replaced_intent_ids == ["pi_1"]
+    assert await payments.of_intent(database, "pi_1") == again
+    assert await payments.by_intent(database, "pi_1") is None
     with pytest.raises(StaleVersion):
         await payments.start_again(database, ended, "creating")

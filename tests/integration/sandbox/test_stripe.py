@@ -8,6 +8,7 @@ import stripe
 from bountyexpo.domain.ids import new_id
 from bountyexpo.errors import (
     CardRefused,
+    Conflict,
     IdempotencyConflict,
     InvalidRequest,
     NotFound,
@@ -171,11 +172,14 @@ async def test_a_decline_is_remembered_for_its_key(create, confirm):
             await confirm(intent, "pm_card_chargeDeclined", key="once")
 
 
-async def test_paying_twice_takes_the_money_once(create, confirm):
+async def test_paying_twice_is_refused(create, confirm):
     intent = await create()
-    paid = await confirm(intent)
+    await confirm(intent)
 
-    assert await confirm(intent) == paid
+    with pytest.raises(Conflict) as caught:
+        await confirm(intent)
+
+    assert caught.value.error_code == "payment_intent_unexpected_state"
 
 
 async def test_a_canceled_intent_takes_no_money(create, confirm, payments):
@@ -184,15 +188,18 @@ async def test_a_canceled_intent_takes_no_money(create, confirm, payments):
     canceled = await payments.cancel_payment_intent(intent.id, idempotency_key=new_id())
 
     assert canceled.status == "canceled"
-    assert await confirm(intent) == canceled
-    assert await payments.cancel_payment_intent(intent.id, idempotency_key=new_id()) == canceled
+    with pytest.raises(Conflict):
+        await confirm(intent)
+    with pytest.raises(Conflict):
+        await payments.cancel_payment_intent(intent.id, idempotency_key=new_id())
 
 
 async def test_a_paid_intent_cannot_be_canceled(create, confirm, payments):
     intent = await create()
-    paid = await confirm(intent)
+    await confirm(intent)
 
-    assert await payments.cancel_payment_intent(intent.id, idempotency_key=new_id()) == paid
+    with pytest.raises(Conflict):
+        await payments.cancel_payment_intent(intent.id, idempotency_key=new_id())
 
 
 async def test_what_is_not_there_is_not_found(create, payments):

@@ -11,10 +11,19 @@ NOTHING = JobDependencies(db=None, actors=None, node="n1", clock=None)
 
 
 def test_every_job_is_a_child_of_its_own() -> None:
-    tree = branch(NOTHING, Bell(), webhook_job(NOTHING)).inspect()
+    tree = branch(NOTHING, Bell(), webhook_job(NOTHING, livemode=False)).inspect()
 
     assert [child.name for child in tree.children] == [
-        *("outbox", "webhooks", "books", "expiry", "prune", "unpaid"),
+        *(
+            "outbox",
+            "webhooks",
+            "books",
+            "expiry",
+            "processing",
+            "prune",
+            "stuck_webhooks",
+            "unpaid",
+        ),
     ]
 
 

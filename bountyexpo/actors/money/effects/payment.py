@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from bountyexpo.actors.money import postings
-from bountyexpo.actors.money.payment_facts import Told, give_up_at, is_current
+from bountyexpo.actors.money.payment_facts import Told, due_at, is_current
 from bountyexpo.domain.money.events import (
     PaymentActionRequired,
     PaymentEvent,
@@ -22,6 +22,7 @@ from bountyexpo.domain.money.payment import Effect, Event, PaymentStatus
 from bountyexpo.domain.notices import Notice
 from bountyexpo.integrations.stripe import Intent
 from bountyexpo.persistence.money import ledger, ledger_accounts, payments
+from bountyexpo.persistence.money.payments import Advance
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -82,10 +83,13 @@ async def carry_out(
     return await payments.advance(
         tx,
         payment,
-        told.status.value,
-        intent_id=step.intent_id,
-        failure_code=step.failure_code,
-        give_up_at=give_up_at(payment, told.status, told.timers, now),
+        Advance(
+            status=told.status.value,
+            intent_id=step.intent_id,
+            failure_code=step.failure_code,
+            give_up_at=due_at(Event.GIVE_UP, payment.give_up_at, told, now),
+            poll_at=due_at(Event.POLL, payment.poll_at, told, now),
+        ),
     )
 
 

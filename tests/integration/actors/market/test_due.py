@@ -6,24 +6,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from bountyexpo.actors.money.payment_messages import ConfirmIntent
-from bountyexpo.domain.ids import new_id
 from bountyexpo.domain.money.payment import GIVE_UP_S
 from bountyexpo.errors import ProviderFailed, Unavailable
 from bountyexpo.jobs.market.expiry import tell_expired
 from bountyexpo.jobs.money.deposits import GIVE_UP_AGAIN_S, give_up_unpaid
-from bountyexpo.jobs.periodic import JobDependencies, JobRun
-from bountyexpo.persistence import leases
 
 YESTERDAY = datetime.now(UTC) - timedelta(days=1)
 TOMORROW = datetime.now(UTC) + timedelta(days=1)
-
-
-async def run_of(market):
-    """A run of a job, under a lease of its own."""
-    name = new_id()
-    epoch = await leases.take(market.db, name, "here", 60)
-    dependencies = JobDependencies(db=market.db, actors=market.actors, node="here", clock=None)
-    return JobRun(dependencies=dependencies, name=name, epoch=epoch)
 
 
 async def let_a_day_pass(market, payment_id):
@@ -44,8 +33,8 @@ async def test_a_poster_is_told_once_that_the_end_date_has_passed(market):
     poster = await market.person()
     bounty_id = await market.bounty(poster, cents=0, end_date=YESTERDAY)
 
-    await tell_expired(await run_of(market))
-    await tell_expired(await run_of(market))
+    await tell_expired(await market.job_run())
+    await tell_expired(await market.job_run())
 
     (told,) = await market.events(bounty_id, "bounty.updated")
     assert (told.users, told.private) == ((poster,), True)
@@ -60,7 +49,7 @@ async def test_an_end_date_to_come_is_not_told(market):
     bounty_id = await market.bounty(poster, cents=0, end_date=TOMORROW)
     without = await market.bounty(poster, cents=0)
 
-    await tell_expired(await run_of(market))
+    await tell_expired(await market.job_run())
 
     for one in (bounty_id, without):
         assert await market.events(one, "bounty.updated") == []
@@ -76,7 +65,7 @@ async def test_the_end_date_of_finished_work_is_no_news(market):
     await market.approve(poster, bounty_id, submission.id)
     await market.db.execute("update bounties set end_date = %s", (YESTERDAY,))
 
-    await tell_expired(await run_of(market))
+    await tell_expired(await market.job_run())
 
     assert await market.events(bounty_id, "bounty.updated") == []
 
@@ -93,7 +82,7 @@ async def test_a_bounty_that_cannot_be_told_does_not_hold_up_the_others(market, 
         return find(bounty_id)
 
     monkeypatch.setattr(market.actors.bounties, "ref", without_the_first)
-    await tell_expired(await run_of(market))
+    await tell_expired(await market.job_run())
 
     assert await market.events(first, "bounty.updated") == []
     assert len(await market.events(second, "bounty.updated")) == 1
@@ -105,11 +94,11 @@ async def test_a_deposit_that_nobody_pays_is_given_up_after_a_day(market):
     made = await market.payment(payment_id)
     left_s = (made.give_up_at - datetime.now(UTC)).total_seconds()
     assert GIVE_UP_S - 60 < left_s <= GIVE_UP_S
-    await give_up_unpaid(await run_of(market))
+    await give_up_unpaid(await market.job_run())
     assert (await market.payment(payment_id)).status == "intent"
 
     await let_a_day_pass(market, payment_id)
-    await give_up_unpaid(await run_of(market))
+    await give_up_unpaid(await market.job_run())
 
     ended = await market.payment(payment_id)
     assert (ended.status, ended.give_up_at) == ("canceled", None)
@@ -123,7 +112,7 @@ async def test_money_that_came_at_the_last_moment_is_credited(market):
     intent_id = (await market.payment(payment_id)).stripe_payment_intent_id
     market.provider.change(intent_id, status="succeeded", amount_received_cents=500)
 
-    await give_up_unpaid(await run_of(market))
+    await give_up_unpaid(await market.job_run())
 
     assert (await market.payment(payment_id)).status == "credited"
     assert await market.available(payer) == 500
@@ -138,7 +127,7 @@ async def test_a_deposit_that_was_paid_is_not_given_up(market):
     keys = list(market.provider.keys)
 
     assert (await market.payment(payment_id)).give_up_at is None
-    await give_up_unpaid(await run_of(market))
+    await give_up_unpaid(await market.job_run())
 
     assert market.provider.keys == keys
 
@@ -168,7 +157,7 @@ async def test_a_deposit_that_cannot_be_given_up_lets_others_go_before(market, f
     payment_id = await unpaid(market, payer)
     market.provider.failure = failure
 
-    await give_up_unpaid(await run_of(market))
+    await give_up_unpaid(await market.job_run())
 
     waiting = await market.payment(payment_id)
     left_s = (waiting.give_up_at - datetime.now(UTC)).total_seconds()
