@@ -147,7 +147,7 @@ class Edge:
             (sockets, *plain, self._fallback),
             AcceptorSettings(host=settings.host, port=settings.port),
             is_free=lambda peer: (
-                self._admission.is_exempt(peer) or is_proxy(peer, settings.trusted_proxies)
+                not self._admission.is_limited(peer) or is_proxy(peer, settings.trusted_proxies)
             ),
         )
 

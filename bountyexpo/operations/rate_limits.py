@@ -1,8 +1,7 @@
 """Rate limits: token buckets, in process, per user, per address and per named account.
 
-A bucket is one number (``domain.gcra``): the moment at which it would be full again. A bucket that
-is full is the same as one that was never seen, so the oldest keys can be dropped at any time when
-the table is full. A dropped key gets a fresh bucket, which errs in the caller's favour.
+Each limit has a table of its own (``bucket_table``), so that the callers of one never drive out
+what is known of another's. A call may cost more than one: by how much it asks for.
 """
 
 from __future__ import annotations
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from bountyexpo.domain import gcra
 from bountyexpo.domain.addresses import counted_as
 from bountyexpo.errors import RateLimited
+from bountyexpo.operations.bucket_table import BucketTable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
     from bountyexpo.operations.catalogue import Limit, RateClass
 
-# Keys kept at most; about 200 bytes each.
-KEYS_MAX = 100_000
+# Keys kept of one limit at most; about 250 bytes each.
+KEYS_MAX = 25_000
 
 # Addresses whose place on the allow-list is remembered.
 EXEMPT_MAX = 10_000
@@ -60,10 +60,11 @@ class RateLimiter:
         self._keys_max = keys_max
         self._allowed = tuple(allowed)
         self._exempt: dict[str, bool] = {}
-        self._full_at: dict[tuple[str, str, str], float] = {}
+        # By the class and whom it counts.
+        self._tables: dict[tuple[str, str], BucketTable[str]] = {}
 
     def __len__(self) -> int:
-        return len(self._full_at)
+        return sum(map(len, self._tables.values()))
 
     def take(
         self,
@@ -72,24 +73,28 @@ class RateLimiter:
         user_id: str | None,
         address: str,
         identifier: str | None = None,
+        cost: int = 1,
     ) -> Allowance | None:
-        """Count one call; return what is left, or None when nothing limits it.
+        """Count one call of ``cost``; return what is left, or None when nothing limits it.
+
+        What costs more than a bucket holds costs all of it.
 
         Raises:
-            RateLimited: one of the buckets is empty; then none of them is charged.
+            RateLimited: there is too little in one of the buckets; then none of them is charged.
         """
-        if self.is_exempt(address):
+        assert cost > 0
+        if not self.applies_to(address):
             return None
         now = self._monotonic()
         charges = []
         tightest: Allowance | None = None
-        for key, limit in _buckets(rate, user_id, address, identifier):
-            full_at, allowance = self._charge(key, limit, now)
-            charges.append((key, full_at))
+        for bucket in _buckets(rate, user_id, address, identifier):
+            full_at, allowance = self._charge(bucket, cost, now)
+            charges.append((bucket, full_at))
             if tightest is None or allowance.remaining < tightest.remaining:
                 tightest = allowance
-        for key, full_at in charges:
-            self._store(key, full_at)
+        for bucket, full_at in charges:
+            self._table(bucket).store(bucket.key, full_at, now)
         return tightest
 
     def check(self, rate: RateClass, *, user_id: str | None, address: str) -> None:
@@ -98,16 +103,18 @@ class RateLimiter:
         Raises:
             RateLimited: one of the buckets is empty.
         """
-        if self.is_exempt(address):
+        if not self.applies_to(address):
             return
         now = self._monotonic()
-        for key, limit in _buckets(rate, user_id, address, None):
-            self._charge(key, limit, now)
+        for bucket in _buckets(rate, user_id, address, None):
+            self._charge(bucket, 1, now)
+
+    def applies_to(self, address: str) -> bool:
+        """Tell whether an address meets limits at all."""
+        return self._is_enabled and not self.is_exempt(address)
 
     def is_exempt(self, address: str) -> bool:
-        """Tell whether nothing limits this address: it is on the allow-list, or nothing is."""
-        if not self._is_enabled:
-            return True
+        """Tell whether this address is on the allow-list."""
         if not self._allowed:
             return False
         known = self._exempt.get(address)
@@ -117,13 +124,15 @@ class RateLimiter:
             known = self._exempt[address] = _is_within(address, self._allowed)
         return known
 
-    def _charge(
-        self, key: tuple[str, str, str], limit: Limit, now: float
-    ) -> tuple[float, Allowance]:
-        burst = max(1.0, (limit.burst or limit.calls) * self._multiplier)
-        interval_s = limit.window_s / (limit.calls * self._multiplier)
+    def _charge(self, bucket: _Bucket, cost: int, now: float) -> tuple[float, Allowance]:
+        burst, interval_s = self._measures(bucket.limit)
         capacity_s = burst * interval_s
-        full_at, early_s = gcra.charge(self._full_at.get(key, now), now, interval_s, capacity_s)
+        full_at, early_s = gcra.charge(
+            self._table(bucket).full_at(bucket.key, now),
+            now,
+            interval_s * min(cost, burst),
+            capacity_s,
+        )
         if early_s > 0:
             raise RateLimited(
                 retry_after_s=math.ceil(early_s),
@@ -133,12 +142,18 @@ class RateLimiter:
         remaining = max(0, math.floor((capacity_s - (full_at - now)) / interval_s + 1e-6))
         return full_at, Allowance(int(burst), remaining, full_at - now)
 
-    def _store(self, key: tuple[str, str, str], full_at: float) -> None:
-        # Re-inserting keeps the table in order of last use, so the first key is the oldest.
-        self._full_at.pop(key, None)
-        self._full_at[key] = full_at
-        if len(self._full_at) > self._keys_max:
-            del self._full_at[next(iter(self._full_at))]
+    def _measures(self, limit: Limit) -> tuple[float, float]:
+        """Return how much a bucket holds, and in which time one of it comes back."""
+        burst = max(1.0, (limit.burst or limit.calls) * self._multiplier)
+        return burst, limit.window_s / (limit.calls * self._multiplier)
+
+    def _table(self, bucket: _Bucket) -> BucketTable[str]:
+        name = bucket.rate, bucket.counted
+        table = self._tables.get(name)
+        if table is None:
+            burst, interval_s = self._measures(bucket.limit)
+            table = self._tables[name] = BucketTable(self._keys_max, burst * interval_s)
+        return table
 
 
 def _is_within(address: str, networks: Sequence[IPv4Network | IPv6Network]) -> bool:
@@ -149,17 +164,26 @@ def _is_within(address: str, networks: Sequence[IPv4Network | IPv6Network]) -> b
     return any(found in network for network in networks)
 
 
+class _Bucket(NamedTuple):
+    """What one call takes from: of which class, what it counts, and whose it is."""
+
+    rate: str
+    counted: str
+    key: str
+    limit: Limit
+
+
 def _buckets(
     rate: RateClass, user_id: str | None, address: str, identifier: str | None
-) -> list[tuple[tuple[str, str, str], Limit]]:
+) -> list[_Bucket]:
     """List the buckets a call takes from; a signed-in caller is not also counted by address."""
     buckets = []
     if rate.per_user is not None and user_id is not None:
-        buckets.append(((rate.name, "user", user_id), rate.per_user))
+        buckets.append(_Bucket(rate.name, "user", user_id, rate.per_user))
     else:
         by_address = rate.per_address or rate.per_user
         if by_address is not None:
-            buckets.append(((rate.name, "address", counted_as(address)), by_address))
+            buckets.append(_Bucket(rate.name, "address", counted_as(address), by_address))
     if rate.per_identifier is not None and identifier:
-        buckets.append(((rate.name, "identifier", identifier), rate.per_identifier))
+        buckets.append(_Bucket(rate.name, "identifier", identifier, rate.per_identifier))
     return buckets

@@ -46,8 +46,8 @@ class SessionReader:
         self._db = db
         self._sign_ons = Batcher(self._sign_on_all)
         self._events = Batcher(
-            partial(message_stream.read_all_after, db),
-            size_of=lambda after: after.limit,
+            self._read_events,
+            size_of=lambda wanted: sum(after.limit for after in wanted),
             size_max=EVENTS_MAX,
         )
         self._receipts = Batcher(
@@ -90,22 +90,31 @@ class SessionReader:
 
     async def read_after(self, stream: str, seq: int, limit: int) -> list[StreamEvent]:
         """Return the events after ``seq``, oldest first."""
-        return await self._events.ask(After(stream=stream, seq=seq, limit=limit))
+        [events] = await self.read_all_after([(stream, seq, limit)])
+        return events
 
-    async def may_read(self, user_id: str, stream: str) -> bool:
-        """Tell whether the user may follow this stream at all."""
-        kind, _, entity_id = stream.partition(":")
-        if not is_id(entity_id):
-            return False
-        match kind:
-            case "user":
-                return entity_id == user_id
-            case "conv":
-                return await conversations.is_member(self._db, entity_id, user_id)
-            case "bounty":
-                return await self._may_read_bounty(user_id, entity_id)
-            case _:
-                return False
+    async def read_all_after(
+        self, wanted: Sequence[tuple[str, int, int]]
+    ) -> list[list[StreamEvent]]:
+        """Return the events after a number of each stream, at most so many."""
+        asked = [After(stream=stream, seq=seq, limit=limit) for stream, seq, limit in wanted]
+        return await self._events.ask(asked)
+
+    async def readable(self, user_id: str, names: Collection[str]) -> set[str]:
+        """Return which of these streams the user may follow; two statements, however many."""
+        found = {name for name in names if name == f"user:{user_id}"}
+        ids = {kind: _ids(kind, names) for kind in ("conv", "bounty")}
+        if ids["conv"]:
+            mine = await conversations.memberships(self._db, user_id, ids["conv"].values())
+            found |= {name for name, each in ids["conv"].items() if each in mine}
+        if ids["bounty"]:
+            standing = await bounties.standing(self._db, ids["bounty"].values())
+            found |= {
+                name
+                for name, each in ids["bounty"].items()
+                if each in standing and standing[each].is_visible_to(user_id)
+            }
+        return found
 
     async def _sign_on_all(
         self, asked: list[tuple[str, Sequence[str]]]
@@ -118,6 +127,13 @@ class SessionReader:
             for user_id, wanted in asked
         ]
 
-    async def _may_read_bounty(self, user_id: str, bounty_id: str) -> bool:
-        bounty = await bounties.get(self._db, bounty_id)
-        return bounty is not None and bounty.parties.may_see(bounty.status, user_id)
+    async def _read_events(self, asked: list[list[After]]) -> list[list[list[StreamEvent]]]:
+        every = [after for wanted in asked for after in wanted]
+        found = iter(await message_stream.read_all_after(self._db, every))
+        return [[next(found) for _ in wanted] for wanted in asked]
+
+
+def _ids(kind: str, names: Collection[str]) -> dict[str, str]:
+    """Return the streams of this kind with what they are of, as it is stored."""
+    parts = ((name, name.partition(":")) for name in names)
+    return {name: each.lower() for name, (found, _, each) in parts if found == kind and is_id(each)}

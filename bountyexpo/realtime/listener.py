@@ -143,8 +143,13 @@ class Reader(Protocol):
     async def read_after(self, stream: str, seq: int, limit: int) -> Sequence[StreamEvent]:
         """The next ``limit`` events after ``seq``, in order."""
 
-    async def may_read(self, user_id: str, stream: str) -> bool:
-        """Tell whether the user may follow the stream."""
+    async def read_all_after(
+        self, wanted: Sequence[tuple[str, int, int]]
+    ) -> Sequence[Sequence[StreamEvent]]:
+        """The same of several streams, each with its number and limit, read together."""
+
+    async def readable(self, user_id: str, streams: Collection[str]) -> set[str]:
+        """Which of the streams the user may follow."""
 
     async def sign_on(
         self, user_id: str, names: Sequence[str]

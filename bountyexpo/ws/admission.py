@@ -22,6 +22,9 @@ FAILED_HELLOS: Final = RateClass("ws.failed_auth", per_address=Limit(60, 60))
 HELLOS: Final = RateClass("ws.hello", per_user=Limit(10, 60))
 SUBSCRIPTIONS: Final = RateClass("ws.subscribe", per_user=Limit(5, 1, burst=20))
 
+# A frame that names so many streams, topics or people more costs one call more.
+NAMES_PER_CALL: Final = 50
+
 # An address may hold so many sockets, and never more than this part of the descriptors there are.
 SOCKETS_PER_ADDRESS: Final = 5_000
 ADDRESS_SHARE: Final = 1 / 2
@@ -53,8 +56,12 @@ class Admission:
         self._anonymous: dict[str, int] = {}
 
     def is_exempt(self, address: str) -> bool:
-        """Tell whether nothing limits this address."""
+        """Tell whether this address is on the allow-list."""
         return self._limiter.is_exempt(address)
+
+    def is_limited(self, address: str) -> bool:
+        """Tell whether an address meets limits at all."""
+        return self._limiter.applies_to(address)
 
     def check_address(self, address: str) -> None:
         """Refuse an address that is over its rates, before its handshake costs anything.
@@ -75,7 +82,7 @@ class Admission:
         Raises:
             RateLimited: too many sockets or connects of the address, or too many that failed.
         """
-        if self.is_exempt(address):
+        if not self.is_limited(address):
             return
         counted = counted_as(address)
         held = self._sockets.get(counted, 0) >= self._sockets_per_address
@@ -120,21 +127,24 @@ class Admission:
             # The refusal that follows says it all; the next upgrade meets the limit.
             metrics.WS_RATE_LIMITED.labels("failed_auth").inc()
 
-    def take_hello(self, user_id: str, address: str) -> None:
-        """Count a sign-on of a user.
+    def take_hello(self, user_id: str, address: str, *, names: int = 0) -> None:
+        """Count a sign-on of a user, and what it names beyond the usual.
 
         Raises:
             RateLimited: too many.
         """
         self._limiter.take(HELLOS, user_id=user_id, address=address)
+        if names >= NAMES_PER_CALL:
+            self.take_subscription(user_id, address, names=names - NAMES_PER_CALL)
 
-    def take_subscription(self, user_id: str, address: str) -> None:
-        """Count a frame that reads the database on its own.
+    def take_subscription(self, user_id: str, address: str, *, names: int = 0) -> None:
+        """Count a frame that reads the database on its own, by how much it names.
 
         Raises:
             RateLimited: too many.
         """
-        self._limiter.take(SUBSCRIPTIONS, user_id=user_id, address=address)
+        cost = 1 + names // NAMES_PER_CALL
+        self._limiter.take(SUBSCRIPTIONS, user_id=user_id, address=address, cost=cost)
 
 
 def _decrement(counts: dict[str, int], address: str) -> None:

@@ -17,7 +17,7 @@ from bountyexpo.domain.ids import new_id
 from bountyexpo.errors import StaleVersion
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from bountyexpo.persistence.queries import Queries
     from bountyexpo.persistence.statement import Row
@@ -91,9 +91,9 @@ BUMP_SHARED = """
     returning id
 """
 
-IS_MEMBER = """
-    select 1 from conversation_participants
-    where conversation_id = %s and user_id = %s and left_at is null
+MEMBERSHIPS = """
+    select conversation_id from conversation_participants
+    where user_id = %s and left_at is null and conversation_id = any(%s::uuid[])
 """
 
 HAS_STRANGERS = """
@@ -214,9 +214,10 @@ async def bump_shared(db: Queries, user_id: str, other_id: str) -> list[str]:
     return [row["id"] for row in await db.fetch(BUMP_SHARED, (user_id, other_id))]
 
 
-async def is_member(db: Queries, conversation_id: str, user_id: str) -> bool:
-    """Tell whether the user takes part in the conversation now."""
-    return await db.fetch_one(IS_MEMBER, (conversation_id, user_id)) is not None
+async def memberships(db: Queries, user_id: str, conversation_ids: Collection[str]) -> set[str]:
+    """Return in which of these conversations the user takes part now."""
+    rows = await db.fetch(MEMBERSHIPS, (user_id, list(conversation_ids)))
+    return {row["conversation_id"] for row in rows}
 
 
 async def has_strangers(db: Queries, user_id: str, others: Sequence[str]) -> bool:

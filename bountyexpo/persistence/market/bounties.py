@@ -10,7 +10,7 @@ import msgspec
 from bountyexpo.domain.market.bounty import POSTED_AGAIN, Parties, Status
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from bountyexpo.persistence.queries import Queries
 
@@ -29,6 +29,10 @@ SOURCE = """
 """
 
 BY_IDS = f"select {COLUMNS} {SOURCE} where b.id = any(%s::uuid[])"
+
+STANDING = """
+    select id, status, poster_id, hunter_id from bounties where id = any(%s::uuid[])
+"""
 
 PAGE = f"""
     select {COLUMNS} {SOURCE}
@@ -119,6 +123,17 @@ class Bounty(Terms, frozen=True, kw_only=True):
         return Parties(poster_id=self.poster_id, hunter_id=self.hunter_id)
 
 
+class Standing(msgspec.Struct, frozen=True, kw_only=True):
+    """What of a bounty says who may know of it."""
+
+    status: Status
+    parties: Parties
+
+    def is_visible_to(self, user_id: str | None) -> bool:
+        """Tell whether this user may know of it."""
+        return self.parties.may_see(self.status, user_id)
+
+
 class Page(msgspec.Struct, kw_only=True):
     """Which bounties to list; newest first."""
 
@@ -143,6 +158,17 @@ async def get_all(db: Queries, bounty_ids: Sequence[str]) -> list[Bounty | None]
     rows = await db.fetch(BY_IDS, (list(set(bounty_ids)),))
     found = {row["id"]: bounty_of(row) for row in rows}
     return [found.get(bounty_id.lower()) for bounty_id in bounty_ids]
+
+
+async def standing(db: Queries, bounty_ids: Collection[str]) -> dict[str, Standing]:
+    """Return those of these bounties that there are, with who may know of them."""
+    return {
+        row["id"]: Standing(
+            status=Status(row["status"]),
+            parties=Parties(poster_id=row["poster_id"], hunter_id=row["hunter_id"]),
+        )
+        for row in await db.fetch(STANDING, (list(bounty_ids),))
+    }
 
 
 async def page(db: Queries, wanted: Page) -> list[Bounty]:

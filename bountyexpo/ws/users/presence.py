@@ -66,7 +66,7 @@ class PresenceFeature(SessionFeature[Session]):
 
     async def _subscribe(self, session: Session, envelope: Envelope, frame: dict[str, Any]) -> None:
         request = msgspec.convert(frame, protocol.Users)
-        take_subscription(session)
+        take_subscription(session, request.user_ids)
         user_ids = list(dict.fromkeys(request.user_ids))
         known = await session.context.reader.acquainted(session.user_id, user_ids)
         session.check_attached()

@@ -21,7 +21,7 @@ from bountyexpo.ws.v1.hello import say_hello
 from bountyexpo.ws.v1.replay import recover, tell_receipts
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sized
 
     from bountyexpo.ws.session.feature import FrameHandler
     from bountyexpo.ws.session.session import Session
@@ -68,18 +68,19 @@ class FrameHandlers:
             await call_by_frame(session, envelope, frame, operation)
 
 
-def take_subscription(session: Session) -> None:
-    """Count a frame that reads the database on its own.
+def take_subscription(session: Session, names: Sized = ()) -> None:
+    """Count a frame that reads the database on its own, by how much it names.
 
     Raises:
         RateLimited: too many.
     """
-    session.context.admission.take_subscription(session.user_id, session.peer)
+    admission = session.context.admission
+    admission.take_subscription(session.user_id, session.peer, names=len(names))
 
 
 async def _sync(session: Session, envelope: Envelope, frame: dict[str, Any]) -> None:
     request = msgspec.convert(frame, protocol.Sync)
-    take_subscription(session)
+    take_subscription(session, request.streams)
     session.delivery.buffer(request.streams.keys())
     await recover(session, request.streams, envelope.id)
 
@@ -96,7 +97,7 @@ async def _refresh(session: Session, envelope: Envelope, frame: dict[str, Any]) 
 
 async def _subscribe(session: Session, envelope: Envelope, frame: dict[str, Any]) -> None:
     request = msgspec.convert(frame, protocol.Topics)
-    take_subscription(session)
+    take_subscription(session, request.topics)
     accepted, rejected = await subscriptions.subscribe_all(session, request.topics)
     heads = await subscriptions.read_heads(session, accepted)
     fields = {"accepted": accepted, "rejected": rejected, "heads": protocol.heads(heads)}
@@ -142,7 +143,8 @@ async def _leave(session: Session, envelope: Envelope, frame: dict[str, Any]) ->
 
 async def _conversation_of(session: Session, frame: dict[str, Any]) -> str:
     conversation_id = msgspec.convert(frame, protocol.ConversationRef).conversation_id
-    if not await session.context.reader.may_read(session.user_id, f"conv:{conversation_id}"):
+    stream = f"conv:{conversation_id}"
+    if stream not in await session.context.reader.readable(session.user_id, [stream]):
         raise NotAllowed(
             "You are not part of this conversation.",
             code="NOT_PARTICIPANT",

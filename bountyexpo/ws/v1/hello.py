@@ -79,7 +79,8 @@ async def _authenticate(socket: ClientSocket, request: Hello) -> Identity:
         context.admission.note_failure(peer)
         raise
     socket.check_open()
-    context.admission.take_hello(identity.user_id, peer)
+    names = len(request.streams) + len(request.subscribe)
+    context.admission.take_hello(identity.user_id, peer, names=names)
     return identity
 
 

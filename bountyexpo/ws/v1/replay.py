@@ -10,7 +10,7 @@ from the cursor.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 from bountyexpo.errors import BountyExpoError
 from bountyexpo.observability import metrics
@@ -26,9 +26,15 @@ if TYPE_CHECKING:
     from bountyexpo.ws.v1.protocol import Position
 
     Heads = Mapping[str, tuple[int, Any]]
+    # A stream, the number after which to read, and how many events at most.
+    Wanted: TypeAlias = tuple[str, int, int]
 
 CONVERSATION: Final = "conv:"
 
+
+# What is read in one statement: events at most, and streams at most.
+PAGE_EVENTS: Final = 400
+PAGE_STREAMS: Final = 200
 
 # What a stream is at before its first event.
 NOT_BEGUN: Final = (0, None)
@@ -53,8 +59,20 @@ async def all_heads(reader: Reader, streams: Iterable[str], known: Heads) -> Hea
     return {**known, **await reader.heads(unknown)} if unknown else known
 
 
+class _Behind(NamedTuple):
+    """A stream of which events are missing: all after one number, up to its head."""
+
+    stream: str
+    after: int
+    head: tuple[int, Any]
+
+
 class Recovery:
-    """One replay for one session; what is public holds also when it is cut short."""
+    """One replay for one session; what is public holds also when it is cut short.
+
+    However many streams are named, and however far behind they are, it takes a few statements:
+    one for each ``PAGE_EVENTS`` events or ``PAGE_STREAMS`` streams, and a handful besides.
+    """
 
     def __init__(self, session: Session) -> None:
         limits = session.context.limits
@@ -79,47 +97,73 @@ class Recovery:
             asked = outside_conversations(positions)
             found, heads = await self._reader.sign_on(self._session.user_id, asked)
             known = known_heads(found, heads, positions)
-        readable = [stream for stream in positions if await self._may_read(stream, known)]
+        readable = await self._readable(positions, known)
         told = await all_heads(self._reader, readable, known)
+        behind: list[_Behind] = []
         for stream, position in positions.items():
             if stream in readable:
-                await self._recover(stream, position, told.get(stream, NOT_BEGUN))
+                behind += self._judge(stream, position, told.get(stream, NOT_BEGUN))
             else:
                 self.limited.append({"stream": stream, "code": "FORBIDDEN"})
                 metrics.WS_REPLAYS.labels("refused").inc()
+        await self._replay(behind)
         await tell_receipts(self._session, readable)
 
-    async def _may_read(self, stream: str, known: Heads) -> bool:
-        kind, _, entity_id = stream.partition(":")
-        if kind == "user":
-            return entity_id == self._session.user_id
-        # Whoever is signed in may look at any bounty; its private events are redacted.
-        if kind == "bounty" or (kind == "conv" and stream in known):
-            return True
-        return kind == "conv" and await self._reader.may_read(self._session.user_id, stream)
+    async def _readable(self, streams: Iterable[str], known: Heads) -> list[str]:
+        """Return what the user may read of these, in their order."""
+        mine = {stream for stream in streams if stream.startswith(CONVERSATION) and stream in known}
+        asked = [stream for stream in streams if stream not in mine]
+        found = await self._reader.readable(self._session.user_id, asked) if asked else set()
+        return [stream for stream in streams if stream in mine or stream in found]
 
-    async def _recover(self, stream: str, position: Position, head: tuple[int, Any]) -> None:
+    def _judge(self, stream: str, position: Position, head: tuple[int, Any]) -> list[_Behind]:
+        """Return the stream if events are missing of it."""
         head_seq, epoch = head
         is_stale = position.epoch is not None and str(position.epoch) != str(epoch)
         if position.seq > head_seq or (is_stale and head_seq):
             self._limit(stream, 0, head, code="STALE_EPOCH")
-            return
+            return []
         self.watermarks[stream] = position.seq
         if position.seq < head_seq:
-            await self._replay(stream, position.seq, head_seq)
-        if self.watermarks[stream] < head_seq:
-            self._limit(stream, self.watermarks[stream], head)
-        else:
-            metrics.WS_REPLAYS.labels("whole").inc()
+            return [_Behind(stream, position.seq, head)]
+        metrics.WS_REPLAYS.labels("whole").inc()
+        return []
 
-    async def _replay(self, stream: str, after: int, head_seq: int) -> None:
-        limit = min(head_seq - after, self._stream_events_max, self._events_left)
-        if limit < 1 or self._bytes_left < 1:
-            return
+    async def _replay(self, behind: list[_Behind]) -> None:
+        """Send what is missing, as far as it goes; the rest is limited."""
+        for page in self._pages(behind):
+            if self._bytes_left < 1:
+                break
+            found = await self._reader.read_all_after([wanted for _, wanted in page])
+            for (each, _), events in zip(page, found, strict=True):
+                await self._send(each, events)
+        for each in behind:
+            if self.watermarks[each.stream] < each.head[0]:
+                self._limit(each.stream, self.watermarks[each.stream], each.head)
+            else:
+                metrics.WS_REPLAYS.labels("whole").inc()
+
+    def _pages(self, behind: list[_Behind]) -> list[list[tuple[_Behind, Wanted]]]:
+        """Return what to read together: each stream with the number and the most to read."""
+        pages: list[list[tuple[_Behind, Wanted]]] = [[]]
+        size = 0
+        for each in behind:
+            most = min(each.head[0] - each.after, self._stream_events_max, self._events_left)
+            if most < 1:
+                break
+            self._events_left -= most
+            size += most
+            if size > PAGE_EVENTS or len(pages[-1]) >= PAGE_STREAMS:
+                pages.append([])
+                size = most
+            pages[-1].append((each, (each.stream, each.after, most)))
+        return [page for page in pages if page]
+
+    async def _send(self, missing: _Behind, events: Iterable[StreamEvent]) -> None:
         frames: list[bytes] = []
-        for event in await self._reader.read_after(stream, after, limit):
+        for event in events:
             # A hole means that old events were pruned: replaying the rest would hide it.
-            if event.seq != after + len(frames) + 1:
+            if event.seq != missing.after + len(frames) + 1:
                 break
             frame = self._frame(event)
             self._bytes_left -= len(frame)
@@ -127,8 +171,7 @@ class Recovery:
                 break
             frames.append(frame)
         await self._session.delivery.send_events(frames, is_replay=True)
-        self._events_left -= len(frames)
-        self.watermarks[stream] = after + len(frames)
+        self.watermarks[missing.stream] = missing.after + len(frames)
 
     def _frame(self, event: StreamEvent) -> bytes:
         """Return the bytes that were sent live, with the mark of a replay in front."""

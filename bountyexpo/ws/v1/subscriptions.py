@@ -23,8 +23,11 @@ async def subscribe_all(
     """Subscribe to what is allowed; returns the accepted topics and the refusals."""
     accepted: list[str] = []
     rejected: list[dict[str, str]] = []
-    for topic in dict.fromkeys(wanted):
-        code = await _subscribe(session, topic)
+    topics = list(dict.fromkeys(wanted))
+    asked = [topic for topic in topics if topic.startswith(("conv:", "bounty:"))]
+    readable = await session.context.reader.readable(session.user_id, asked) if asked else set()
+    for topic in topics:
+        code = _subscribe(session, topic, may_read=topic in readable)
         if code is None:
             accepted.append(topic)
         else:
@@ -49,16 +52,15 @@ async def read_heads(session: Session, accepted: Iterable[str]) -> Mapping[str, 
     return heads
 
 
-async def _subscribe(session: Session, topic: str) -> str | None:
+def _subscribe(session: Session, topic: str, *, may_read: bool) -> str | None:
     """Subscribe to one topic; returns the code of the refusal, if any."""
     kind = topic.partition(":")[0]
     if topic in ("wallet", f"user:{session.user_id}"):
         return None
     if kind == "conv":
-        may_read = await session.context.reader.may_read(session.user_id, topic)
         return None if may_read else "NOT_PARTICIPANT"
     if kind == "bounty":
-        if not await session.context.reader.may_read(session.user_id, topic):
+        if not may_read:
             return "NOT_FOUND"
     elif topic != FEED_STREAM:
         return "UNKNOWN_TOPIC"

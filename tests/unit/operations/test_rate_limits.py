@@ -8,8 +8,6 @@ from bountyexpo.operations.catalogue import (
     READ,
     UNLIMITED,
     WRITE,
-    Limit,
-    RateClass,
 )
 from bountyexpo.operations.rate_limits import RateLimiter
 
@@ -130,14 +128,55 @@ def test_multiplier_widens_every_limit(time):
     assert spend(RateLimiter(time, multiplier=3), WRITE) == 180
 
 
-def test_table_is_bounded_and_drops_the_oldest(time):
-    limiter = RateLimiter(time, keys_max=3)
-    once = RateClass("once", per_user=Limit(1, 3600))
-    for user in "abc":
-        limiter.take(once, user_id=user, address="x")
-    limiter.take(once, user_id="d", address="x")
+def test_cheap_calls_of_many_never_reset_the_limit_of_another_class(time):
+    limiter = RateLimiter(time, keys_max=100)
+    spend(limiter, AUTH, user=None, address="guesser", identifier="ann@example.com")
+    for number in range(1_000):
+        limiter.take(READ, user_id=None, address=f"a{number}")
+        limiter.take(WRITE, user_id=f"u{number}", address="b")
 
-    assert len(limiter) == 3
-    limiter.take(once, user_id="a", address="x")
+    assert spend(limiter, AUTH, user=None, address="guesser") == 0
+    assert spend(limiter, AUTH, user=None, address="x", identifier="ann@example.com") == 0
+
+
+def test_a_crowd_never_drives_out_who_has_used_up_the_limit(time):
+    limiter = RateLimiter(time, keys_max=100)
+    spend(limiter, AUTH, user=None, address="guesser", identifier="ann@example.com")
+    for number in range(1_000):
+        limiter.take(AUTH, user_id=None, address=f"a{number}", identifier=f"i{number}")
+
+    assert spend(limiter, AUTH, user=None, address="guesser") == 0
+    assert spend(limiter, AUTH, user=None, address="x", identifier="ann@example.com") == 0
+
+
+def test_a_call_costs_by_what_it_asks_for(limiter):
+    assert limiter.take(WRITE, user_id="u", address="a", cost=20).remaining == 40
+    assert limiter.take(WRITE, user_id="u", address="a", cost=40).remaining == 0
     with pytest.raises(RateLimited):
-        limiter.take(once, user_id="d", address="x")
+        limiter.take(WRITE, user_id="u", address="a")
+
+
+def test_what_costs_more_than_there_is_costs_all(limiter, time):
+    assert limiter.take(WRITE, user_id="u", address="a", cost=1_000).remaining == 0
+    time.now += 59
+    with pytest.raises(RateLimited):
+        limiter.take(WRITE, user_id="u", address="a", cost=1_000)
+    time.now += 1
+    limiter.take(WRITE, user_id="u", address="a", cost=1_000)
+
+
+def test_what_is_full_again_is_forgotten(limiter, time):
+    for number in range(100):
+        limiter.take(WRITE, user_id=f"u{number}", address="a")
+    assert len(limiter) == 100
+    time.now += 120
+    limiter.take(WRITE, user_id="u", address="a")
+    assert len(limiter) == 1
+
+
+def test_tables_are_bounded(time):
+    limiter = RateLimiter(time, keys_max=10)
+    for number in range(100):
+        limiter.take(AUTH, user_id=None, address=f"a{number}", identifier=f"i{number}")
+
+    assert len(limiter) == 20

@@ -196,3 +196,24 @@ async def test_authenticate_opens_a_socket_too(autojump_clock):
         await connection.until(lambda: "welcome" in connection.types())
 
         assert connection.frames[0]["userId"] == "anna"
+
+
+def test_a_frame_costs_by_what_it_names():
+    subject = admission()
+    for names in (0, 49, 50, 100, 499):
+        subject.take_subscription("u", HERE, names=names)
+    # 1 + 1 + 2 + 3 + 10 of 20.
+    for _ in range(3):
+        subject.take_subscription("u", HERE)
+    with pytest.raises(RateLimited):
+        subject.take_subscription("u", HERE)
+
+
+def test_a_hello_costs_by_what_it_names():
+    subject = admission()
+    for _ in range(2):
+        subject.take_hello("u", HERE, names=500)
+    with pytest.raises(RateLimited):
+        subject.take_hello("u", HERE, names=500)
+    for _ in range(7):
+        subject.take_hello("u", HERE, names=49)

@@ -55,7 +55,7 @@ async def test_who_is_taken_out_while_others_write_gets_nothing_later(town):
     assert not any(cleo in users for users, _ in town.frames)
     [removed] = [e for e in town.events if e.type == "conversation.removed"]
     assert (removed.users, removed.payload["reason"]) == ((cleo,), "removed")
-    assert not await conversations.is_member(town.db, group, cleo)
+    assert await conversations.memberships(town.db, cleo, [group]) == set()
     for attempt in (town.send(cleo, group), town.read(cleo, group, 1), town.type(cleo, group)):
         with pytest.raises(NotAllowed) as refusal:
             await attempt

@@ -67,9 +67,23 @@ class Database:
         await self.pause()
         return result
 
-    async def may_read(self, user_id, stream):
-        await self._read("may_read")
+    async def read_all_after(self, wanted):
+        await self._read("read_all_after")
+        result = [
+            [event for event in self.log[stream] if event.seq > seq][:limit]
+            for stream, seq, limit in wanted
+        ]
+        await self.pause()
+        return result
+
+    async def readable(self, user_id, streams):
+        await self._read("readable")
+        return {stream for stream in streams if self._may_read(user_id, stream)}
+
+    def _may_read(self, user_id, stream):
         kind, _, name = stream.partition(":")
+        if kind == "user":
+            return name == user_id
         return stream not in self.hidden if kind == "bounty" else user_id in self.members[name]
 
     async def sign_on(self, user_id, names):

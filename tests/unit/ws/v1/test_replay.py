@@ -79,6 +79,35 @@ async def test_no_more_than_2000_events_per_session(autojump_clock, world):
     assert sum(len(anna.seqs(stream)) for stream in streams) == 2000
 
 
+async def test_500_streams_are_read_together(autojump_clock, world):
+    streams = {f"bounty:{n:03}": 0 for n in range(250)}
+    for stream in streams:
+        fill(world, stream, 3)
+    for number in range(249):
+        streams[f"conv:stranger-{number:03}"] = 0
+    anna = await world.open("anna")
+    world.database.reads.clear()
+
+    synced = await sync(anna, **streams)
+
+    assert len(world.database.reads) <= 8
+    assert len(synced["limited"]) == 249
+    assert sum(len(anna.seqs(stream)) for stream in streams) == 750
+
+
+async def test_500_topics_are_looked_up_together(autojump_clock, world):
+    topics = [f"conv:stranger-{number:03}" for number in range(300)]
+    topics += [f"bounty:{number:03}" for number in range(200)]
+    anna = await world.open("anna")
+    world.database.reads.clear()
+
+    anna.say(type="subscribe", id="s", topics=topics)
+    answer = await anna.reply_to("s")
+
+    assert len(world.database.reads) <= 3
+    assert [len(answer["accepted"]), len(answer["rejected"])] == [200, 300]
+
+
 async def test_no_more_bytes_than_the_limit(autojump_clock):
     async with World(limits=SessionLimits(replay_bytes_max=1000)) as world:
         fill(world, "user:anna", 10, payload={"text": "x" * 200})
