@@ -1,4 +1,4 @@
-"""The command ``bountyexpo``: serve, demo, load, tree, jobs."""
+"""The command ``bountyexpo``: serve, demo, load, tree, jobs, doctor."""
 
 from __future__ import annotations
 
@@ -65,13 +65,19 @@ def _parser() -> argparse.ArgumentParser:
         "--token",
         default=os.environ.get("BOUNTYEXPO_ADMIN_TOKEN"),
         help="an administrator's access token (default: $BOUNTYEXPO_ADMIN_TOKEN, "
-        "else one for the emulator of this data folder)",
+        "else one for the emulator of the server on this machine)",
     )
     tree.set_defaults(command=_tree)
     jobs = commands.add_parser(
         "jobs", help="show the last run of each job; settings come from the environment"
     )
     jobs.set_defaults(command=_jobs)
+    doctor = commands.add_parser("doctor", help="examine this machine, its settings and services")
+    doctor.add_argument("--json", action="store_true", help="print one JSON array")
+    doctor.add_argument(
+        "--ready", action="store_true", help="ask only whether the server on PORT takes requests"
+    )
+    doctor.set_defaults(command=_doctor)
     return parser
 
 
@@ -96,8 +102,8 @@ def _serve(_options: argparse.Namespace) -> int:
         await serve(app, lambda: print(_welcome(settings), flush=True))
 
     try:
-        _check_ports(settings)
         with claimed(settings.data_dir, port=settings.port) if uses_folder else nullcontext():
+            _check_ports(settings)
             trio.run(run)
     except (DataFolderRefused, PortTaken) as refusal:
         print(refusal, file=sys.stderr)
@@ -145,7 +151,10 @@ def _load(options: argparse.Namespace) -> int:
 
 
 def _tree(options: argparse.Namespace) -> int:
-    token = options.token or _operator_token()
+    # Only this command looks at other processes.
+    from bountyexpo.sandbox.local_server import operator_token_at  # noqa: PLC0415
+
+    token = options.token or operator_token_at(options.url, os.environ)
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     try:
         reply = httpx.get(f"{options.url}/debug/tree", headers=headers, timeout=10.0)
@@ -183,15 +192,18 @@ def _jobs(_options: argparse.Namespace) -> int:
     return 0
 
 
-def _operator_token() -> str | None:
-    """Return a token for the server of this data folder, when it runs on the auth emulator."""
-    from bountyexpo.runtime.clock import SystemClock  # noqa: PLC0415
-    from bountyexpo.sandbox.emulators import operator_token  # noqa: PLC0415
+def _doctor(options: argparse.Namespace) -> int:
+    # Only this command examines; the others must start fast.
+    from bountyexpo.doctor import command  # noqa: PLC0415
+    from bountyexpo.sandbox.postgres import running_address  # noqa: PLC0415
 
-    try:
-        return operator_token(Settings.load(os.environ), SystemClock().now())
-    except SettingsError:
-        return None
+    if options.ready:
+        is_ready, told = command.is_ready(f"http://127.0.0.1:{os.environ.get('PORT') or 3001}")
+        print(told, file=sys.stdout if is_ready else sys.stderr)
+        return 0 if is_ready else EXIT_FAILED
+    found = list(command.diagnose(os.environ, running_address))
+    print(command.report(found, as_json=options.json))
+    return EXIT_FAILED if command.is_ill(found) else 0
 
 
 def _lines(node: dict[str, Any], indent: str = "") -> list[str]:

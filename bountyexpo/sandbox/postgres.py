@@ -237,6 +237,8 @@ class EmbeddedPostgres:
 
 def running_address(folder: Path) -> str | None:
     """Return the address of the server that somebody else runs in ``folder``, or None."""
+    if not EmbeddedPostgres(folder).is_running():
+        return None
     try:
         # Its fifth line names the folder of the socket.
         sockets = (folder / "postmaster.pid").read_text().split("\n")[4]

@@ -12,7 +12,7 @@ import yaml
 from bountyexpo.http.limits import HttpLimits
 from bountyexpo.settings import Settings
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[2]
 COMPOSITION = yaml.safe_load((ROOT / "compose.yaml").read_text())
 SERVICES: dict[str, dict[str, Any]] = COMPOSITION["services"]
 PROXY = (ROOT / "deploy" / "Caddyfile").read_text()

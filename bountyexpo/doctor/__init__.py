@@ -1,0 +1,1 @@
+"""Looks at a machine and its settings before, or while, the service runs there."""
