@@ -23,6 +23,7 @@ The columns are the HTTP status, the close code where it ends a socket, and the 
     ├── TooLarge                   413  1009  PAYLOAD_TOO_LARGE
     │   └── HeadTooLarge           431  1009  REQUEST_HEADER_FIELDS_TOO_LARGE
     ├── UnsupportedMediaType       415  1011  UNSUPPORTED_MEDIA_TYPE
+    ├── UpgradeRequired            426  1011  UPGRADE_REQUIRED
     ├── RateLimited                429  4429  RATE_LIMIT_EXCEEDED
     ├── InternalError              500  1011  INTERNAL_ERROR
     │   └── Crashed                500  1011  INTERNAL_ERROR, worth another try
@@ -203,6 +204,13 @@ class UnsupportedMediaType(BountyExpoError):
 
     code = "UNSUPPORTED_MEDIA_TYPE"
     status = 415
+
+
+class UpgradeRequired(BountyExpoError):
+    """This address is for WebSockets: ask for an upgrade, over HTTP/1.1."""
+
+    code = "UPGRADE_REQUIRED"
+    status = 426
 
 
 class RateLimited(BountyExpoError):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import trio
 from bountyexpo.edge.acceptor import Acceptor, AcceptorSettings
+from bountyexpo.runtime.clock import SystemClock
 from bountyexpo.ws.socket_handler import SocketHandler
 from bountyexpo.ws.transport.epoll_poller import create_poller
 from bountyexpo.ws.transport.frames import TEXT, encode_frame
@@ -50,6 +51,7 @@ class Handler:
 
 
 async def main() -> None:
+    clock = SystemClock()
     poller = create_poller()
     handler = SocketHandler(
         poller,
@@ -58,11 +60,12 @@ async def main() -> None:
         check_address=lambda _address: None,
         admit=lambda _upgrade: None,
         address_of=lambda peer, _headers: peer,
+        now=clock.now,
     )
     settings = AcceptorSettings(host="127.0.0.1", port=int(os.environ["PORT"]))
     async with trio.open_nursery() as nursery:
         await nursery.start(poller.run)
-        await nursery.start(Acceptor((handler,), settings).run)
+        await nursery.start(Acceptor((handler,), clock.now, settings).run)
 
 
 if __name__ == "__main__":

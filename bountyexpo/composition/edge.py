@@ -84,7 +84,7 @@ class Edge:
         limits = session_limits(settings)
         self._gateway = SessionGateway(self._context(callers, limits))
         self._poller = create_poller(limits.transport)
-        self._fallback = HypercornFallback(create_app(services, FRAMES))
+        self._fallback = HypercornFallback(create_app(services, FRAMES), services.clock.now)
         self._fast_path = FastPath(Router(services).find, self._fallback, services.clock.now)
         self._acceptor = self._accept(settings)
 
@@ -141,10 +141,12 @@ class Edge:
             address_of=lambda peer, headers: client_address(
                 peer, headers, settings.trusted_proxies
             ),
+            now=self._services.clock.now,
         )
         plain = (self._fast_path,) if settings.http_direct else ()
         return Acceptor(
             (sockets, *plain, self._fallback),
+            self._services.clock.now,
             AcceptorSettings(host=settings.host, port=settings.port),
             is_free=lambda peer: (
                 not self._admission.is_limited(peer) or is_proxy(peer, settings.trusted_proxies)

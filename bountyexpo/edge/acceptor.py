@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import trio
 
 from bountyexpo.edge.protocol_handler import Arrival, choose_handler
-from bountyexpo.edge.refusal import refusal, refuse
+from bountyexpo.edge.refusal import Refusals
 from bountyexpo.edge.request_head import HEAD_BYTES_MAX, HEAD_END, HEAD_S, parse_head
 from bountyexpo.edge.seats import IDLE_MIN_S, REFUSALS_MAX, Seats, descriptor_budget
 from bountyexpo.errors import BountyExpoError, HeadTooLarge, NotFound, Unavailable
@@ -26,6 +26,7 @@ from bountyexpo.observability import logs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from datetime import datetime
 
     from bountyexpo.edge.protocol_handler import ProtocolHandler
     from bountyexpo.edge.seats import Seat
@@ -74,11 +75,13 @@ class Acceptor:
     def __init__(
         self,
         handlers: Sequence[ProtocolHandler],
+        now: Callable[[], datetime],
         settings: AcceptorSettings | None = None,
         *,
         is_free: Callable[[str], bool] = lambda _address: False,
     ) -> None:
         self.settings = settings or AcceptorSettings()
+        self._refusals = Refusals(now)
         self.port = 0
         self._handlers = tuple(handlers)
         self._listener: socket.socket | None = None
@@ -196,7 +199,7 @@ class Acceptor:
         else:
             with sock:
                 sock.setblocking(False)
-                _send_once(sock, refusal(Unavailable(retry_after_s=5)))
+                _send_once(sock, self._refusals.encode(Unavailable(retry_after_s=5)))
         try:
             self._spare = os.open(os.devnull, os.O_RDONLY)
         except OSError:
@@ -225,7 +228,7 @@ class Acceptor:
         self._refusing += 1
         with sock:
             try:
-                await refuse(sock, error)
+                await self._refusals.send(sock, error)
             finally:
                 self._refusing -= 1
 
@@ -242,7 +245,7 @@ class Acceptor:
                     arrival = Arrival(sock, parse_head(data), data, peer, seat)
                     data = await self._hand_to_handler(arrival)
         except HeadTooLarge as error:
-            await refuse(sock, error)
+            await self._refusals.send(sock, error)
         except OSError:
             _log.debug("a connection broke", peer=peer)
         except Exception:  # noqa: BLE001 - logged, and kept to this connection
@@ -259,7 +262,7 @@ class Acceptor:
         """Have one request served; return what was read of the next when it may be another's."""
         handler = choose_handler(self._handlers, arrival.head)
         if handler is None:
-            await refuse(arrival.sock, NotFound())
+            await self._refusals.send(arrival.sock, NotFound(), asked=arrival.head.headers)
             return None
         return await handler.serve(arrival)
 

@@ -12,12 +12,16 @@ from __future__ import annotations
 
 import socket
 from http import HTTPStatus
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 import trio
 
+from bountyexpo.edge.request_id import HEADER, request_id_of
+
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
     from datetime import datetime
 
     from bountyexpo.errors import BountyExpoError
@@ -39,11 +43,12 @@ LINGER_S = 1.0
 # What is read and thrown away in that time, at most.
 LINGER_BYTES_MAX = 256 * 1024
 
+# The headers of a request that was not read.
+NOTHING_ASKED: Mapping[str, str] = MappingProxyType({})
 
-def problem_body(
-    error: BountyExpoError, *, request_id: str | None = None, now: datetime | None = None
-) -> bytes:
-    """Describe ``error``; who knows the request and the moment says them."""
+
+def problem_body(error: BountyExpoError, *, request_id: str, now: datetime) -> bytes:
+    """Describe ``error``, met at this moment in answering this request."""
     body: dict[str, Any] = {
         name: value for name, value in error.fields.items() if name not in FORBIDDEN_FIELDS
     }
@@ -56,11 +61,9 @@ def problem_body(
         "type": f"/docs#{type(error).code}",
         "title": HTTPStatus(error.status).phrase,
         "status": error.status,
+        "timestamp": timestamp(now),
+        "requestId": request_id,
     }
-    if now is not None:
-        body["timestamp"] = timestamp(now)
-    if request_id is not None:
-        body["requestId"] = request_id
     wait_s = _wait_s(error)
     if wait_s is not None:
         body["retryAfter"] = wait_s
@@ -75,6 +78,8 @@ def problem_headers(error: BountyExpoError) -> dict[str, str]:
         headers["retry-after"] = str(wait_s)
     if error.status == HTTPStatus.UNAUTHORIZED:
         headers["www-authenticate"] = "Bearer"
+    if error.status == HTTPStatus.UPGRADE_REQUIRED:
+        headers |= {"upgrade": "websocket", "connection": "Upgrade"}
     return headers
 
 
@@ -83,35 +88,63 @@ def timestamp(moment: datetime) -> str:
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def refusal(error: BountyExpoError, *headers: tuple[str, str]) -> bytes:
-    """Return a whole HTTP/1.1 answer; the connection closes after it."""
-    status = HTTPStatus(error.status)
-    payload = problem_body(error)
-    lines = [
-        *headers,
-        *((name.title(), value) for name, value in problem_headers(error).items()),
-        ("Content-Length", str(len(payload))),
-        ("Cache-Control", "no-store"),
-        ("Connection", "close"),
-    ]
-    head = "".join(f"{name}: {value}\r\n" for name, value in lines)
-    return f"HTTP/1.1 {int(status)} {status.phrase}\r\n{head}\r\n".encode() + payload
+class Refusals:
+    """Writes whole HTTP/1.1 answers, after which the connection closes.
 
+    ``now`` is the clock of the edge, ``asked`` are the headers of the request, as far as they are
+    known, and ``headers`` are further ones of the answer.
+    """
 
-async def refuse(sock: socket.socket, error: BountyExpoError, *headers: tuple[str, str]) -> None:
-    """Send a refusal and let it arrive; the caller closes the socket."""
-    rest = memoryview(refusal(error, *headers))
-    with trio.move_on_after(ANSWER_S):
-        try:
-            while rest:
-                try:
-                    rest = rest[sock.send(rest) :]
-                except BlockingIOError:
-                    await trio.lowlevel.wait_writable(sock)
-            sock.shutdown(socket.SHUT_WR)
-            await read_away(sock)
-        except OSError:
-            return
+    def __init__(self, now: Callable[[], datetime]) -> None:
+        self._now = now
+
+    def describe(
+        self, error: BountyExpoError, asked: Mapping[str, str]
+    ) -> tuple[dict[str, str], bytes]:
+        """Return headers and body of an answer."""
+        request_id = request_id_of(asked)
+        body = problem_body(error, request_id=request_id, now=self._now())
+        headers = problem_headers(error) | {
+            "content-length": str(len(body)),
+            "cache-control": "no-store",
+            HEADER: request_id,
+        }
+        return headers, body
+
+    def encode(
+        self,
+        error: BountyExpoError,
+        *headers: tuple[str, str],
+        asked: Mapping[str, str] = NOTHING_ASKED,
+    ) -> bytes:
+        """Return the bytes of an answer."""
+        status = HTTPStatus(error.status)
+        described, payload = self.describe(error, asked)
+        described["connection"] = "close"
+        lines = [*headers, *((name.title(), value) for name, value in described.items())]
+        head = "".join(f"{name}: {value}\r\n" for name, value in lines)
+        return f"HTTP/1.1 {int(status)} {status.phrase}\r\n{head}\r\n".encode() + payload
+
+    async def send(
+        self,
+        sock: socket.socket,
+        error: BountyExpoError,
+        *headers: tuple[str, str],
+        asked: Mapping[str, str] = NOTHING_ASKED,
+    ) -> None:
+        """Send an answer and let it arrive; the caller closes the socket."""
+        rest = memoryview(self.encode(error, *headers, asked=asked))
+        with trio.move_on_after(ANSWER_S):
+            try:
+                while rest:
+                    try:
+                        rest = rest[sock.send(rest) :]
+                    except BlockingIOError:
+                        await trio.lowlevel.wait_writable(sock)
+                sock.shutdown(socket.SHUT_WR)
+                await read_away(sock)
+            except OSError:
+                return
 
 
 async def read_away(sock: socket.socket) -> None:

@@ -7,12 +7,13 @@ itself refuses (no such route, wrong method, too large a body) is answered in th
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from quart import Response, request
 from quart_trio import QuartTrio
 from werkzeug.exceptions import HTTPException
 
+from bountyexpo.edge.socket_paths import SOCKET_PATHS
 from bountyexpo.errors import (
     BountyExpoError,
     InternalError,
@@ -22,6 +23,7 @@ from bountyexpo.errors import (
     RequestTooSlow,
     TooLarge,
     UnsupportedMediaType,
+    UpgradeRequired,
 )
 from bountyexpo.http.binding import respond
 from bountyexpo.http.docs import pages
@@ -70,13 +72,17 @@ def create_app(
             _mount(app, services, route, partial(respond, operation))
     for path in STRIPE_PATHS:
         _mount(app, services, Route("POST", path), receive_stripe)
+    for path in SOCKET_PATHS:
+        _mount(app, services, Route("GET", path), _ask_for_upgrade, strict_slashes=True)
     for path, page in pages(frames, catalogue, EDGE).items():
         _mount(app, services, Route("GET", path), partial(_show, page))
     _answer_the_rest(app, services)
     return app
 
 
-def _mount(app: QuartTrio, services: Services, route: Route, respond_to: Respond) -> None:
+def _mount(
+    app: QuartTrio, services: Services, route: Route, respond_to: Respond, **options: Any
+) -> None:
     async def view(**parameters: str) -> Response:
         data = await _read(route, parameters, with_body=True)
         return _to_quart(await respond_to(data, services))
@@ -87,6 +93,7 @@ def _mount(app: QuartTrio, services: Services, route: Route, respond_to: Respond
         view_func=view,
         methods=[route.method],
         provide_automatic_options=False,
+        **options,
     )
 
 
@@ -150,6 +157,11 @@ async def _show(page: HttpResponse, data: HttpRequest, services: Services) -> Ht
         return HttpResponse(page.status, dict(page.headers), page.body)
 
     return await answer(data, services, produce)
+
+
+async def _ask_for_upgrade(data: HttpRequest, services: Services) -> HttpResponse:
+    """Answer a plain request at the address of a socket."""
+    return await answer(data, services, partial(_raise, UpgradeRequired()))
 
 
 async def _raise(error: BountyExpoError, _data: HttpRequest, _call: Call) -> HttpResponse:

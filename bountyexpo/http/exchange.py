@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 
 from bountyexpo.edge.client_address import client_address
 from bountyexpo.edge.refusal import problem_body, problem_headers
+from bountyexpo.edge.request_id import request_id_of
 from bountyexpo.errors import BountyExpoError, InternalError, NotAuthenticated
-from bountyexpo.http.headers import SECURITY_HEADERS, cors_headers, sane_request_id
+from bountyexpo.http.headers import SECURITY_HEADERS, cors_headers
 from bountyexpo.http.messages import HttpResponse
 from bountyexpo.observability import logs, metrics
-from bountyexpo.operations.call import Call, new_request_id
+from bountyexpo.operations.call import Call
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -44,7 +45,7 @@ async def answer(
     headers = request.headers
     call = Call(
         services,
-        request_id=sane_request_id(headers.get("x-request-id")) or new_request_id(),
+        request_id=request_id_of(headers),
         peer=client_address(request.peer, headers, services.settings.trusted_proxies),
         headers_in=headers,
     )

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
+
+from bountyexpo.edge.request_id import HARMLESS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,8 +30,19 @@ SECURITY_HEADERS = {
 PREFLIGHT_MAX_AGE_S = 600
 
 CORS_METHODS = "GET, POST, PUT, PATCH, DELETE, OPTIONS"
-CORS_REQUEST_HEADERS = (
-    "authorization, apikey, x-client-info, content-type, idempotency-key, x-request-id"
+# What our clients send, and what a page's tracing puts beside it without asking: W3C, Sentry, B3,
+# Datadog, X-Ray, New Relic, Jaeger, Google Cloud, Elastic, Application Insights.
+CORS_REQUEST_HEADERS = ", ".join(
+    (
+        *("authorization", "apikey", "content-type", "idempotency-key", "x-request-id"),
+        *("x-client-info", "x-supabase-api-version", "prefer", "if-none-match"),
+        *("traceparent", "tracestate", "baggage", "sentry-trace"),
+        *("b3", "x-b3-traceid", "x-b3-spanid", "x-b3-parentspanid", "x-b3-sampled", "x-b3-flags"),
+        *("x-datadog-trace-id", "x-datadog-parent-id", "x-datadog-origin"),
+        *("x-datadog-sampling-priority", "x-datadog-tags"),
+        *("x-amzn-trace-id", "newrelic", "uber-trace-id", "x-cloud-trace-context"),
+        *("elastic-apm-traceparent", "request-id", "request-context"),
+    )
 )
 CORS_EXPOSED_HEADERS = (
     "x-request-id, retry-after, ratelimit-limit, ratelimit-remaining, ratelimit-reset, "
@@ -39,9 +51,6 @@ CORS_EXPOSED_HEADERS = (
 
 # Old paths answer at least until this moment.
 SUNSET = "Fri, 31 Dec 2027 23:59:59 GMT"
-
-# A request id of the client is repeated only when it can harm neither a header nor a log.
-SANE_REQUEST_ID = re.compile(r"[A-Za-z0-9_.:\-]{1,128}")
 
 
 def cors_headers(origin: str | None, allowed: tuple[str, ...]) -> dict[str, str]:
@@ -84,7 +93,7 @@ def deprecation_headers(
         return {}
     successor = operation.route.path
     for name in operation.route.parameters:
-        if SANE_REQUEST_ID.fullmatch(arguments.get(name, "")):
+        if HARMLESS.fullmatch(arguments.get(name, "")):
             successor = successor.replace(f"{{{name}}}", arguments[name])
     return {
         "deprecation": "true",
@@ -92,8 +101,3 @@ def deprecation_headers(
         "link": f'<{successor}>; rel="successor-version"',
         "x-deprecated": "true",
     }
-
-
-def sane_request_id(given: str | None) -> str | None:
-    """Return the client's request id when it may be repeated."""
-    return given if given is not None and SANE_REQUEST_ID.fullmatch(given) else None

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
-from bountyexpo.domain.ids import new_id
 from bountyexpo.errors import NotAuthenticated, RateLimited
 from bountyexpo.observability import metrics
 
@@ -18,11 +17,6 @@ if TYPE_CHECKING:
     from bountyexpo.operations.services import Services
 
 Transport = Literal["rest", "socket"]
-
-
-def new_request_id() -> str:
-    """Return a fresh request id."""
-    return f"req_{new_id()}"
 
 
 class RawReply(msgspec.Struct, frozen=True, kw_only=True):

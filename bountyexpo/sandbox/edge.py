@@ -19,7 +19,7 @@ from quart import Response, request
 from werkzeug import exceptions
 
 from bountyexpo.domain.addresses import parse_address
-from bountyexpo.edge.refusal import problem_body, problem_headers
+from bountyexpo.edge.refusal import Refusals
 from bountyexpo.errors import (
     BountyExpoError,
     InternalError,
@@ -33,6 +33,7 @@ from bountyexpo.errors import (
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
+    from datetime import datetime
 
     from quart_trio import QuartTrio
 
@@ -61,8 +62,9 @@ _ERRORS: Mapping[int, type[BountyExpoError]] = {
 class BodyFirst:
     """An ASGI app that has read each body before the app inside sees the request."""
 
-    def __init__(self, app: Any) -> None:
+    def __init__(self, app: Any, now: Callable[[], datetime]) -> None:
         self._app = app
+        self._refusals = Refusals(now)
 
     async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
         """Read the body, then let the app inside answer."""
@@ -73,10 +75,10 @@ class BodyFirst:
             with trio.fail_after(BODY_S):
                 body = await _whole(receive)
         except trio.TooSlowError:
-            await _refuse(RequestTooSlow(), send)
+            await self._refuse(scope, RequestTooSlow(), send)
             return
         except TooLarge as error:
-            await _refuse(error, send)
+            await self._refuse(scope, error, send)
             return
         unread = [{"type": "http.request", "body": body, "more_body": False}]
 
@@ -85,13 +87,28 @@ class BodyFirst:
 
         await self._app(scope, replay, send)
 
+    async def _refuse(self, scope: Any, error: BountyExpoError, send: Send) -> None:
+        """Answer a request whose body never came whole; the connection closes behind it."""
+        asked = {name.decode("latin-1"): text.decode("latin-1") for name, text in scope["headers"]}
+        headers, body = self._refusals.describe(error, asked)
+        headers["connection"] = "close"
+        pairs = [(name.encode(), value.encode()) for name, value in headers.items()]
+        await send({"type": "http.response.start", "status": error.status, "headers": pairs})
+        await send({"type": "http.response.body", "body": body})
 
-def apply(app: QuartTrio, shapes: Mapping[str, ErrorReply]) -> None:
+
+def apply(app: QuartTrio, shapes: Mapping[str, ErrorReply], now: Callable[[], datetime]) -> None:
     """Let ``app`` keep the rules above; ``shapes`` tells how errors look below each address."""
+    refusals = Refusals(now)
+
+    def problem(error: BountyExpoError) -> Response:
+        asked = {name.lower(): value for name, value in request.headers.items()}
+        headers, body = refusals.describe(error, asked)
+        return Response(body, error.status, headers)
 
     async def failed(error: Exception) -> Response:
         found = error if isinstance(error, BountyExpoError) else _error_of(error)
-        response = next((s for p, s in shapes.items() if request.path.startswith(p)), _problem)(
+        response = next((s for p, s in shapes.items() if request.path.startswith(p)), problem)(
             found
         )
         if isinstance(error, exceptions.MethodNotAllowed):
@@ -104,10 +121,6 @@ def apply(app: QuartTrio, shapes: Mapping[str, ErrorReply]) -> None:
     app.before_request(_refuse_strangers)
     app.before_request(_preflight)
     app.after_request(_allow_browsers)
-
-
-def _problem(error: BountyExpoError) -> Response:
-    return Response(problem_body(error), error.status, problem_headers(error))
 
 
 async def _whole(receive: Receive) -> bytes:
@@ -126,14 +139,6 @@ async def _whole(receive: Receive) -> bytes:
         if not message.get("more_body", False):
             return bytes(body)
     raise TooLarge
-
-
-async def _refuse(error: BountyExpoError, send: Send) -> None:
-    """Answer a request whose body never came whole; the connection closes behind it."""
-    headers = {**problem_headers(error), "connection": "close"}
-    pairs = [(name.encode(), value.encode()) for name, value in headers.items()]
-    await send({"type": "http.response.start", "status": error.status, "headers": pairs})
-    await send({"type": "http.response.body", "body": problem_body(error)})
 
 
 def _error_of(error: Exception) -> BountyExpoError:

@@ -82,6 +82,7 @@ class SandboxServer:
         self.relay = WebhookRelay(
             pool, tables, clock, url=settings.webhook_url, secret=settings.webhook_secret
         )
+        self._now = clock.now
         self.app = create_app(pool, tables, settings, clock, self.relay)
 
     async def run(self, *, task_status: trio.TaskStatus[str] = trio.TASK_STATUS_IGNORED) -> None:
@@ -90,9 +91,8 @@ class SandboxServer:
         config.bind = [f"{self._settings.host}:{self._settings.port}"]
         config.graceful_timeout = GRACE_S
         config.loglevel = "WARNING"
-        listen = partial(
-            serve, edge.BodyFirst(self.app), config, shutdown_trigger=trio.sleep_forever
-        )
+        app = edge.BodyFirst(self.app, self._now)
+        listen = partial(serve, app, config, shutdown_trigger=trio.sleep_forever)
         async with trio.open_nursery() as nursery:
             addresses = await nursery.start(listen)
             self.url = str(addresses[0])
@@ -124,7 +124,7 @@ def create_app(
     app.register_blueprint(auth.blueprint())
     app.register_blueprint(stripe.blueprint())
     app.register_blueprint(Triggers(pool, tables, stripe, relay, faults).blueprint())
-    edge.apply(app, {"/auth/": auth_failed, "/stripe/": stripe_failed})
+    edge.apply(app, {"/auth/": auth_failed, "/stripe/": stripe_failed}, clock.now)
     app.add_url_rule("/", "index", _index)
     return app
 

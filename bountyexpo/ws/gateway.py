@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 import trio
 
 from bountyexpo.close_codes import ADVICE, CloseCode
+from bountyexpo.edge.socket_paths import EVENTS_PATH, MESSAGES_PATH
 from bountyexpo.errors import Unavailable
 from bountyexpo.observability import metrics
 from bountyexpo.realtime.fan_out import CHUNK
 from bountyexpo.ws.legacy.events import EventsListener
 from bountyexpo.ws.legacy.socket import LegacySocket
-from bountyexpo.ws.paths import EVENTS_PATH, MESSAGES_PATH
 from bountyexpo.ws.session.socket import ClientSocket
 from bountyexpo.ws.v1 import protocol
 from bountyexpo.ws.v1.credentials import credential_of

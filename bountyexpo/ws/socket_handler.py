@@ -5,16 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeAlias
 
 from bountyexpo.close_codes import CloseCode
-from bountyexpo.edge.refusal import refusal, refuse
+from bountyexpo.edge.refusal import Refusals
 from bountyexpo.edge.request_head import HEAD_END
+from bountyexpo.edge.socket_paths import SOCKET_PATHS
 from bountyexpo.errors import BountyExpoError, InternalError, RateLimited, Unavailable
 from bountyexpo.observability import logs
-from bountyexpo.ws.paths import SOCKET_PATHS
 from bountyexpo.ws.transport.connection import Connection
 from bountyexpo.ws.transport.handshake import VERSION_HEADER, Upgrade
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from datetime import datetime
 
     from bountyexpo.edge.protocol_handler import Arrival
     from bountyexpo.edge.request_head import RequestHead
@@ -50,6 +51,7 @@ class SocketHandler:
         check_address: Callable[[str], None],
         admit: Admission,
         address_of: AddressOf,
+        now: Callable[[], datetime],
     ) -> None:
         self._poller = poller
         self._create_handler = create_handler
@@ -57,6 +59,7 @@ class SocketHandler:
         self._check_address = check_address
         self._admit = admit
         self._address_of = address_of
+        self._refusals = Refusals(now)
         self._is_draining = False
 
     @property
@@ -85,9 +88,13 @@ class SocketHandler:
         except RateLimited as error:
             # One write and no wait for its arrival: who comes too often may come a thousand times
             # a second. The head was read, so nothing is left whose loss would reset the answer.
-            arrival.sock.send(refusal(error, VERSION_HEADER))
+            arrival.sock.send(
+                self._refusals.encode(error, VERSION_HEADER, asked=arrival.head.headers)
+            )
         except BountyExpoError as error:
-            await refuse(arrival.sock, error, VERSION_HEADER)
+            await self._refusals.send(
+                arrival.sock, error, VERSION_HEADER, asked=arrival.head.headers
+            )
         else:
             # About 200 bytes into an empty buffer: who does not take them is not worth it.
             if arrival.sock.send(upgrade.response) == len(upgrade.response):

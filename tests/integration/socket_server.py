@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 
 import trio
 from bountyexpo.edge.acceptor import Acceptor, AcceptorSettings
@@ -14,11 +15,14 @@ from bountyexpo.ws.v1.serializer import SUBPROTOCOLS, serializer_of
 
 from tests.conformance.raw_client import RawClient
 
+NOW = datetime(2026, 5, 4, 3, 2, 1, tzinfo=UTC)
+
 # Lets everybody in: what ``SocketHandler`` asks of the edge around it.
 OPEN = {
     "check_address": lambda _address: None,
     "admit": lambda _upgrade: None,
     "address_of": lambda peer, _headers: peer,
+    "now": lambda: NOW,
 }
 
 
@@ -62,7 +66,7 @@ class Server:
         self.socket_handler = SocketHandler(
             poller, self.create, Handshake(SUBPROTOCOLS), **{**OPEN, **options}
         )
-        self.acceptor = Acceptor((self.socket_handler, *handlers), acceptor_settings)
+        self.acceptor = Acceptor((self.socket_handler, *handlers), lambda: NOW, acceptor_settings)
         self.arrived = trio.Event()
         self.on_message = self.echo
         self.on_tick = lambda handler: None

@@ -34,7 +34,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
     "operations": ("domain", "runtime", "persistence", "actors"),
     "jobs": ("domain", "runtime", "supervisors", "persistence", "integrations", "actors"),
     "realtime": ("domain",),
-    "edge": ("domain.addresses",),
+    "edge": ("domain.addresses", "domain.ids"),
     "http": ("domain.identity", "operations", "edge"),
     "ws": ("domain", "runtime", "operations", "realtime", "edge"),
     "cluster": ("runtime", "persistence"),

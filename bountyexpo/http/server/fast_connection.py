@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import trio
 
-from bountyexpo.edge.refusal import read_away, refuse
+from bountyexpo.edge.refusal import NOTHING_ASKED, read_away
 from bountyexpo.edge.request_head import HEAD_END
 from bountyexpo.errors import BountyExpoError, HeadTooLarge, MalformedRequest, RequestTooSlow
 from bountyexpo.http.server.request_parser import HeadParser, Unusual
@@ -22,6 +22,7 @@ from bountyexpo.observability import metrics
 
 if TYPE_CHECKING:
     from bountyexpo.edge.protocol_handler import Arrival
+    from bountyexpo.edge.refusal import Refusals
     from bountyexpo.http.limits import HttpLimits
     from bountyexpo.http.messages import Answer, Find, HttpRequest
     from bountyexpo.http.server.response_writer import ResponseWriter
@@ -46,6 +47,7 @@ class FastConnection:
         "_limits",
         "_parser",
         "_peer",
+        "_refusals",
         "_seat",
         "_sock",
         "_turn",
@@ -55,7 +57,12 @@ class FastConnection:
     )
 
     def __init__(
-        self, arrival: Arrival, find: Find, writer: ResponseWriter, limits: HttpLimits
+        self,
+        arrival: Arrival,
+        find: Find,
+        writer: ResponseWriter,
+        refusals: Refusals,
+        limits: HttpLimits,
     ) -> None:
         self.has_answered = False
         self.limit_at = math.inf  # when the present wait has lasted too long
@@ -66,6 +73,7 @@ class FastConnection:
         self._head_end = 0
         self._find = find
         self._writer = writer
+        self._refusals = refusals
         self._limits = limits
         self._parser = HeadParser()
         self._is_closing = False
@@ -74,19 +82,22 @@ class FastConnection:
 
     async def serve(self) -> bytes | None:
         """Answer until the end; return what was read of a request that is none of ours."""
+        asked = NOTHING_ASKED
         try:
             while await self._read_head():
                 request, respond = self._understand()
                 if request is None or respond is None:
                     return bytes(self._buffer)
+                asked = request.headers
                 await self._read_body(request)
+                asked = NOTHING_ASKED
                 if not await self._answer(request, respond):
                     break
         except trio.ClosedResourceError:
             pass  # The wait was ended by ``expire`` or ``drain``.
         except BountyExpoError as error:
             metrics.HTTP_CLIENT_ERRORS.labels("ANY", "unmatched", error.status).inc()
-            await refuse(self._sock, error)
+            await self._refusals.send(self._sock, error, asked=asked)
         finally:
             self._parser.close()
         return None

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import trio
 
+from bountyexpo.edge.refusal import Refusals
 from bountyexpo.http.limits import HttpLimits
 from bountyexpo.http.server.fast_connection import FastConnection
 from bountyexpo.http.server.response_writer import ResponseWriter
@@ -42,6 +43,7 @@ class FastPath:
         self._find = find
         self._fallback = fallback
         self._writer = ResponseWriter(now)
+        self._refusals = Refusals(now)
         self._limits = limits or HttpLimits()
         self._connections: set[FastConnection] = set()
         self._is_draining = False
@@ -68,7 +70,7 @@ class FastPath:
 
     async def serve(self, arrival: Arrival) -> bytes | None:
         """Serve one connection, here or by the fallback."""
-        connection = FastConnection(arrival, self._find, self._writer, self._limits)
+        connection = FastConnection(arrival, self._find, self._writer, self._refusals, self._limits)
         if self._is_draining:
             connection.drain()
         self._connections.add(connection)

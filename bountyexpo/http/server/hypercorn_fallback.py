@@ -17,7 +17,7 @@ from hypercorn.trio.tcp_server import TCPServer
 from hypercorn.trio.worker_context import WorkerContext
 from priority.priority import TooManyStreamsError
 
-from bountyexpo.edge.refusal import refuse
+from bountyexpo.edge.refusal import Refusals
 from bountyexpo.errors import Unavailable
 from bountyexpo.http.limits import HttpLimits
 from bountyexpo.http.server.hypercorn_stream import HttpStream
@@ -25,6 +25,9 @@ from bountyexpo.http.server.strict_h11 import StrictConnection
 from bountyexpo.observability import logs
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
     from hypercorn.typing import ASGIFramework, LifespanState
 
     from bountyexpo.edge.protocol_handler import Arrival
@@ -50,6 +53,7 @@ class _Server(TCPServer):
             self.config.h11_max_incomplete_size,
             is_late=lambda: stream.is_late,
             hand_back=stream.hand_back,
+            refusals=stream.refusals,
         )
         self.protocol.protocol.connection = reader
         stream.is_mid_body = reader.is_mid_body
@@ -67,8 +71,14 @@ class HypercornFallback:
     acceptor. The connections run in the acceptor's tasks.
     """
 
-    def __init__(self, app: ASGIFramework, limits: HttpLimits | None = None) -> None:
+    def __init__(
+        self,
+        app: ASGIFramework,
+        now: Callable[[], datetime],
+        limits: HttpLimits | None = None,
+    ) -> None:
         self._app = app
+        self._refusals = Refusals(now)
         self._limits = limits or HttpLimits()
         self._config = _config(self._limits)
         self._context = WorkerContext(None)
@@ -112,9 +122,9 @@ class HypercornFallback:
     async def serve(self, arrival: Arrival) -> bytes | None:
         """Serve one request of HTTP/1.1, or a connection of HTTP/2 to its end."""
         if not self._is_up:
-            await refuse(arrival.sock, Unavailable())
+            await self._refusals.send(arrival.sock, Unavailable(), asked=arrival.head.headers)
             return None
-        stream = HttpStream(cast("AsgiApp", self._app), arrival, self._limits)
+        stream = HttpStream(cast("AsgiApp", self._app), arrival, self._refusals, self._limits)
         app = ASGIWrapper(cast("Any", stream.guard))
         server = _Server(app, self._config, self._context, self._state, cast("Any", stream))
         self._streams.add(stream)

@@ -16,13 +16,15 @@ from typing import TYPE_CHECKING, Any
 
 import trio
 
-from bountyexpo.edge.refusal import problem_body, problem_headers, read_away
-from bountyexpo.errors import MalformedRequest, NotFound
+from bountyexpo.edge.refusal import read_away
+from bountyexpo.edge.socket_paths import SOCKET_PATHS
+from bountyexpo.errors import MalformedRequest, NotFound, UpgradeRequired
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, MutableMapping
 
     from bountyexpo.edge.protocol_handler import Arrival
+    from bountyexpo.edge.refusal import Refusals
     from bountyexpo.errors import BountyExpoError
     from bountyexpo.http.limits import HttpLimits
 
@@ -42,8 +44,11 @@ class HttpStream:
     the handler has returned.
     """
 
-    def __init__(self, app: AsgiApp, arrival: Arrival, limits: HttpLimits) -> None:
+    def __init__(
+        self, app: AsgiApp, arrival: Arrival, refusals: Refusals, limits: HttpLimits
+    ) -> None:
         self.socket = arrival.sock  # Hypercorn reads the addresses from it
+        self.refusals = refusals
         self.scope = trio.CancelScope()  # around Hypercorn's work for this connection
         self.is_mid_body: Callable[[], bool] = lambda: False  # by whoever parses what we read
         self._app = app
@@ -123,12 +128,13 @@ class HttpStream:
             # Over HTTP/1.1 a wish for a socket does not come this far: at a socket's address it is
             # the socket handler's business, and anywhere else a plain request (RFC 9110 §7.8).
             # Over HTTP/2 (RFC 8441) Hypercorn announces it.
-            error = NotFound("Sockets are opened over HTTP/1.1.")
-            await _refuse(send, error, "websocket.http.response")
+            is_known = scope["path"] in SOCKET_PATHS
+            error = (UpgradeRequired if is_known else NotFound)("Sockets are opened over HTTP/1.1.")
+            await self._refuse(scope, send, error, "websocket.http.response")
             return
         if not scope["query_string"].isascii():
             # An address is ASCII (RFC 3986 §2); over HTTP/1.1 the head was refused for it.
-            await _refuse(send, MalformedRequest(), "http.response")
+            await self._refuse(scope, send, MalformedRequest(), "http.response")
             return
         reading = True
         self._count(requests=1, bodies=1)
@@ -154,6 +160,14 @@ class HttpStream:
             await self._app(scope, watched_receive, guarded_send)
         finally:
             self._count(requests=-1, bodies=-1 if reading else 0)
+
+    async def _refuse(self, scope: Any, send: Send, error: BountyExpoError, kind: str) -> None:
+        """Answer in the application's place."""
+        asked = {name.decode("latin-1"): text.decode("latin-1") for name, text in scope["headers"]}
+        headers, body = self.refusals.describe(error, asked)
+        encoded = [(name.encode(), value.encode()) for name, value in headers.items()]
+        await send({"type": f"{kind}.start", "status": error.status, "headers": encoded})
+        await send({"type": f"{kind}.body", "body": body})
 
     # The life of the connection, as the fallback uses it.
 
@@ -241,15 +255,3 @@ class HttpStream:
             self.socket.shutdown(how)
         except OSError:
             return
-
-
-async def _refuse(send: Send, error: BountyExpoError, kind: str) -> None:
-    """Answer in the application's place."""
-    body = problem_body(error)
-    headers = [
-        *((name.encode(), value.encode()) for name, value in problem_headers(error).items()),
-        (b"content-length", str(len(body)).encode()),
-        (b"cache-control", b"no-store"),
-    ]
-    await send({"type": f"{kind}.start", "status": error.status, "headers": headers})
-    await send({"type": f"{kind}.body", "body": body})

@@ -15,13 +15,14 @@ from typing import TYPE_CHECKING, Any
 
 import h11
 
-from bountyexpo.edge.refusal import refusal
 from bountyexpo.edge.request_head import HEAD_END
 from bountyexpo.errors import BountyExpoError, HeadTooLarge, MalformedRequest, RequestTooSlow
 from bountyexpo.http.server.request_parser import HeadParser, Unusual, has_bare_line_feed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from bountyexpo.edge.refusal import Refusals
 
 # States in which nothing of an answer has been sent, so that a refusal can be the answer.
 UNANSWERED = frozenset({h11.IDLE, h11.SEND_RESPONSE})
@@ -31,7 +32,7 @@ class StrictConnection(h11.Connection):
     """One server connection.
 
     ``is_late`` tells whether the end of the data is one that we made; ``hand_back`` is given what
-    was read of a second request, once its head is complete.
+    was read of a second request, once its head is complete; ``refusals`` writes what is refused.
     """
 
     def __init__(
@@ -40,12 +41,14 @@ class StrictConnection(h11.Connection):
         *,
         is_late: Callable[[], bool],
         hand_back: Callable[[bytes], None],
+        refusals: Refusals,
     ) -> None:
         super().__init__(h11.SERVER, max_incomplete_event_size=head_bytes_max)
         self._head_bytes_max = head_bytes_max
         self._is_late = is_late
         self._hand_back = hand_back
-        self._has_read_one = False
+        self._refusals = refusals
+        self._asked: dict[str, str] | None = None  # the headers of the request, once it was read
         self._is_handed_back = False
         self._refusal: bytes | None = None
 
@@ -69,7 +72,7 @@ class StrictConnection(h11.Connection):
         if self._is_handed_back:
             return h11.NEED_DATA
         try:
-            if self.their_state is h11.IDLE and self._judge_head() and self._has_read_one:
+            if self.their_state is h11.IDLE and self._judge_head() and self._asked is not None:
                 self._is_handed_back = True
                 self._hand_back(self.trailing_data[0])
                 return h11.NEED_DATA
@@ -82,7 +85,9 @@ class StrictConnection(h11.Connection):
             raise
         if not isinstance(event, h11.Request):
             return event
-        self._has_read_one = True
+        self._asked = {
+            name.decode("latin-1"): value.decode("latin-1") for name, value in event.headers
+        }
         return _without_upgrade(event)
 
     def send(self, event: Any) -> Any:
@@ -119,7 +124,7 @@ class StrictConnection(h11.Connection):
 
     def _refuse(self, error: BountyExpoError | None) -> None:
         if error is not None and self.our_state in UNANSWERED:
-            self._refusal = refusal(error)
+            self._refusal = self._refusals.encode(error, asked=self._asked or {})
 
 
 def _without_upgrade(request: h11.Request) -> h11.Request:

@@ -15,7 +15,7 @@ from bountyexpo.errors import RateLimited
 from bountyexpo.ws.transport.connection import FRAMES_PER_TURN
 
 from tests.conformance.raw_client import frame
-from tests.integration.socket_server import serve
+from tests.integration.socket_server import NOW, serve
 
 UPGRADE = (
     "GET {path} HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
@@ -228,16 +228,17 @@ async def test_running_out_of_descriptors_refuses_and_never_kills(raw):
 
 
 async def test_two_acceptors_may_share_a_port():
-    first = Acceptor((), local(reuse_port=True))
+    first = Acceptor((), lambda: NOW, local(reuse_port=True))
     async with trio.open_nursery() as nursery:
         port = await nursery.start(first.run)
-        second = Acceptor((), AcceptorSettings(host="127.0.0.1", port=port, reuse_port=True))
+        settings = AcceptorSettings(host="127.0.0.1", port=port, reuse_port=True)
+        second = Acceptor((), lambda: NOW, settings)
         assert await nursery.start(second.run) == port
         nursery.cancel_scope.cancel()
 
 
 async def test_a_restarted_acceptor_binds_the_same_port():
-    acceptor = Acceptor((), local())
+    acceptor = Acceptor((), lambda: NOW, local())
     ports = []
     for _ in range(2):
         async with trio.open_nursery() as nursery:

@@ -95,18 +95,19 @@ class BothWays:
     """The same services behind two ports; ``taken`` is what the fast path was asked for."""
 
     def __init__(self, fast: int, fallback: int, taken: list[str]) -> None:
-        self._ports = {"fast": fast, "fallback": fallback}
+        self.ports = (fast, fallback)
+        self.port = fast
         self.taken = taken
 
     @property
     def fallback_port(self) -> int:
         """Where only the fallback answers."""
-        return self._ports["fallback"]
+        return self.ports[1]
 
     async def ask(self, data: bytes, *, with_body: bool = True):
         """Send the same bytes to both, and return both answers."""
         replies = []
-        for port in self._ports.values():
+        for port in self.ports:
             stream = await trio.open_tcp_stream("127.0.0.1", port)
             async with stream:
                 # A refusal may come before everything is sent.
@@ -114,6 +115,14 @@ class BothWays:
                     await stream.send_all(data)
                 replies.append(await PlainClient(stream).reply(with_body=with_body))
         return replies
+
+    @staticmethod
+    async def converse(port: int, lines: list[str]):
+        """Ask one thing after the other on one connection."""
+        stream = await trio.open_tcp_stream("127.0.0.1", port)
+        async with stream:
+            client = PlainClient(stream)
+            return [await client.ask(line) for line in lines]
 
 
 @asynccontextmanager
@@ -123,7 +132,7 @@ async def both_ways():
     settings = AcceptorSettings(host="127.0.0.1", port=0)
     for services, _ in applications():
         services.present = ToyServices()
-    fallbacks = [HypercornFallback(app) for _, app in applications()]
+    fallbacks = [HypercornFallback(app, each.clock.now) for each, app in applications()]
     services, _ = applications()[0]
     router = Router(services, catalogue())
 
@@ -135,8 +144,9 @@ async def both_ways():
     async with trio.open_nursery() as nursery:
         for child in (*fallbacks, fast):
             await nursery.start(child.run)
-        first = await nursery.start(Acceptor((fast, fallbacks[0]), settings).run)
-        second = await nursery.start(Acceptor((fallbacks[1],), settings).run)
+        ways = (fast, fallbacks[0]), (fallbacks[1],)
+        acceptors = [Acceptor(way, services.clock.now, settings) for way in ways]
+        first, second = [await nursery.start(acceptor.run) for acceptor in acceptors]
         with trio.fail_after(30):
             yield BothWays(first, second, taken)
         nursery.cancel_scope.cancel()

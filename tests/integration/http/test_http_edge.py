@@ -323,3 +323,27 @@ async def test_read_body_keeps_the_connection(client):
     response = await client.post("/conflict", data=b"{}")
 
     assert "connection" not in response.headers
+
+
+TRACING = (
+    *("traceparent", "tracestate", "baggage", "sentry-trace", "b3", "x-b3-traceid", "x-b3-spanid"),
+    *("x-datadog-trace-id", "x-datadog-parent-id", "x-amzn-trace-id", "newrelic", "uber-trace-id"),
+    *("elastic-apm-traceparent", "request-id", "request-context", "x-cloud-trace-context"),
+)
+OURS = ("authorization", "apikey", "content-type", "idempotency-key", "x-request-id", "prefer")
+
+
+@pytest.mark.parametrize("path", ["/api/toys", "/nowhere", "/functions/v1/api/toys"])
+async def test_preflight_allows_what_clients_and_their_tracing_send(client, path):
+    asked = ", ".join((*OURS, *TRACING))
+    response = await client.options(
+        path,
+        headers={
+            "origin": "https://app.example",
+            "access-control-request-method": "POST",
+            "access-control-request-headers": asked,
+        },
+    )
+
+    allowed = set(response.headers["access-control-allow-headers"].split(", "))
+    assert allowed >= {*OURS, *TRACING}

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, datetime
 
 import pytest
 from bountyexpo import errors
-from bountyexpo.edge.refusal import problem_body, problem_headers, refusal
+from bountyexpo.edge.refusal import Refusals, problem_body, problem_headers
 
 NOW = datetime(2026, 5, 4, tzinfo=UTC)
 
@@ -73,21 +74,13 @@ def test_fields_are_told_but_never_those_that_mislead():
     assert body["code"] == "own_code"
 
 
-def test_before_a_handler_is_chosen_only_the_request_and_the_moment_are_unknown():
-    error = errors.Conflict("No.", currentStatus="open", details="x")
-
-    before = json.loads(problem_body(error))
-
-    assert body_of(error) == before | {
-        "requestId": "req_1",
-        "timestamp": "2026-05-04T00:00:00.000Z",
-    }
-
-
 def test_a_refusal_is_a_whole_answer_that_closes():
     error = errors.RateLimited(retry_after_s=7, scope="peer")
+    written = Refusals(lambda: NOW).encode(
+        error, ("Sec-WebSocket-Version", "13"), asked={"x-request-id": "req_1"}
+    )
 
-    head, _, body = refusal(error, ("Sec-WebSocket-Version", "13")).partition(b"\r\n\r\n")
+    head, _, body = written.partition(b"\r\n\r\n")
 
     assert head.decode().split("\r\n") == [
         "HTTP/1.1 429 Too Many Requests",
@@ -96,10 +89,28 @@ def test_a_refusal_is_a_whole_answer_that_closes():
         "Retry-After: 7",
         f"Content-Length: {len(body)}",
         "Cache-Control: no-store",
+        "X-Request-Id: req_1",
         "Connection: close",
     ]
-    assert body == problem_body(error)
-    assert json.loads(body)["scope"] == "peer"
+    assert json.loads(body) == body_of(error)
+
+
+@pytest.mark.parametrize("given", [{}, {"x-request-id": "a b"}, {"x-request-id": "x" * 200}])
+def test_a_request_without_a_good_name_gets_one(given):
+    written = Refusals(lambda: NOW).encode(errors.MalformedRequest(), asked=given)
+
+    head, _, body = written.partition(b"\r\n\r\n")
+
+    name = json.loads(body)["requestId"]
+    assert re.fullmatch(r"req_[0-9a-f\-]{36}", name)
+    assert f"X-Request-Id: {name}\r\n".encode() in head
+
+
+def test_a_refused_upgrade_says_what_is_spoken_and_that_the_connection_ends():
+    assert problem_headers(errors.UpgradeRequired())["upgrade"] == "websocket"
+    written = Refusals(lambda: NOW).encode(errors.UpgradeRequired())
+
+    assert written.count(b"Connection: ") == written.count(b"Connection: close") == 1
 
 
 def test_who_is_not_signed_in_is_told_how():

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 
 import trio
 from bountyexpo.edge.acceptor import AcceptorSettings
@@ -15,15 +14,13 @@ from bountyexpo.http.server.hypercorn_fallback import HypercornFallback
 from quart import request
 from quart_trio import QuartTrio
 
-from tests.integration.socket_server import serve
+from tests.integration.socket_server import NOW, serve
 
 # More than the small kernel buffers of a test hold.
 BIG = 400_000
 
 # How long the application waits for a whole body.
 BODY_TIMEOUT_S = 0.3
-
-NOW = datetime(2026, 5, 4, 3, 2, 1, tzinfo=UTC)
 
 
 @dataclass
@@ -109,7 +106,7 @@ class Site:
 async def fast_site(*, small_buffers=False, sockets_max=None, idle_min_s=1.0, **settings):
     """Run it; ``settings`` are those of HTTP."""
     answers = Answers()
-    fallback = HypercornFallback(application())
+    fallback = HypercornFallback(application(), lambda: NOW)
     settings = HttpLimits(**({"watch_s": 0.01} | settings))
     handler = FastPath(answers.find, fallback, lambda: NOW, settings)
     buffer = {"send_buffer_bytes": 4096} if small_buffers else {}
@@ -125,6 +122,6 @@ async def fast_site(*, small_buffers=False, sockets_max=None, idle_min_s=1.0, **
 @asynccontextmanager
 async def fallback_site(**times):
     """Run the application alone, as with ``HTTP_DIRECT=off``."""
-    fallback = HypercornFallback(application(), HttpLimits(**times))
+    fallback = HypercornFallback(application(), lambda: NOW, HttpLimits(**times))
     async with serve(handlers=(fallback,), before=(fallback.run,)) as server:
         yield Site(server, None, fallback)

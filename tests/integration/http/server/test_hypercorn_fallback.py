@@ -18,7 +18,7 @@ from hypercorn.trio.tcp_server import TCPServer
 from quart import Response, request
 from quart_trio import QuartTrio
 
-from tests.integration.socket_server import serve
+from tests.integration.socket_server import NOW, serve
 
 # More than the small kernel buffers of a test hold.
 BIG = 400_000
@@ -99,7 +99,7 @@ def site():
     @asynccontextmanager
     async def start(times=None, **options):
         app = application()
-        handler = HypercornFallback(app, times)
+        handler = HypercornFallback(app, lambda: NOW, times)
         async with serve(handlers=(handler,), before=(handler.run,), **options) as server:
             yield Site(server, app, handler)
         assert app.events[0] == "startup"
@@ -356,7 +356,7 @@ async def test_draining_ends_idle_connections_and_finishes_requests(site, connec
 
 
 async def test_a_fallback_whose_application_is_not_up_answers_503(connect):
-    async with serve(handlers=(HypercornFallback(application()),)) as server:
+    async with serve(handlers=(HypercornFallback(application(), lambda: NOW),)) as server:
         http = await connect(server.port)
         assert (await http.ask("GET /hello"))[0] == 503
 
@@ -378,7 +378,7 @@ async def test_a_plain_asgi_application_is_served_too(connect):
         )
         await send({"type": "http.response.body", "body": b"ok"})
 
-    handler = HypercornFallback(app)
+    handler = HypercornFallback(app, lambda: NOW)
     async with serve(handlers=(handler,), before=(handler.run,)) as server:
         http = await connect(server.port)
         for _ in range(2):

@@ -149,14 +149,15 @@ async def test_a_wish_for_another_protocol_is_not_followed(connect, before, wish
         assert (await client.ask("GET /page")).status == 200
 
 
-async def test_a_socket_over_http_2_is_refused(connect):
+@pytest.mark.parametrize(("path", "status"), [("/v1/socket", "426"), ("/page", "404")])
+async def test_a_socket_over_http_2_is_refused(connect, path, status):
     async with fallback_site() as site:
         client = await connect(site)
         peer = h2.connection.H2Connection(h2.config.H2Configuration(header_encoding="utf-8"))
         peer.initiate_connection()
         await client.raw(peer.data_to_send())
         wish = (":method", "CONNECT"), (":protocol", "websocket"), (":scheme", "http")
-        place = (":path", "/v1/socket"), (":authority", "x"), ("sec-websocket-version", "13")
+        place = (":path", path), (":authority", "x"), ("sec-websocket-version", "13")
         answers = []
         while not answers:
             events = peer.receive_data(await client.stream.receive_some())
@@ -164,7 +165,10 @@ async def test_a_socket_over_http_2_is_refused(connect):
                 peer.send_headers(1, [*wish, *place])
             answers += [each for each in events if isinstance(each, h2.events.ResponseReceived)]
             await client.raw(peer.data_to_send())
-        assert dict(answers[0].headers)[":status"] == "404"
+        headers = dict(answers[0].headers)
+        assert headers[":status"] == status
+        assert headers["content-type"] == "application/problem+json"
+        assert headers["x-request-id"].startswith("req_")
 
 
 async def test_a_client_over_http_2_that_gives_no_room_is_let_go(connect):

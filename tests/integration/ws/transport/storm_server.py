@@ -17,8 +17,8 @@ from bountyexpo.ws.transport.epoll_poller import create_poller
 from bountyexpo.ws.transport.handshake import Handshake
 from bountyexpo.ws.v1.serializer import JSON, SUBPROTOCOLS
 
-from tests.integration.http.server.http_sites import NOW, Answers, application
-from tests.integration.socket_server import OPEN
+from tests.integration.http.server.http_sites import Answers, application
+from tests.integration.socket_server import NOW, OPEN
 
 
 class Counter:
@@ -50,10 +50,11 @@ async def main() -> None:
         Handshake(SUBPROTOCOLS),
         **OPEN,
     )
-    fallback = HypercornFallback(application())
+    fallback = HypercornFallback(application(), lambda: NOW)
     fast_path = FastPath(Answers().find, fallback, lambda: NOW)
     acceptor = Acceptor(
         (sockets, fast_path, fallback),
+        lambda: NOW,
         AcceptorSettings(host="127.0.0.1", port=0),
         is_free=lambda _address: True,
     )
