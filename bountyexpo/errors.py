@@ -7,6 +7,7 @@ The columns are the HTTP status, the close code where it ends a socket, and the 
     │   ├── InsufficientBalance    400  4400  insufficient_balance
     │   ├── CardRefused            400  4400  the card network's own code
     │   ├── MalformedRequest       400  4400  MALFORMED_REQUEST
+    │   ├── NotStorable            400  4400  VALIDATION_ERROR
     │   ├── TooManyWatched         400  4400  TOO_MANY_SUBSCRIPTIONS
     │   └── VersionUnsupported     400  4426  VERSION_UNSUPPORTED
     ├── NotAuthenticated           401  4401  AUTHENTICATION_REQUIRED
@@ -18,6 +19,7 @@ The columns are the HTTP status, the close code where it ends a socket, and the 
     ├── Conflict                   409  1011  CONFLICT
     │   ├── IllegalTransition      409  1011  INVALID_TRANSITION
     │   ├── StaleVersion           409  1011  STALE_VERSION
+    │   │   └── Duplicate          409  1011  STALE_VERSION, of a row that is there already
     │   ├── IdempotencyConflict    409  1011  idempotency_conflict
     │   └── AccountOverdrawn       409  1011  BALANCE_CONFLICT
     ├── TooLarge                   413  1009  PAYLOAD_TOO_LARGE
@@ -26,7 +28,8 @@ The columns are the HTTP status, the close code where it ends a socket, and the 
     ├── UpgradeRequired            426  1011  UPGRADE_REQUIRED
     ├── RateLimited                429  4429  RATE_LIMIT_EXCEEDED
     ├── InternalError              500  1011  INTERNAL_ERROR
-    │   └── Crashed                500  1011  INTERNAL_ERROR, worth another try
+    │   ├── Crashed                500  1011  INTERNAL_ERROR, worth another try
+    │   └── PutAside               500  1011  PUT_ASIDE
     ├── ProviderFailed             502  1011  EXTERNAL_SERVICE_ERROR
     ├── Unavailable                503  1013  SERVICE_UNAVAILABLE
     │   ├── MailboxFull            503  1013  OVERLOADED
@@ -92,6 +95,14 @@ class MalformedRequest(InvalidRequest):
     """The request is not valid HTTP."""
 
     code = "MALFORMED_REQUEST"
+
+
+class NotStorable(InvalidRequest):
+    """The request holds something that cannot be stored."""
+
+    def __init__(self, constraint: str | None = None) -> None:
+        super().__init__()
+        self.constraint = constraint
 
 
 class TooManyWatched(InvalidRequest):
@@ -172,6 +183,14 @@ class StaleVersion(Conflict):
     retryable = True
 
 
+class Duplicate(StaleVersion):
+    """Somebody else did this at the same moment. Please try again."""
+
+    def __init__(self, constraint: str | None = None) -> None:
+        super().__init__()
+        self.constraint = constraint
+
+
 class IdempotencyConflict(Conflict):
     """This idempotency key was already used for a different request."""
 
@@ -233,6 +252,12 @@ class Crashed(InternalError):
 
     def __init__(self) -> None:
         super().__init__(retry_after_s=1)
+
+
+class PutAside(InternalError):
+    """This has failed on our side several times, and is not tried again for now."""
+
+    code = "PUT_ASIDE"
 
 
 class ProviderFailed(BountyExpoError):

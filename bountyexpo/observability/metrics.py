@@ -111,6 +111,11 @@ ACTOR_MAILBOX_WAIT_MS = _histogram(
     "actor",
 )
 ACTOR_RESTARTS = _counter("actor_restarts_total", "Actors restarted after a crash", "actor")
+ACTOR_PUT_ASIDE = _counter(
+    "actor_messages_put_aside_total",
+    "Messages refused for a while, after crash upon crash",
+    "actor",
+)
 ACTOR_LIVE = _gauge("actor_live", "Actors in memory", "actor")
 SUPERVISOR_RESTARTS = _counter("supervisor_restarts_total", "Children restarted", "child")
 

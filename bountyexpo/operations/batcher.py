@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 import outcome
 import trio
 
-from bountyexpo.errors import BountyExpoError
+from bountyexpo.errors import BountyExpoError, NotStorable
 
 if TYPE_CHECKING:
     from bountyexpo.persistence.queries import Queries
@@ -115,14 +115,22 @@ class Batcher(Generic[Q, A]):
     async def _answer(self, batch: list[_Waiter[Q, A]]) -> None:
         try:
             answers = await self._answer_all([each.question for each in batch])
+        except NotStorable as failure:
+            # One question holds what the database does not take: look for it by halves.
+            if len(batch) > 1:
+                middle = len(batch) // 2
+                await self._answer(batch[:middle])
+                await self._answer(batch[middle:])
+            else:
+                batch[0].result = outcome.Error(failure)
         except Exception as failure:  # noqa: BLE001 - each one who asked raises it
             for each in batch:
                 # One of their own for each: raising the same one everywhere ties them all together.
                 is_ours = isinstance(failure, BountyExpoError)
                 each.result = outcome.Error(copy.copy(failure) if is_ours else failure)
-            return
-        for each, answer in zip(batch, answers, strict=True):
-            each.result = outcome.Value(answer)
+        else:
+            for each, answer in zip(batch, answers, strict=True):
+                each.result = outcome.Value(answer)
 
     def _pass_on(self) -> None:
         """Wake the next in line, or have one statement less running."""

@@ -23,7 +23,7 @@ from psycopg import generators, pq
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.waiting import Ready, Wait
 
-from bountyexpo.errors import DatabaseUnavailable, StaleVersion
+from bountyexpo.errors import DatabaseUnavailable, Duplicate, NotStorable, StaleVersion
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -240,13 +240,31 @@ class Connection:
 
 
 def translated(error: Exception) -> Exception:
-    """Return what the rest of the service is told: one of our errors, or the refused constraint."""
+    """Return what the rest of the service is told: one of our errors, or a fault of ours.
+
+    Of values that the database refuses (SQLSTATE classes 22 and 23) the caller is told, whoever
+    passed them on: they are no fault of a part that others share.
+    """
     if isinstance(error, (psycopg.errors.SerializationFailure, psycopg.errors.DeadlockDetected)):
         return StaleVersion()
+    if isinstance(error, _DUPLICATE):
+        return Duplicate(error.diag.constraint_name)
+    if isinstance(error, _NOT_STORABLE):
+        return NotStorable(error.diag.constraint_name)
     if isinstance(error, _UNAVAILABLE):
         return DatabaseUnavailable()
     return error
 
+
+# Another transaction has written the row first; who loads afresh will find it.
+_DUPLICATE = (psycopg.errors.UniqueViolation, psycopg.errors.ExclusionViolation)
+
+# Of the second, what is left of class 23. The third says that a value does not fit an index.
+_NOT_STORABLE = (
+    psycopg.DataError,
+    psycopg.IntegrityError,
+    psycopg.errors.ProgramLimitExceeded,
+)
 
 # A standby that took over, a session ended for idling, a stale plan, and all loss of contact.
 _UNAVAILABLE = (

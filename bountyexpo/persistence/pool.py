@@ -146,7 +146,7 @@ class Pool:
 
         Raises:
             DatabaseUnavailable: there is no session, or it was lost; the statement may have run.
-            psycopg.errors.IntegrityError: a constraint refused it.
+            NotStorable, Duplicate: the database refuses a value, or has such a row.
         """
         prepared = statement(sql)
         return prepared.load(await self._run(prepared, params))

@@ -38,7 +38,10 @@ _VERBS = frozenset({"select", "insert", "update", "delete", "with"})
 
 
 def _encode(value: Any) -> bytes:
-    return msgspec.json.encode(value)
+    try:
+        return msgspec.json.encode(value)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise psycopg.DataError("the value has no form in JSON") from error
 
 
 class _JsonDumper(JsonbDumper):
@@ -87,7 +90,11 @@ class Statement:
     def dump(
         self, params: Parameters
     ) -> tuple[Sequence[Buffer | None], tuple[int, ...], Sequence[int]]:
-        """Return the values as PostgreSQL wants them, their type ids, and their formats."""
+        """Return the values as PostgreSQL wants them, their type ids, and their formats.
+
+        Raises:
+            psycopg.DataError: one of them cannot be written.
+        """
         if not isinstance(params, (tuple, list)):
             params = [params[name] for name in self._names]  # type: ignore[call-overload]
         elif len(params) != len(self._names):
@@ -95,7 +102,10 @@ class Statement:
         if not params:
             return (), (), ()
         transformer = self._transformer
-        values = transformer.dump_sequence(params, self._formats)
+        try:
+            values = transformer.dump_sequence(params, self._formats)
+        except (UnicodeError, OverflowError) as error:
+            raise psycopg.DataError("the value has no form in the database") from error
         return values, transformer.types or (), transformer.formats or ()
 
     def load(self, result: PGresult) -> list[Row]:

@@ -5,9 +5,12 @@ one drain task, which handles everything queued and ends. So per actor there is 
 one message at a time, and the cost of a task is shared by a burst.
 
     IDLE ──message──▶ BUSY ──mailbox empty──▶ IDLE ──idle time──▶ put away
-                       │ crash                 ▲
+                       │ load crashes          ▲
                        ├────▶ WAITING ──backoff┤      mail is kept
                        └────▶ QUARANTINED ─────┘      askers are refused, mail is kept
+
+A message that crashes costs the state, which is loaded afresh for the next one, and its sender an
+answer; repeated too often it is put aside (``CrashRecord``), and all others go on to be served.
 
 The cell is its own entry on the pool's wheel: as IDLE it waits to be put away, as WAITING or
 QUARANTINED to be tried again. It is also the ``Context`` that the actor sees.
@@ -22,11 +25,11 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 import trio
 from structlog.contextvars import bind_contextvars
 
-from bountyexpo.errors import BountyExpoError, Crashed, StaleVersion, Unavailable
+from bountyexpo.errors import BountyExpoError, Crashed, PutAside, StaleVersion, Unavailable
 from bountyexpo.observability.logs import get_logger, work_for
 from bountyexpo.runtime import Actor, Ask, Continuation, Mailbox, Reply
+from bountyexpo.supervisors._crash_record import LOADING, CrashRecord, cause_of, message_of
 from bountyexpo.supervisors._node import Node, describe
-from bountyexpo.supervisors._restart_window import add_restart
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -98,6 +101,10 @@ class CellPool(Protocol[K]):
         """Count a crash of one of the actors."""
         ...
 
+    def count_put_aside(self) -> None:
+        """Count a message that is refused from now on, because it crashed an actor too often."""
+        ...
+
     def start_timer(
         self, actor_id: str, seconds: float, message: Message[K, Any] | Continuation[K]
     ) -> Timer:
@@ -140,7 +147,7 @@ class Cell(Generic[K]):
         self.last_error: Exception | None = None
         self._pool = pool
         self._actor: Actor[K] | None = None
-        self._crashes: tuple[float, ...] = ()
+        self._crashes: CrashRecord | None = None
         self._last_used = 0.0
         # Since when the first message of the present drain waits.
         self._waits_since = 0.0
@@ -235,8 +242,8 @@ class Cell(Generic[K]):
             else:
                 self.put_away()
         elif self.state is not BUSY:
-            if self.state is QUARANTINED:
-                self._crashes = ()
+            if self.state is QUARANTINED and self._crashes is not None:
+                self._crashes.forget(LOADING)
             self.work()
 
     def node(self) -> Node:
@@ -245,7 +252,7 @@ class Cell(Generic[K]):
             name=self.name,
             kind="actor",
             state=self.state.value,
-            restarts=len(self._crashes),
+            restarts=len(self._crashes or ()),
             mailbox_depth=len(self.mailbox),
             last_error=describe(self.last_error),
         )
@@ -257,7 +264,7 @@ class Cell(Generic[K]):
         except BountyExpoError as error:
             self._refuse_queued(error)
         except Exception as error:  # noqa: BLE001 - any failure of an actor is a crash
-            self._crash(error)
+            self._crashed_loading(error)
         else:
             self._actor = actor
             return actor
@@ -269,10 +276,13 @@ class Cell(Generic[K]):
         handle = actor.handle
         handled = 0
         is_retry, self._is_retry = self._is_retry, False
+        aside = self._crashes if self._crashes and self._crashes.has_any_aside else None
         try:
             while queue:
                 item = self._present = queue.popleft()
-                if type(item) is Ask and item.is_waiting:
+                if aside and aside.is_aside(message_of(item), trio.current_time()):
+                    self._refuse(item, PutAside())
+                elif type(item) is Ask and item.is_waiting:
                     work_for(item.origin)
                     item.settle(await handle(item.message))
                     work_for(None)
@@ -307,7 +317,7 @@ class Cell(Generic[K]):
                 crashed = Crashed()
                 crashed.__cause__ = error
                 item.fail(crashed)
-            self._crash(error)
+            self._crashed_on(item, error)
 
     def _refuse(self, item: Item, error: BountyExpoError) -> None:
         if isinstance(error, Unavailable):
@@ -330,23 +340,36 @@ class Cell(Generic[K]):
         if self.mailbox:
             self._wait(error.retry_after_s or 1)
 
-    def _crash(self, error: Exception) -> None:
-        """Drop the state, keep the mail, and decide when to load afresh."""
+    def _crashed_loading(self, error: Exception) -> None:
+        """Keep the mail, and decide when to load again."""
+        count, is_bearable = self._count_crash(LOADING, error)
         policy = self._pool.config.policy
+        if not is_bearable:
+            self._quarantine(policy.quarantine_s)
+        elif not self._pool.is_stopping:
+            self._wait(policy.backoff.delay_s(count))
+
+    def _crashed_on(self, item: Item, error: Exception) -> None:
+        """Drop the state, and put the message aside when it was too often; others go on."""
+        message = message_of(item)
+        cause = cause_of(message)
+        _, is_bearable = self._count_crash(cause, error)
+        # What an actor goes on with comes once.
+        if not is_bearable and not isinstance(item, Continuation):
+            assert self._crashes is not None, "a crash was counted"
+            self._crashes.put_aside(cause, trio.current_time())
+            self._pool.count_put_aside()
+            log.error("message put aside", message=type(message).__name__, error=describe(error))
+
+    def _count_crash(self, cause: bytes, error: Exception) -> tuple[int, bool]:
         self._actor = None
         self.last_error = error
         self._pool.count_crash()
-        self._crashes, is_allowed = add_restart(
-            self._crashes,
-            trio.current_time(),
-            intensity=policy.intensity,
-            period_s=policy.period_s,
-        )
-        log.error("actor crashed", crashes=len(self._crashes), exc_info=error)
-        if not is_allowed:
-            self._quarantine(policy.quarantine_s)
-        elif not self._pool.is_stopping:
-            self._wait(policy.backoff.delay_s(len(self._crashes)))
+        if self._crashes is None:
+            self._crashes = CrashRecord(self._pool.config.policy)
+        count, is_bearable = self._crashes.count(cause, trio.current_time())
+        log.error("actor crashed", crashes=count, exc_info=error)
+        return count, is_bearable
 
     def _wait(self, delay_s: float) -> None:
         self.state = WAITING

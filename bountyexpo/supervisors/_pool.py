@@ -19,6 +19,7 @@ from bountyexpo.observability.metrics import (
     ACTOR_LIVE,
     ACTOR_MAILBOX_DEPTH,
     ACTOR_MAILBOX_WAIT_MS,
+    ACTOR_PUT_ASIDE,
     ACTOR_RESTARTS,
 )
 from bountyexpo.runtime import ASK_TIMEOUT_S, Ask, Outcome, Ref, TimerWheel
@@ -234,6 +235,10 @@ class ActorPool(Generic[K]):
         """Count a crash of one of the actors."""
         self.crashes += 1
         ACTOR_RESTARTS.labels(self.kind).inc()
+
+    def count_put_aside(self) -> None:
+        """Count a message that is refused from now on, because it crashed an actor too often."""
+        ACTOR_PUT_ASIDE.labels(self.kind).inc()
 
     def tell_own(self, actor_id: str, message: Message[K, Any] | Continuation[K]) -> None:
         """Bring an actor what it set going itself: never refused while the pool runs."""

@@ -24,8 +24,9 @@ def add_restart(
 class CrashPolicy:
     """What a pool does about an actor that crashes.
 
-    Up to ``intensity`` crashes within ``period_s`` the actor is loaded again after a backoff; one
-    more puts it into quarantine for ``quarantine_s``.
+    Up to ``intensity`` crashes of one cause within ``period_s`` are borne, one more is not: for
+    ``quarantine_s`` the message that was the cause is refused, or the actor that cannot be loaded
+    is in quarantine. Loading is tried again after a backoff.
     """
 
     intensity: int = 5

@@ -7,6 +7,9 @@ two nodes that both believe to own a conversation do no harm; a repeated client 
 the first time in the same statement; a sender who was checked against an old set of participants
 (``expected_version``) is refused.
 
+A message that cannot be stored costs its sender a refusal and the others next to nothing: the batch
+is taken apart around it (``batches``).
+
 A message whose number is given back is durable. One that gets ``DatabaseUnavailable`` may be or may
 not: the client sends it again under the same client id.
 """
@@ -26,11 +29,13 @@ from bountyexpo.errors import (
     DatabaseUnavailable,
     InvalidRequest,
     MailboxFull,
+    NotStorable,
     StaleVersion,
     Unavailable,
 )
 from bountyexpo.observability import metrics
 from bountyexpo.persistence.chat import in_doubt
+from bountyexpo.persistence.chat.batches import Parts, Suspects
 from bountyexpo.persistence.chat.message_stream import message_event
 from bountyexpo.persistence.chat.messages import CommittedMessage, NewMessage
 from bountyexpo.persistence.chat.under_way import UnderWay
@@ -132,6 +137,7 @@ class Journal:
         self._in_flight: list[_Entry] = []
         self._under_way = UnderWay()
         self._in_doubt = in_doubt.InDoubt()
+        self._suspects = Suspects()
         self._wake = trio.Event()
         self._is_running = False
 
@@ -173,7 +179,7 @@ class Journal:
                 if self._in_doubt.is_due():
                     await self._look_for_in_doubt()
                 self._in_flight = self._next_batch()
-                await self._commit(self._in_flight, is_last_attempt=False)
+                await self._commit(self._in_flight)
         finally:
             self._is_running = False
             self._in_doubt.add(entry.message for entry in self._in_flight if entry.settle)
@@ -182,54 +188,66 @@ class Journal:
             self._queue.clear()
 
     def _next_batch(self) -> list[_Entry]:
-        """Take the next batch; a twin of a message in it has to wait for the next."""
+        """Take the next batch; a twin of a message in it waits, and a suspect's go alone."""
         batch: list[_Entry] = []
-        twins: list[_Entry] = []
+        waiting: list[_Entry] = []
         client_ids: set[tuple[str, str]] = set()
-        while self._queue and len(batch) < BATCH_ROWS_MAX:
+        suspect = self._suspects.among(self._queue[0].message.sender_id) if self._queue else None
+        while self._queue and len(batch) < BATCH_ROWS_MAX and len(waiting) < BATCH_ROWS_MAX:
             entry = self._queue.popleft()
             message = entry.message
-            if message.client_message_id is not None:
-                client_id = (message.sender_id, message.client_message_id)
-                if client_id in client_ids:
-                    twins.append(entry)
-                    continue
-                client_ids.add(client_id)
+            client_id = (message.sender_id, message.client_message_id or message.id)
+            is_twin = client_id in client_ids
+            if is_twin or self._suspects.among(message.sender_id) != suspect:
+                waiting.append(entry)
+                continue
+            client_ids.add(client_id)
             batch.append(entry)
-        self._queue.extendleft(reversed(twins))
+        self._queue.extendleft(reversed(waiting))
         return batch
 
-    async def _commit(self, batch: list[_Entry], *, is_last_attempt: bool) -> None:
-        """Write a batch and tell its senders; a batch that is refused is tried again, then split.
+    async def _commit(self, batch: list[_Entry]) -> None:
+        """Write a batch and tell its senders; one that is refused is taken apart."""
+        parts = Parts(batch, lambda entry: entry.message.conversation_id)
+        while part := parts.take():
+            try:
+                rows = await self._write_again(part)
+            except (psycopg.Error, NotStorable, StaleVersion) as error:
+                if len(part) > 1:
+                    parts.halve(part)
+                    continue
+                [entry] = part
+                if isinstance(error, NotStorable):
+                    self._suspects.add(entry.message.sender_id)
+                entry.resolve(_meaning(error))
+            except DatabaseUnavailable:
+                self._in_doubt.add(entry.message for entry in part)
+                for entry in part:
+                    entry.resolve(DatabaseUnavailable())
+            else:
+                self._announce(part, rows)
+
+    async def _write_again(self, part: list[_Entry]) -> list[Row]:
+        """Write, a second time if need be.
 
         The other owner of a conversation may have written the same client id at the same moment;
-        the second attempt then finds it. One that still fails is found by going one by one.
+        the second attempt finds it.
         """
-        if not batch:
-            return
         try:
-            rows = await self._write(batch)
-        except (psycopg.Error, StaleVersion) as error:
-            if not is_last_attempt:
-                await self._commit(batch, is_last_attempt=True)
-            elif len(batch) > 1:
-                for entry in batch:
-                    await self._commit([entry], is_last_attempt=True)
-            else:
-                batch[0].resolve(_meaning(error))
-        except DatabaseUnavailable:
-            self._in_doubt.add(entry.message for entry in batch)
-            for entry in batch:
-                entry.resolve(DatabaseUnavailable())
-        else:
-            self._announce(batch, rows)
+            return await self._write(part)
+        except StaleVersion:
+            return await self._write(part)
 
-    async def _write(self, batch: list[_Entry]) -> list[Row]:
-        records = [_record(nth, entry.message) for nth, entry in enumerate(batch)]
+    async def _write(self, part: list[_Entry]) -> list[Row]:
+        records = [_record(nth, entry.message) for nth, entry in enumerate(part)]
+        try:
+            data = msgspec.json.encode(records).decode()
+        except ValueError as error:  # a text that has no form in UTF-8
+            raise NotStorable from error
         began = trio.current_time()
-        rows = await self._db.fetch(_APPEND, (msgspec.json.encode(records).decode(),))
+        rows = await self._db.fetch(_APPEND, (data,))
         metrics.JOURNAL_COMMIT_MS.observe((trio.current_time() - began) * 1000)
-        metrics.JOURNAL_BATCH_ROWS.observe(len(batch))
+        metrics.JOURNAL_BATCH_ROWS.observe(len(part))
         return rows
 
     def _announce(self, batch: list[_Entry], rows: list[Row]) -> None:
@@ -297,11 +315,8 @@ def _event(message: NewMessage, row: Row) -> StreamEvent:
 
 def _meaning(error: Exception) -> Exception:
     """Say what a refusal of the database means to the sender."""
-    if isinstance(error, psycopg.errors.ForeignKeyViolation):
-        if "reply_to" in (error.diag.constraint_name or ""):
-            return InvalidRequest(
-                "The message you reply to is not in this conversation.", code="BAD_REPLY"
-            )
-    elif isinstance(error, psycopg.DataError):
-        return InvalidRequest("The message holds something that cannot be stored.")
+    if isinstance(error, NotStorable) and "reply_to" in (error.constraint or ""):
+        return InvalidRequest(
+            "The message you reply to is not in this conversation.", code="BAD_REPLY"
+        )
     return error

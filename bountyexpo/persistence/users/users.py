@@ -6,9 +6,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 import msgspec
-from psycopg.errors import UniqueViolation
 
-from bountyexpo.errors import Conflict
+from bountyexpo.errors import Conflict, Duplicate
 
 if TYPE_CHECKING:
     from bountyexpo.persistence.queries import Queries
@@ -85,7 +84,7 @@ async def insert(db: Queries, user: NewUser) -> bool:
     """
     try:
         return bool(await db.execute(INSERT, msgspec.structs.asdict(user)))
-    except UniqueViolation as error:
-        if error.diag.constraint_name == "users_email":
+    except Duplicate as error:
+        if error.constraint == "users_email":
             raise Conflict("Email already registered", code="EMAIL_TAKEN") from error
         raise Conflict("Username already taken", code="USERNAME_TAKEN") from error

@@ -96,7 +96,7 @@ class Market:
     def __init__(self, db: Pool) -> None:
         self.db = db
         self.provider = Provider()
-        journal = Journal(db, nobody)
+        self.journal = Journal(db, nobody)
         ports = ActorDependencies(
             db=db,
             stripe=self.provider,
@@ -105,10 +105,11 @@ class Market:
             ephemeral=nobody,
             unread=nobody,
         )
-        self.actors = Actors.over(ports, journal, SystemClock())
+        self.actors = Actors.over(ports, self.journal, SystemClock())
 
     async def run_pools(self, *, task_status: trio.TaskStatus[None]) -> None:
         async with trio.open_nursery() as nursery:
+            await nursery.start(self.journal.run)
             for pool in self.actors.pools:
                 await nursery.start(pool.run)
             task_status.started()

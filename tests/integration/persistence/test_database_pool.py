@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from random import Random
+from uuid import UUID
 
-import psycopg
 import pytest
 import trio
 import trio.testing
 from bountyexpo.domain.ids import new_id
-from bountyexpo.errors import DatabaseUnavailable, StaleVersion
+from bountyexpo.errors import DatabaseUnavailable, Duplicate, NotStorable, StaleVersion
 from bountyexpo.persistence.pool import Json, Pool
 from bountyexpo.sandbox.postgres import EmbeddedPostgres
 
@@ -36,6 +37,21 @@ def own_server(folder, initdb):
         yield server
     finally:
         server.stop()
+
+
+def noise(size: int) -> str:
+    """Text that does not become shorter when it is compressed."""
+    return Random(0).randbytes(size).hex()
+
+
+def nested(depth: int) -> list:
+    found: list = []
+    for _ in range(depth):
+        found = [found]
+    return found
+
+
+BOTTOMLESS = Json(nested(100_000))
 
 
 async def attempt(call, *arguments) -> Exception | None:
@@ -115,11 +131,43 @@ async def test_execute_counts_changed_rows(database: Pool):
     assert await database.execute("delete from leases where owner = %s", ("x",)) == 2
 
 
-async def test_a_refused_constraint_stays_itself(database: Pool):
+async def test_a_row_that_is_there_already_is_a_duplicate(database: Pool):
     await database.execute("insert into leases values ('a', 'x', 1, now())")
 
-    with pytest.raises(psycopg.errors.UniqueViolation):
+    with pytest.raises(Duplicate) as refused:
         await database.execute("insert into leases values ('a', 'x', 1, now())")
+
+    assert refused.value.constraint == "leases_pkey"
+    assert await database.fetch_one("select 1 as one") == {"one": 1}
+
+
+UNWRITABLE = {
+    "nul": ("select %s::text as it", "a\x00"),
+    "nul in json": ("select %s::jsonb as it", {"a": "\x00"}),
+    "surrogate": ("select %s::text as it", "a\ud800"),
+    "surrogate in json": ("select %s::jsonb as it", {"a": "\ud800"}),
+    "key that is no text": ("select %s::jsonb as it", {None: 1}),
+    "bottomless": ("select %s::jsonb as it", BOTTOMLESS),
+    "no uuid": ("select %s::text::uuid as it", "b7"),
+    "no moment": ("select %s::text::timestamptz as it", "tomorrow-ish"),
+    "year": ("select %s::text::timestamptz as it", "300000-01-01"),
+    "number": ("select %s::numeric::bigint as it", 2**70),
+    "long number": ("select %s::text::int as it", "9" * 30),
+    "check": ("insert into leases values (%s, 'x', 1, now())", None),
+    "foreign key": ("insert into user_profiles (user_id) values (%s)", str(UUID(int=7))),
+    "too long for an index": ("insert into leases values (%s, 'x', 1, now())", noise(10_000)),
+}
+
+
+@pytest.mark.parametrize("name", UNWRITABLE)
+async def test_a_value_that_the_database_refuses_is_the_callers_fault(database: Pool, name: str):
+    sql, value = UNWRITABLE[name]
+    for _ in range(3):  # also when prepared
+        with pytest.raises(NotStorable):
+            await database.fetch(sql, (value,))
+        with pytest.raises(NotStorable):
+            async with database.transaction() as tx:
+                await tx.fetch(sql, (value,))
 
     assert await database.fetch_one("select 1 as one") == {"one": 1}
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
-import psycopg
 import pytest
 import trio
 import trio.testing
+from bountyexpo.errors import Duplicate
 from bountyexpo.persistence import outbox
 from bountyexpo.persistence.after_commit import Bell
 from bountyexpo.persistence.outbox import Effect, Relay
@@ -156,5 +156,5 @@ async def test_effects_of_one_aggregate_keep_their_order(database: Pool):
 async def test_a_stale_owner_cannot_leave_the_same_effect_twice(database: Pool):
     await leave(database)
 
-    with pytest.raises(psycopg.errors.UniqueViolation):
+    with pytest.raises(Duplicate):
         await leave(database)

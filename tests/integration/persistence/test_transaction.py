@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import psycopg
 import pytest
 import trio
 import trio.testing
 from bountyexpo.domain.ids import new_id
 from bountyexpo.domain.notices import Audience, Notice
-from bountyexpo.errors import InternalError
+from bountyexpo.errors import Duplicate, InternalError
 from bountyexpo.persistence.chat.message_stream import read_after
 from bountyexpo.persistence.streams import heads
 
@@ -121,7 +120,7 @@ async def test_a_doomed_transaction_is_never_taken_for_committed(database: Pool)
     with pytest.raises(InternalError):  # noqa: PT012
         async with database.transaction() as tx:
             await tx.execute("insert into leases values ('a', 'x', 1, now())")
-            with pytest.raises(psycopg.errors.UniqueViolation):
+            with pytest.raises(Duplicate):
                 await tx.execute("insert into leases values ('a', 'x', 1, now())")
 
     assert await database.fetch("select 1 from leases") == []
@@ -145,7 +144,7 @@ async def test_a_deferred_refusal_at_the_commit_is_the_callers(database: Pool):
         "create table late (id int constraint late_once unique deferrable initially deferred)"
     )
 
-    with pytest.raises(psycopg.errors.UniqueViolation):
+    with pytest.raises(Duplicate):
         async with database.transaction() as tx:
             await tx.execute("insert into late values (1), (1)")
 

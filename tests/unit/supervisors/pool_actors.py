@@ -34,7 +34,9 @@ class Refuse(Message[Any, None], frozen=True, kw_only=True):
 
 
 class Crash(Message[Any, None], frozen=True, kw_only=True):
-    """Crash."""
+    """Crash; ``text`` tells one from another."""
+
+    text: Any = ""
 
 
 class Raise(Message[Any, None], frozen=True, kw_only=True):

@@ -9,9 +9,11 @@ import structlog
 import trio
 from bountyexpo.errors import (
     Conflict,
+    Crashed,
     DatabaseUnavailable,
     InternalError,
     NotFound,
+    PutAside,
     StaleVersion,
     Unavailable,
 )
@@ -21,10 +23,17 @@ from trio.testing import wait_all_tasks_blocked
 from tests.unit.supervisors.pool_actors import Add, Block, Crash, Later, Raise, Refuse, World
 
 
-async def crash(pool, times: int = 1, actor_id: str = "a") -> None:
+async def crash(pool, times: int = 1, actor_id: str = "a", *, text: str = "") -> None:
     for _ in range(times):
-        with pytest.raises(InternalError):
-            await pool.ref(actor_id).ask(Crash(), timeout_s=50)
+        with pytest.raises(Crashed):
+            await pool.ref(actor_id).ask(Crash(text=text), timeout_s=50)
+
+
+async def crash_loading(world: World, times: int) -> None:
+    """Let an actor fail to load so often; who asks waits meanwhile."""
+    world.load_errors += [ZeroDivisionError() for _ in range(times)]
+    with pytest.raises(Unavailable):
+        await world.pool.ref("a").ask(Add(), timeout_s=90)
 
 
 async def test_crash_is_an_internal_error_with_its_cause() -> None:
@@ -85,15 +94,23 @@ async def test_crash_drops_the_state_and_keeps_the_mail(autojump_clock) -> None:
     assert world.events[:2] == ["load a", "load a"]
 
 
-async def test_crashed_actor_is_loaded_again_after_a_growing_backoff(autojump_clock) -> None:
+async def test_who_crashed_is_loaded_at_once_for_the_next(autojump_clock) -> None:
     async with World().running() as pool:
-        await crash(pool)
-        started_at = trio.current_time()
-        await crash(pool)
-        assert 1 <= trio.current_time() - started_at <= 1.02
-        assert pool.statistics().waiting == ("a",)
         await pool.ref("a").ask(Add())
-        assert 3 <= trio.current_time() - started_at <= 3.04
+        await crash(pool)
+        assert await pool.ref("a").ask(Add()) == 1
+        assert trio.current_time() == 0
+
+
+async def test_who_cannot_be_loaded_is_tried_again_after_a_growing_backoff(autojump_clock) -> None:
+    world = World()
+    world.load_errors = [ZeroDivisionError(), ZeroDivisionError()]
+    async with world.running() as pool, trio.open_nursery() as nursery:
+        nursery.start_soon(pool.ref("a").ask, Add())
+        await trio.sleep(0.5)
+        assert pool.statistics().waiting == ("a",)
+        assert await pool.ref("a").ask(Add()) == 2
+        assert 3 <= trio.current_time() <= 3.04
 
 
 async def test_crash_leaves_other_actors_alone() -> None:
@@ -103,9 +120,51 @@ async def test_crash_leaves_other_actors_alone() -> None:
         assert await pool.ref("b").ask(Add()) == 2
 
 
-async def test_too_many_crashes_put_the_actor_into_quarantine(autojump_clock) -> None:
+async def test_a_message_that_crashes_again_and_again_is_put_aside(autojump_clock) -> None:
     async with World().running() as pool:
         await crash(pool, 3)
+
+        with pytest.raises(PutAside):
+            await pool.ref("a").ask(Crash())
+        pool.ref("a").tell(Crash())
+        assert await pool.ref("a").ask(Add()) == 1
+        # Only that very message, and only of that actor.
+        await crash(pool, text="another")
+        await crash(pool, actor_id="b")
+        assert pool.crashes == 5
+        assert pool.statistics().quarantined == ()
+
+
+async def test_what_was_put_aside_is_tried_again_later(autojump_clock) -> None:
+    async with World().running() as pool:
+        await crash(pool, 3)
+        await trio.sleep(101)
+
+        await crash(pool, 3)
+        with pytest.raises(PutAside):
+            await pool.ref("a").ask(Crash())
+
+
+async def test_any_number_of_bad_messages_leaves_the_others_served(autojump_clock) -> None:
+    async with World().running() as pool:
+        for number in range(200):
+            await crash(pool, text=f"x{number}")
+            assert await pool.ref("a").ask(Add()) == 1
+        assert trio.current_time() == 0
+
+
+async def test_whatever_a_message_holds_it_is_known_again(autojump_clock) -> None:
+    async with World().running() as pool:
+        for text in ("\ud800", {"a": [float("nan")]}, {None: 1}, "x" * 1_000_000):
+            await crash(pool, 3, text=text)
+            with pytest.raises(PutAside):
+                await pool.ref("a").ask(Crash(text=text))
+
+
+async def test_too_many_crashes_of_loading_put_the_actor_into_quarantine(autojump_clock) -> None:
+    world = World()
+    async with world.running() as pool:
+        await crash_loading(world, 3)
 
         assert pool.statistics().quarantined == ("a",)
         with pytest.raises(Unavailable):
@@ -128,8 +187,8 @@ async def test_quarantine_refuses_all_who_wait_at_once(autojump_clock) -> None:
 
         nursery.start_soon(ask, Later())
         await wait_all_tasks_blocked()
-        for _ in range(3):
-            pool.ref("a").tell(Crash())
+        world.load_errors = [ZeroDivisionError() for _ in range(3)]
+        pool.ref("a").tell(Crash())
         nursery.start_soon(ask, Add())
         await trio.sleep(10)
 
@@ -138,8 +197,9 @@ async def test_quarantine_refuses_all_who_wait_at_once(autojump_clock) -> None:
 
 
 async def test_quarantined_actor_keeps_what_it_was_told_and_is_tried_again(autojump_clock) -> None:
-    async with World().running() as pool:
-        await crash(pool, 3)
+    world = World()
+    async with world.running() as pool:
+        await crash_loading(world, 3)
         pool.ref("a").tell(Add(number=7))
         await trio.sleep(101)
 

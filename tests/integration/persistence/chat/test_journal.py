@@ -2,79 +2,36 @@
 
 from __future__ import annotations
 
-from contextlib import asynccontextmanager, suppress
-from functools import partial
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import pytest
 import trio
 import trio.testing
 from bountyexpo.domain.ids import new_id
-from bountyexpo.errors import DatabaseUnavailable, InvalidRequest, StaleVersion, Unavailable
+from bountyexpo.errors import (
+    DatabaseUnavailable,
+    StaleVersion,
+    Unavailable,
+)
 from bountyexpo.persistence.chat.journal import Journal
 from bountyexpo.persistence.chat.message_stream import message_event, read_after
-from bountyexpo.persistence.chat.messages import CommittedMessage, NewMessage
+from bountyexpo.persistence.chat.messages import CommittedMessage
 from bountyexpo.persistence.streams import heads
 
 from tests.commits import nobody
+from tests.integration.persistence.chat.journal_stage import (
+    Counting,
+    append,
+    append_all,
+    message,
+    stored,
+    writing,
+)
 from tests.sample_events import write_note
 
 if TYPE_CHECKING:
     from bountyexpo.persistence.pool import Pool
-
-
-# ``thread`` is a conversation of two people; see conftest.
-def message(thread, text: str = "hi", **changes) -> NewMessage:
-    fields = {
-        "id": new_id(),
-        "conversation_id": thread.id,
-        "expected_version": 1,
-        "sender_id": thread.sender,
-        "client_message_id": new_id(),
-        "text": text,
-        "participants": (thread.sender, thread.other),
-    }
-    return NewMessage(**{**fields, **changes})
-
-
-@asynccontextmanager
-async def writing(*journals: Journal):
-    async with trio.open_nursery() as nursery:
-        for journal in journals:
-            await nursery.start(journal.run)
-        yield
-        nursery.cancel_scope.cancel()
-
-
-async def append(journal: Journal, sent: NewMessage) -> CommittedMessage:
-    """Submit a message and wait for its number."""
-    [result] = await append_all(journal, [sent])
-    if isinstance(result, Exception):
-        raise result
-    return result
-
-
-async def append_all(journal: Journal, messages: list[NewMessage]) -> list[object]:
-    """Submit side by side; return each result or error in the order of the messages."""
-    results: dict[str, object] = {}
-    is_done = trio.Event()
-
-    def settle(sent: NewMessage, result: object) -> None:
-        assert sent.id not in results
-        results[sent.id] = result
-        if len(results) == len(messages):
-            is_done.set()
-
-    for sent in messages:
-        journal.submit(sent, partial(settle, sent))
-    await is_done.wait()
-    return [results[sent.id] for sent in messages]
-
-
-async def stored(pool: Pool, thread) -> list[dict]:
-    return await pool.fetch(
-        "select * from messages where conversation_id = %s order by seq", (thread.id,)
-    )
 
 
 async def test_a_message_gets_the_next_number_and_is_published(database: Pool, thread):
@@ -212,44 +169,14 @@ async def test_an_old_version_is_stale_and_takes_no_number(database: Pool, threa
     assert [row["seq"] for row in await stored(database, thread)] == [1, 2]
 
 
-async def test_a_bad_message_harms_only_itself(database: Pool, thread):
-    journal = Journal(database, nobody)
-
-    async with writing(journal):
-        results = await append_all(
-            journal,
-            [
-                message(thread),
-                message(thread, reply_to=new_id()),
-                message(thread, "nul \x00"),
-                message(thread),
-            ],
-        )
-
-    assert [type(result) for result in results] == [
-        CommittedMessage,
-        InvalidRequest,
-        InvalidRequest,
-        CommittedMessage,
-    ]
-    assert [row["seq"] for row in await stored(database, thread)] == [1, 2]
-
-
 async def test_what_queues_during_a_commit_shares_the_next(database: Pool, thread):
-    statements = 0
-    fetch = database.fetch
+    counting = Counting(database)
+    journal = Journal(counting, nobody)
 
-    class Counting:
-        async def fetch(self, sql, params=()):
-            nonlocal statements
-            statements += 1
-            return await fetch(sql, params)
-
-    journal = Journal(Counting(), nobody)
     async with writing(journal):
         await append_all(journal, [message(thread) for _ in range(300)])
 
-    assert statements <= 3
+    assert counting.statements <= 3
 
 
 async def test_a_lost_database_is_told_to_every_waiter(thread):

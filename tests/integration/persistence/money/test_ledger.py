@@ -26,9 +26,11 @@ from bountyexpo.domain.money.ledger.accounts import (
 from bountyexpo.domain.money.ledger.holds import HoldKind, HoldStatus
 from bountyexpo.errors import (
     Conflict,
+    Duplicate,
     IdempotencyConflict,
     InsufficientBalance,
     NotAllowed,
+    NotStorable,
 )
 from bountyexpo.persistence.money import ledger, ledger_accounts
 
@@ -233,7 +235,7 @@ async def test_a_split_pays_both_sides_to_the_cent(books: Books) -> None:
 async def test_the_database_itself_refuses_to_cook_the_books(books: Books, sql: str) -> None:
     await books.deposit(10_000)
 
-    with pytest.raises(psycopg.Error):
+    with pytest.raises((psycopg.Error, NotStorable, Duplicate)):
         await books.db.execute(sql)
 
 
