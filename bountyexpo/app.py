@@ -36,6 +36,7 @@ from bountyexpo.jobs.branch import webhook_job
 from bountyexpo.jobs.periodic import JobDependencies
 from bountyexpo.operations import areas
 from bountyexpo.operations.batcher import BatchedReads
+from bountyexpo.operations.idempotency.replies import Replies
 from bountyexpo.operations.services import Services
 from bountyexpo.operations.session_reader import SessionReader
 from bountyexpo.operations.users.accounts import AccountVerifier
@@ -132,6 +133,7 @@ class App:
             verifier=callers.accounts,
             tickets=callers.tickets,
             rate_limiter=limits.rate_limiter(self.settings, clock),
+            replies=Replies(db),
             sockets=LiveUsers(live.hub, live.presence),
             readiness=self._readiness.reason,
             tree=self.tree,

@@ -33,6 +33,8 @@ class Call:
         "headers_in",
         "idempotency_key",
         "identity",
+        "is_repeat",
+        "is_replayed",
         "peer",
         "reply_headers",
         "reply_status",
@@ -61,6 +63,10 @@ class Call:
         # The route that was asked for; an old one may have an envelope of its own.
         self.route: Route | None = None
         self.idempotency_key: str | None = None
+        # An earlier call with this key may have done the work already.
+        self.is_repeat = False
+        # The reply is that of an earlier request.
+        self.is_replayed = False
         self.reply_status: int | None = None
         self.reply_headers: dict[str, str] = {}
 

@@ -27,6 +27,7 @@ import msgspec
 
 from bountyexpo.errors import InvalidRequest
 from bountyexpo.operations.areas import GRANTS
+from bountyexpo.operations.idempotency.keeps import Keeps, by_default
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping
@@ -126,6 +127,16 @@ class Operation:
     aliased_fields: Mapping[str, str] = field(default_factory=dict)
     fields: Mapping[str, msgspec.structs.FieldInfo] = field(default_factory=dict)
     list_fields: frozenset[str] = frozenset()
+    keeps: Keeps = Keeps.NOTHING
+    # Fields of the reply that are not kept, and who finds them again for a repeat.
+    secrets: tuple[str, ...] = ()
+    refill: Callable[..., Awaitable[dict[str, Any]]] | None = None
+
+    async def run(self, call: Any, request: msgspec.Struct | None) -> Any:
+        """Carry out the call."""
+        if request is None:
+            return await self.handler(call)
+        return await self.handler(call, request)
 
     @property
     def access(self) -> AccessLevel:
@@ -226,7 +237,8 @@ class Catalogue:
         """Declare the decorated coroutine function an operation.
 
         Options: ``status`` of a success (200), ``frame`` for an own socket frame name, ``aliases``
-        (old routes, answered with deprecation headers), ``aliased_fields`` (old name to wire name).
+        (old routes, answered with deprecation headers), ``aliased_fields`` (old name to wire name),
+        ``keeps`` (what of a call with a key), ``secrets`` and ``refill`` (what of its reply not).
 
         Raises:
             CatalogueError: the declaration is not consistent, or nobody has said who may do it.
@@ -290,9 +302,11 @@ def _build(
     fields = {f.encode_name: f for f in msgspec.structs.fields(request)} if request else {}
     summary, _, description = _docstring(handler).partition("\n")
     aliases: Iterable[str] = options.pop("aliases", ())
+    route = parse_route(http) if http else None
+    options.setdefault("keeps", by_default(handler, writes=route is None or route.method != "GET"))
     built = Operation(
         name=name,
-        route=parse_route(http) if http else None,
+        route=route,
         grant=grant,
         rate=rate,
         status=options.pop("status", 200),
@@ -326,6 +340,8 @@ def _check(built: Operation) -> None:
         for parameter in route.parameters:
             if names.get(parameter, parameter) not in built.fields:
                 raise CatalogueError(f"{built.name}: {route} names no field {parameter!r}")
+    if bool(built.secrets) is not bool(built.refill):
+        raise CatalogueError(f"{built.name} hides something that nobody finds again")
     for alias, canonical in built.aliased_fields.items():
         if canonical not in built.fields or alias in built.fields:
             raise CatalogueError(f"{built.name}: alias {alias!r} → {canonical!r} is not possible")

@@ -18,7 +18,8 @@ from bountyexpo.domain.access import caller_of
 from bountyexpo.domain.limits import IDEMPOTENCY_KEY_CHARS_MAX
 from bountyexpo.errors import BountyExpoError, InternalError, InvalidRequest, RateLimited
 from bountyexpo.observability import logs, metrics
-from bountyexpo.operations.idempotency import IdempotencyKey
+from bountyexpo.operations.idempotency.keeps import Keeps
+from bountyexpo.operations.idempotency.requests import IdempotencyKey
 from bountyexpo.operations.invalid import REFUSALS, explain
 
 if TYPE_CHECKING:
@@ -56,9 +57,11 @@ async def dispatch(operation: Operation, call: Call, arguments: Mapping[str, Any
         _check_rate(operation, call, arguments)
         named = operation.canonical(arguments)
         _take_idempotency_key(operation, call, named)
-        if operation.request is None:
-            return await operation.handler(call)
-        return await operation.handler(call, decode(operation, named, call.transport))
+        request = decode(operation, named, call.transport) if operation.request else None
+        key = _idempotency_key(call, request)
+        if operation.keeps is Keeps.NOTHING or key is None:
+            return await operation.run(call, request)
+        return await call.services.replies.once(operation, call, request, key)
     except BountyExpoError as error:
         outcome = type(error).code
         raise
@@ -164,6 +167,13 @@ def _take_idempotency_key(operation: Operation, call: Call, named: dict[str, Any
         if name in named and name not in operation.fields:
             key = check_idempotency_key(named.pop(name))
             call.idempotency_key = call.idempotency_key or key
+
+
+def _idempotency_key(call: Call, request: msgspec.Struct | None) -> str | None:
+    """Return the key of the call; a request may have a field of its own for it."""
+    for name in IDEMPOTENCY_FIELDS:
+        call.idempotency_key = call.idempotency_key or getattr(request, name, None)
+    return call.idempotency_key
 
 
 def check_idempotency_key(key: Any) -> str | None:

@@ -9,6 +9,8 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from ipaddress import IPv4Network, IPv6Network
 
+    import msgspec
+
     from bountyexpo.actors.system import Actors
     from bountyexpo.domain.identity import Identity
     from bountyexpo.domain.policy import Policy
@@ -38,6 +40,16 @@ class Tickets(Protocol):
 
     def issue(self, identity: Identity) -> str:
         """Return a new ticket of the caller."""
+        ...
+
+
+class Replies(Protocol):
+    """What was answered to calls with an idempotency key."""
+
+    async def once(
+        self, operation: Any, call: Any, request: msgspec.Struct | None, key: str
+    ) -> Any:
+        """Carry out a call, or return what was answered to it before."""
         ...
 
 
@@ -84,6 +96,7 @@ class Services:
     verifier: Verifier
     tickets: Tickets
     rate_limiter: RateLimiter
+    replies: Replies
     sockets: Sockets
     # Why the service cannot serve at present, or None; waits for nothing.
     readiness: Callable[[], str | None]

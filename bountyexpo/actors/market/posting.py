@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from bountyexpo.domain.policy import Policy
     from bountyexpo.persistence.transaction import Transaction
 
-# The reply to a repeated creation is kept under this scope and the caller's key.
-CREATE_SCOPE = "bounty.create"
+# Which bounty a creation has made is kept under this scope and the caller's key.
+CREATE_SCOPE = "bounty.made"
 
 
 async def create(

@@ -1,9 +1,9 @@
 """A REST client that outlives a restart of the server.
 
 Every request it makes may be repeated (a read, or a write with an idempotency key or a natural
-key), so one that meets a refused or broken connection, a 502, 503 or 504, or a 500 that asks for
-another try, is made again until ``patience_s`` is over. Any other answer is given back as it is:
-the caller judges it.
+key), so one that meets a refused or broken connection, a 502, 503 or 504, or a 500 or 409 that
+asks for another try, is made again until ``patience_s`` is over. Any other answer is given back as
+it is: the caller judges it.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 # Answers of a server that is not able to serve now but may be soon.
 PASSING_STATUSES = frozenset({502, 503, 504})
+# A crash, and a request whose first try is still at work, where they say when to come again.
+ASKING_STATUSES = frozenset({409, 500})
 # One try takes at most this long; a deploy that hangs is then tried again.
 REQUEST_TIMEOUT_S = 10.0
 # The first pause between tries; it doubles up to the second.
@@ -120,8 +122,8 @@ class Rest:
 
 def is_passing(reply: Reply) -> bool:
     """Tell whether an answer says that another try is worth it."""
-    is_crash = reply.status == 500 and "retry-after" in reply.headers
-    return is_crash or reply.status in PASSING_STATUSES
+    is_asked = reply.status in ASKING_STATUSES and "retry-after" in reply.headers
+    return is_asked or reply.status in PASSING_STATUSES
 
 
 def is_loopback(url: str) -> bool:

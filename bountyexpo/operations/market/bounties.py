@@ -16,7 +16,7 @@ from bountyexpo.domain.market.bounty_ends import GONE
 from bountyexpo.errors import InvalidRequest
 from bountyexpo.operations.catalogue import READ, WRITE, operation
 from bountyexpo.operations.cursor import decode_cursor
-from bountyexpo.operations.idempotency import IdempotencyKey, mark_replayed, request_hash
+from bountyexpo.operations.idempotency.requests import IdempotencyKey, mark_replayed, request_hash
 from bountyexpo.operations.market.bounty_views import BountyPage, BountyView, bounty_view, page_view
 from bountyexpo.operations.require import parse_id
 from bountyexpo.persistence.market import bounties
@@ -144,20 +144,21 @@ async def get_bounty(call: Call, request: BountyById) -> BountyView:
 async def create_bounty(call: Call, request: NewBounty) -> BountyView:
     """Post a bounty; its price is locked in escrow in the same step.
 
-    A repeat with the same idempotency key, or of the same title within ten minutes while the first
-    is open, answers 200 with the first bounty and ``Idempotent-Replayed: true``.
+    A repeat with the same idempotency key gets the first reply. Without a key, one of the same
+    title within ten minutes, while the first is open, answers 200 with the first bounty. Both have
+    ``Idempotent-Replayed: true``.
     """
-    key = call.idempotency_key or request.idempotency_key
+    key = call.idempotency_key
     created = await call.services.actors.bounty(new_id()).ask(
         CreateBounty(
             poster_id=call.user_id,
             terms=_terms(call, request),
             idempotency_key=key,
-            request_hash=request_hash(request, without="idempotency_key"),
+            request_hash=request_hash(request),
         )
     )
     if created.replayed:
-        mark_replayed(call)
+        mark_replayed(call, 201 if key else 200)
     return bounty_view(created.bounty)
 
 

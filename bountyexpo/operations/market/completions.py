@@ -80,7 +80,7 @@ async def submit_completion(call: Call, request: NewCompletion) -> CompletionVie
             ),
         )
     )
-    if not recorded.created:
+    if not (recorded.created or call.is_repeat):
         call.reply_status = 200
     return completion_view(recorded.submission)
 

@@ -101,6 +101,9 @@ async def create_request(call: Call, request: NewRequest) -> RequestView:
             mine = await requests.visible(
                 call.services.db, call.user_id, bounty_id=bounty_id, hunter_id=call.user_id
             )
+            if call.is_repeat:
+                # The first attempt with this key has made it, and its reply was lost.
+                return request_view(mine[0])
             conflict.fields["request"] = request_view(mine[0])
         raise
     return request_view(application)

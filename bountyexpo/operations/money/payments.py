@@ -17,7 +17,8 @@ from bountyexpo.domain.ids import new_id
 from bountyexpo.domain.money.access import GRANTS
 from bountyexpo.errors import InvalidRequest
 from bountyexpo.operations.catalogue import PAYMENT, operation
-from bountyexpo.operations.idempotency import IdempotencyKey, request_hash
+from bountyexpo.operations.idempotency.keeps import Keeps
+from bountyexpo.operations.idempotency.requests import IdempotencyKey, request_hash
 from bountyexpo.operations.require import require
 from bountyexpo.persistence.money import payments
 
@@ -76,6 +77,8 @@ class ConfirmationView(msgspec.Struct, kw_only=True, omit_defaults=True):
     http="POST /payments/create-payment-intent",
     rate=PAYMENT,
     aliases=("POST /functions/v1/payments/create-payment-intent",),
+    # The intent as it is now, or another where the first came to nothing.
+    keeps=Keeps.KEY,
 )
 async def create_intent(call: Call, request: NewIntent) -> IntentView:
     """Begin a deposit into the caller's wallet.
@@ -86,7 +89,7 @@ async def create_intent(call: Call, request: NewIntent) -> IntentView:
     purpose = request.metadata.get("purpose", "wallet_deposit")
     if purpose != "wallet_deposit":
         raise InvalidRequest("Only deposits can be made here.", code="unsupported_purpose")
-    key = call.idempotency_key or request.idempotencyKey
+    key = call.idempotency_key
     description = request.metadata.get("description")
     if description is not None and not isinstance(description, str):
         raise InvalidRequest("description must be text.")
@@ -100,7 +103,7 @@ async def create_intent(call: Call, request: NewIntent) -> IntentView:
                 description, "description", limits.DEPOSIT_NOTE_CHARS_MAX
             ),
             idempotency_key=key,
-            request_hash=request_hash(request, without="idempotencyKey"),
+            request_hash=request_hash(request),
         ),
         timeout_s=PROVIDER_ASK_S,
     )
@@ -113,11 +116,23 @@ async def create_intent(call: Call, request: NewIntent) -> IntentView:
     )
 
 
+async def _secrets_of(call: Call, kept: dict[str, Any]) -> dict[str, Any]:
+    """Ask the provider again for what opens an intent; nothing is paid by that."""
+    found = require(await payments.by_intent(call.services.db, kept["paymentIntentId"]), "deposit")
+    answer = await call.services.actors.payment(found.id).ask(
+        ConfirmIntent(user_id=call.user_id, payment_method=None), timeout_s=PROVIDER_ASK_S
+    )
+    intent = answer.intent
+    return {"clientSecret": intent.client_secret, "nextAction": intent.next_action}
+
+
 @operation(
     "payment.confirm",
     http="POST /payments/confirm",
     rate=PAYMENT,
     aliases=("POST /functions/v1/payments/confirm",),
+    secrets=("clientSecret", "nextAction"),
+    refill=_secrets_of,
 )
 async def confirm_intent(call: Call, request: Confirmation) -> ConfirmationView:
     """Take the money of a deposit; the wallet is credited once it has arrived."""

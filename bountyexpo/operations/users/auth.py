@@ -15,6 +15,7 @@ from bountyexpo.actors.users.user import Register
 from bountyexpo.domain import limits
 from bountyexpo.errors import BountyExpoError, Conflict, NotAuthenticated
 from bountyexpo.operations.catalogue import AUTH, READ, operation
+from bountyexpo.operations.idempotency.keeps import Keeps
 from bountyexpo.persistence.users import users
 
 if TYPE_CHECKING:
@@ -101,6 +102,7 @@ class DoneView(msgspec.Struct, kw_only=True):
     rate=AUTH,
     status=201,
     aliases=("POST /auth/sign-up", "POST /functions/v1/auth/register"),
+    keeps=Keeps.REPLY,
 )
 async def register(call: Call, request: Registration) -> RegisteredView:
     """Make an account."""
@@ -116,7 +118,8 @@ async def register(call: Call, request: Registration) -> RegisteredView:
         user = await _account(call, identity, username, age_confirmed=request.age_confirmed)
     except Conflict:
         # Somebody took the name in between; the identity must not stay behind without account.
-        await call.services.auth.delete_user(identity.id)
+        if not call.is_repeat:
+            await call.services.auth.delete_user(identity.id)
         raise
     return RegisteredView(
         success=True,
@@ -188,13 +191,17 @@ def _close_sockets(call: Call, scope: str) -> None:
 
 
 async def _identity(call: Call, email: str, password: str, username: str | None) -> AuthUser:
-    """Make the identity, or find the one that an interrupted registration left behind."""
+    """Make the identity, or find the one that an interrupted registration left behind.
+
+    Under a key that was used before that may be the whole account; the password tells whose it is.
+    """
     auth = call.services.auth
     metadata = {"username": username} if username else {}
     try:
         return await auth.create_user(email=email, password=password, metadata=metadata)
     except Conflict as taken:
-        if await users.by_identifier(call.services.db, email) is not None:
+        is_known = await users.by_identifier(call.services.db, email) is not None
+        if is_known and not call.is_repeat:
             raise
         try:
             return (await auth.sign_in(email, password)).user

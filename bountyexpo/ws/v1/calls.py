@@ -35,8 +35,9 @@ async def call(session: Session, envelope: Envelope, frame: dict[str, Any]) -> N
     operation = session.context.catalogue.get(request.op)
     if operation is None:
         raise NotFound("There is no such operation.", code="UNKNOWN_OPERATION")
-    reply = await _invoke(session, envelope, operation, request.args)
-    session.reply(envelope, {"result": msgspec.to_builtins(reply)})
+    asked = _call(session, envelope)
+    reply = await _invoke(asked, operation, request.args)
+    session.reply(envelope, {"result": msgspec.to_builtins(reply)} | _duplicate(asked))
 
 
 async def call_by_frame(
@@ -49,27 +50,36 @@ async def call_by_frame(
     is_origin = isinstance(client_id, str) and not session.is_echoed
     if is_origin:
         hub.expect_origin(session, str(client_id))
+    asked = _call(session, envelope)
     try:
-        reply = await _invoke(session, envelope, operation, arguments)
+        reply = await _invoke(asked, operation, arguments)
     finally:
         if is_origin:
             hub.forget_origin(session, str(client_id))
     fields = msgspec.to_builtins(reply)
-    session.reply(envelope, fields if isinstance(fields, dict) else {"result": fields})
+    answer = fields if isinstance(fields, dict) else {"result": fields}
+    session.reply(envelope, answer | _duplicate(asked))
 
 
-async def _invoke(
-    session: Session, envelope: Envelope, operation: Operation, arguments: dict[str, Any]
-) -> Any:
-    request = Call(
+def _call(session: Session, envelope: Envelope) -> Call:
+    call = Call(
         session.context.services,
         request_id=f"{session.sid}:{envelope.id or envelope.type}",
         transport="socket",
         identity=session.identity,
         peer=session.peer,
     )
-    request.idempotency_key = check_idempotency_key(envelope.idempotency_key)
-    reply = await dispatch(operation, request, arguments)
+    call.idempotency_key = check_idempotency_key(envelope.idempotency_key)
+    return call
+
+
+def _duplicate(call: Call) -> dict[str, Any]:
+    """Return what an answer has beside the reply when it is that of an earlier call."""
+    return {"duplicate": True} if call.is_replayed else {}
+
+
+async def _invoke(call: Call, operation: Operation, arguments: dict[str, Any]) -> Any:
+    reply = await dispatch(operation, call, arguments)
     if isinstance(reply, RawReply):
         raise InvalidRequest("This operation is served over HTTP only.", code="HTTP_ONLY")
     return reply

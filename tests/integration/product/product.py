@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
 # What goes on changing by itself: jobs, leases, deliveries and their retries.
-RESTLESS = ("leases", "outbox", "webhook_events", "audit_log")
+RESTLESS = ("leases", "job_runs", "outbox", "webhook_events", "audit_log")
 # When somebody was last seen is stored half a minute after their last socket has gone.
 RESTLESS_COLUMNS = ["last_seen_at"]
 
@@ -181,7 +181,7 @@ class Product:
         yield
         after = self.stored()
         changed = {name for name in before if after[name] != before[name]}
-        assert changed == set(but)
+        assert changed == set(but), changed ^ set(but)
 
     def books_balance(self) -> bool:
         """Tell whether all sums of the ledger are right."""

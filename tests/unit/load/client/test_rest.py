@@ -39,10 +39,11 @@ async def test_the_answer_is_given_back(autojump_clock: trio.testing.MockClock) 
         httpx.Response(503, headers={"retry-after": "1"}),
         httpx.Response(504),
         httpx.Response(500, headers={"retry-after": "1"}),
+        httpx.Response(409, headers={"retry-after": "1"}),
         httpx.ConnectError("refused"),
         httpx.ReadError("reset"),
     ],
-    ids=["starting", "too slow", "crashed", "not there", "killed in the middle"],
+    ids=["starting", "too slow", "crashed", "still at work", "not there", "killed in the middle"],
 )
 async def test_passing_trouble_is_outlived_with_the_same_key(
     trouble: httpx.Response | Exception, autojump_clock: trio.testing.MockClock

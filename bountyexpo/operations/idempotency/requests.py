@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING, Annotated, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Final, TypeAlias
 
 import msgspec
 
@@ -20,15 +20,23 @@ IdempotencyKey: TypeAlias = Annotated[
 ]
 
 
-def request_hash(request: msgspec.Struct, *, without: str = "") -> str:
-    """Return a digest of a request's fields, leaving out its own idempotency key."""
-    fields = msgspec.structs.asdict(request)
-    fields.pop(without, None)
+# Fields that are no part of what is asked: the key itself, and what no digest may give away.
+UNHASHED: Final = frozenset({"idempotencyKey", "idempotency_key", "password"})
+
+
+def request_hash(request: msgspec.Struct) -> str:
+    """Return a digest of what a request asks for."""
+    fields = {
+        name: value
+        for name, value in msgspec.structs.asdict(request).items()
+        if name not in UNHASHED
+    }
     return hashlib.sha256(msgspec.json.encode(fields, order="sorted")).hexdigest()
 
 
-def mark_replayed(call: Call) -> None:
+def mark_replayed(call: Call, status: int) -> None:
     """Make the reply say that an earlier request had done this."""
-    call.reply_status = 200
+    call.reply_status = status
+    call.is_replayed = True
     call.reply_headers["Idempotent-Replayed"] = "true"
     metrics.IDEMPOTENT_REPLAYS.inc()

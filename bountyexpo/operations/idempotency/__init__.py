@@ -1,0 +1,1 @@
+"""Repeated requests: what recognises one, and what it gets."""
