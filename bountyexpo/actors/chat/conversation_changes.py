@@ -107,6 +107,8 @@ async def delete(
                 actor_id=message.user_id,
                 target=("message", message.message_id),
             )
+    # What nobody can read any more is not unread.
+    ports.unread([each for each in conversation.participants if each != found["sender_id"]])
     return committed(tx, at)
 
 

@@ -32,7 +32,8 @@ NO_BLOCK = """
 LISTED = f"""
     select {COLUMNS}, mine.last_read_seq, mine.muted_until,
         (select count(*) from messages m where m.conversation_id = c.id
-            and m.seq > mine.last_read_seq and m.sender_id <> mine.user_id) as unread,
+            and m.seq > mine.last_read_seq and m.sender_id <> mine.user_id
+            and m.deleted_at is null) as unread,
         (select jsonb_build_object('id', m.id, 'text', m.body, 'sender_id', m.sender_id,
                                    'created_at', m.created_at, 'seq', m.seq, 'kind', m.kind)
          from messages m where m.conversation_id = c.id order by m.seq desc limit 1)
@@ -65,6 +66,7 @@ UNREAD = f"""
     join conversations c on c.id = mine.conversation_id
     join messages m on m.conversation_id = mine.conversation_id
         and m.seq > mine.last_read_seq and m.sender_id <> mine.user_id
+        and m.deleted_at is null
     where mine.user_id = any(%s::uuid[]) and mine.left_at is null and {NOT_HIDDEN}
     group by mine.user_id, mine.conversation_id
 """

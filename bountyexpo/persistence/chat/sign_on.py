@@ -31,6 +31,7 @@ _SIGN_ON = """
             join conversations c on c.id = p.conversation_id
             join messages m on m.conversation_id = p.conversation_id and m.seq > p.last_read_seq
             where p.user_id = u.id and p.left_at is null and m.sender_id <> p.user_id
+              and m.deleted_at is null
               and (p.hidden_at is null or c.last_message_at > p.hidden_at)) as unread
     from users u where u.id = any(%(users)s::uuid[])
 """

@@ -7,7 +7,12 @@ import random
 import pytest
 import trio
 import trio.testing
-from bountyexpo.actors.chat.conversation_messages import FlushReceipts, Hide, Receive
+from bountyexpo.actors.chat.conversation_messages import (
+    DeleteMessage,
+    FlushReceipts,
+    Hide,
+    Receive,
+)
 from bountyexpo.errors import NotAllowed
 
 
@@ -172,12 +177,21 @@ async def test_unread_is_what_others_wrote_beyond_the_marker_everywhere(town):
     log = {thread: [] for thread in threads}
     read = {(user, thread): 0 for user in (anna, ben, cleo) for thread in threads}
     chance = random.Random(11)
+    ids, deleted = {}, set()
 
-    for _ in range(60):
+    for _ in range(80):
         thread = chance.choice(threads)
         user = chance.choice([anna, ben] if thread is threads[0] else [anna, ben, cleo])
-        if chance.random() < 0.6:
-            log[thread].append(((await town.send(user, thread)).seq, user))
+        what = chance.random()
+        if what < 0.5:
+            sent = await town.send(user, thread)
+            log[thread].append((sent.seq, user))
+            ids[thread, sent.seq] = sent.message_id
+        elif what < 0.65 and log[thread]:
+            seq, author = chance.choice(log[thread])
+            gone = DeleteMessage(user_id=author, message_id=ids[thread, seq])
+            await town.conversation(thread).ask(gone)
+            deleted.add((thread, seq))
         else:
             seq = chance.randint(0, len(log[thread]))
             await town.read(user, thread, seq, is_durable=True)
@@ -185,7 +199,10 @@ async def test_unread_is_what_others_wrote_beyond_the_marker_everywhere(town):
 
         for each in (anna, ben, cleo):
             wanted = {
-                name: sum(s > read[each, name] and u != each for s, u in log[name])
+                name: sum(
+                    s > read[each, name] and u != each and (name, s) not in deleted
+                    for s, u in log[name]
+                )
                 for name in (threads if each is not cleo else threads[1:])
             }
             assert {row.id: row.unread for row in await town.listed(each)} == wanted
@@ -208,3 +225,14 @@ async def test_who_has_read_hidden_or_left_has_another_number_of_unread(town):
     assert after_receipt == []
     assert town.recounted == [ben, anna, anna, cleo]
     assert (await town.unread(ben), await town.unread(cleo)) == (1, 0)
+
+
+async def test_a_deletion_is_another_number_of_unread_for_everybody_else(town):
+    anna, ben, cleo = await town.people(3)
+    group = await town.group(anna, ben, cleo)
+    sent = await town.send(ben, group)
+
+    await town.conversation(group).ask(DeleteMessage(user_id=ben, message_id=sent.message_id))
+
+    assert sorted(town.recounted) == sorted([anna, cleo])
+    assert (await town.unread(anna), await town.unread(cleo)) == (0, 0)
