@@ -19,6 +19,7 @@ from bountyexpo.operations.catalogue import MESSAGE, THREAD, operation
 from bountyexpo.operations.chat.conversation_routes import HOME, old_routes
 from bountyexpo.operations.chat.message_views import MessageView, message_view
 from bountyexpo.operations.require import parse_id
+from bountyexpo.persistence.chat import messages
 from bountyexpo.persistence.chat.messages import StoredMessage
 
 if TYPE_CHECKING:
@@ -113,7 +114,14 @@ async def send_message(call: Call, request: NewMessage) -> SentView:
         duplicate=committed.duplicate,
     )
     if call.transport == "rest":
-        sent.message = _message(call, request, sent, kind=kind, text=text)
+        stored = _stored(call, request, sent, kind=kind, text=text)
+        if committed.duplicate:
+            # It may have been edited or deleted since: it is told as it is now.
+            found = await messages.after(
+                call.services.db, conversation_id, seq=committed.seq - 1, limit=1
+            )
+            stored = next(iter(found), stored)
+        sent.message = message_view(stored, viewer_id=call.user_id, markers=(), pinned_id=None)
     return sent
 
 
@@ -151,11 +159,11 @@ def _client_id(call: Call, request: NewMessage) -> str:
     return client_id
 
 
-def _message(
+def _stored(
     call: Call, request: NewMessage, sent: SentView, *, kind: str, text: str | None
-) -> MessageView:
+) -> StoredMessage:
     """Return the message as it was written, without reading it back."""
-    row = StoredMessage(
+    return StoredMessage(
         id=sent.messageId,
         conversation_id=sent.conversationId,
         seq=sent.seq,
@@ -168,4 +176,3 @@ def _message(
         is_encrypted=kind == "encrypted",
         created_at=sent.createdAt,
     )
-    return message_view(row, viewer_id=call.user_id, markers=(), pinned_id=None)

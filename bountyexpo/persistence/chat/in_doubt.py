@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from bountyexpo.persistence.chat.messages import NewMessage
 
 FIND: Final = """
-    select m.id, m.seq, c.epoch, m.created_at
+    select m.id, m.seq, c.epoch, m.created_at, m.body, m.media_url, m.edited_at, m.deleted_at
     from messages m join conversations c on c.id = m.conversation_id
     where m.id = any(%s::uuid[])
 """

@@ -62,6 +62,7 @@ _APPEND = """
             is_encrypted boolean)
     ), known as (
         select i.nth, m.id, m.seq, m.created_at, c.epoch,
+               m.edited_at is not null or m.deleted_at is not null as is_changed,
                m.conversation_id = i.conversation_id
                -- What was changed since can no longer be compared; it is taken for the same.
                and (m.edited_at is not null or m.deleted_at is not null
@@ -97,10 +98,11 @@ _APPEND = """
                reply_to, is_encrypted, at
         from numbered
     )
-    select nth, id, seq, epoch, at as created_at, false as duplicate, true as same_content
+    select nth, id, seq, epoch, at as created_at, false as duplicate, true as same_content,
+           false as is_changed
     from numbered
     union all
-    select nth, id, seq, epoch, created_at, true, same_content from known
+    select nth, id, seq, epoch, created_at, true, same_content, is_changed from known
 """
 
 
@@ -256,8 +258,10 @@ class Journal:
         for row in rows:
             entry = batch[row["nth"]]
             entry.resolve(_committed(entry.message, row))
-            message = self._in_doubt.pop(row["id"]) if row["duplicate"] else entry.message
-            if message is not None:
+            if not row["duplicate"]:
+                events.append(_event(entry.message, row))
+            # What one in doubt says now, if it was changed, is read together with the others.
+            elif not row["is_changed"] and (message := self._in_doubt.pop(row["id"])):
                 events.append(_event(message, row))
         for entry in batch:
             entry.resolve(StaleVersion())  # those without a row
@@ -309,7 +313,7 @@ def _committed(message: NewMessage, row: Row) -> CommittedMessage:
 
 
 def _event(message: NewMessage, row: Row) -> StreamEvent:
-    told = _record(0, message) | {"seq": row["seq"], "created_at": row["created_at"]}
+    told = _record(0, message) | row
     return message_event(told, row["epoch"], message.participants)
 
 

@@ -63,6 +63,23 @@ async def test_an_old_clients_envelope_is_known_by_its_form_and_not_touched(town
     assert len(text) > 5_000
 
 
+async def test_a_message_that_is_sent_again_is_told_as_it_is_now(town, pair):
+    anna, _, thread = pair
+    edge = Edge(town)
+    first = await edge.send(anna, thread, clientMsgId="m", text="first words")
+
+    await edge.call(
+        anna, "message.edit", messageId=first.messageId, conversationId=thread, text="b"
+    )
+    edited = await edge.send(anna, thread, clientMsgId="m", text="first words")
+    await edge.call(anna, "message.delete", messageId=first.messageId, conversationId=thread)
+    deleted = await edge.send(anna, thread, clientMsgId="m", text="first words")
+
+    assert (edited.duplicate, edited.messageId) == (True, first.messageId)
+    assert (edited.message.text, edited.message.editedAt is None) == ("b", False)
+    assert (deleted.message.text, deleted.message.deletedAt is None) == (None, False)
+
+
 @pytest.mark.parametrize("text", ["{", '{"ciphertext": "AA=="}', "{} is no envelope", "[1]"])
 async def test_what_only_looks_like_an_envelope_is_text(town, pair, text):
     anna, _, thread = pair

@@ -246,57 +246,6 @@ async def test_acked_messages_survive_a_lost_session(database: Pool, thread):
     assert [row["seq"] for row in rows] == list(range(1, len(rows) + 1))
 
 
-class Deaf:
-    """A database whose answer to the next commit is lost, although it was carried out."""
-
-    def __init__(self, pool: Pool, *, hangs: bool) -> None:
-        self._pool = pool
-        self._hangs = hangs
-        self.is_deaf = True
-        self.has_lost = trio.Event()
-
-    async def fetch(self, sql, params=()):
-        rows = await self._pool.fetch(sql, params)
-        if self.is_deaf:
-            self.is_deaf = False
-            self.has_lost.set()
-            if self._hangs:
-                await trio.sleep_forever()
-            raise DatabaseUnavailable
-        return rows
-
-
-async def test_a_message_whose_answer_was_lost_is_published_all_the_same(database: Pool, thread):
-    seen = []
-    journal = Journal(Deaf(database, hangs=False), seen.extend)
-    sent = message(thread)
-
-    async with writing(journal):
-        with pytest.raises(DatabaseUnavailable):
-            await append(journal, sent)
-        again = await append(journal, message(thread, client_message_id=sent.client_message_id))
-
-    assert (again.message_id, again.duplicate) == (sent.id, True)
-    assert [(event.seq, event.payload["messageId"]) for event in seen] == [(1, sent.id)]
-    assert seen[0].users == (thread.sender, thread.other)
-
-
-async def test_a_message_under_way_in_a_crash_is_published_by_the_next_life(database: Pool, thread):
-    seen = []
-    deaf = Deaf(database, hangs=True)
-    journal = Journal(deaf, seen.extend)
-    lost, later = message(thread), message(thread)
-
-    async with writing(journal):
-        journal.submit(lost, lambda _result: None)
-        await deaf.has_lost.wait()
-    assert seen == []
-    async with writing(journal):
-        await append(journal, later)
-
-    assert [event.payload["messageId"] for event in seen] == [lost.id, later.id]
-
-
 async def test_messages_and_other_events_are_read_in_one_order(database: Pool, thread):
     journal = Journal(database, nobody)
 
