@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from bountyexpo.actors.money.payment import RESUME
 from bountyexpo.actors.money.provider_events import ProviderEvents
+from bountyexpo.jobs.chat.reactions import REACTIONS
 from bountyexpo.jobs.market.expiry import EXPIRY
 from bountyexpo.jobs.money import webhooks
 from bountyexpo.jobs.money.books import BOOKS, STUCK_WEBHOOKS
@@ -33,6 +34,7 @@ PERIODIC = (
     EXPIRY,
     PROCESSING,
     PRUNE,
+    REACTIONS,
     STUCK_WEBHOOKS,
     UNPAID,
 )

@@ -54,17 +54,21 @@ _AMEND = """
     where stream = %(stream)s and type = %(type)s and payload @> %(where)s
 """
 
-# Streams of users are kept for a time, up to a length; a client that is further behind refetches.
-_PRUNE_BY_AGE = """
-    delete from stream_events where created_at < now() - make_interval(days => %s)
-        and stream like 'user:%%'
-"""
+# Each deletes a part, so that no statement has more to do than the next. There is an index of what
+# may pass (migration 16), so that all that stays is not looked at every time.
+PRUNE = "delete from stream_events where ctid = any(array({}))"
 
-_PRUNE_BY_LENGTH = """
-    delete from stream_events e using streams s
-    where s.stream like 'user:%%' and s.last_seq > %(most)s
-        and e.stream = s.stream and e.seq <= s.last_seq - %(most)s
-"""
+# Streams of users are kept for a time, up to a length; a client that is further behind refetches.
+_PRUNE_BY_AGE = PRUNE.format("""
+    select ctid from stream_events where stream like 'user:%%'
+        and created_at < now() - make_interval(days => %(days)s) limit %(part)s
+""")
+
+_PRUNE_BY_LENGTH = PRUNE.format("""
+    select e.ctid from streams s join stream_events e
+        on e.stream = s.stream and e.seq <= s.last_seq - %(most)s
+    where s.stream like 'user:%%' and s.last_seq > %(most)s limit %(part)s
+""")
 
 
 class StreamEvent(msgspec.Struct, frozen=True, kw_only=True):
@@ -136,10 +140,14 @@ async def amend(
     return await db.execute(_AMEND, params)
 
 
-async def prune(db: Queries, *, days: int, most: int) -> int:
-    """Forget events of user streams: older ones, and more than so many; return how many."""
-    old = await db.execute(_PRUNE_BY_AGE, (days,))
-    return old + await db.execute(_PRUNE_BY_LENGTH, {"most": most})
+async def prune(db: Queries, *, days: int, most: int, part: int) -> int:
+    """Forget events of user streams: older ones, and those behind so many; return how many.
+
+    At most ``part`` for either reason; who gets 0 is done.
+    """
+    params = {"days": days, "most": most, "part": part}
+    old = await db.execute(_PRUNE_BY_AGE, params)
+    return old + await db.execute(_PRUNE_BY_LENGTH, params)
 
 
 def _conversation_id(stream: str) -> str | None:

@@ -55,7 +55,11 @@ class StreamEntry(NamedTuple):
 
 # How each stream is named, how long it is kept, and what it is.
 _STREAMS: Final = {
-    Stream.CONVERSATION: ("conv:<id>", "for ever", "One conversation, heard by who takes part."),
+    Stream.CONVERSATION: (
+        "conv:<id>",
+        "for ever; of reactions 30 days, 5,000 events",
+        "One conversation, heard by who takes part.",
+    ),
     Stream.USER: ("user:<id>", "30 days, 5,000 events", "What concerns one user, who hears it."),
     Stream.BOUNTY: (
         "bounty:<id>",

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from bountyexpo.domain.chat.events import MessageEdited
+from bountyexpo.domain.chat.events import MessageEdited, MessageReaction
 from bountyexpo.persistence import streams
+from bountyexpo.persistence.streams import PRUNE
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -47,6 +48,20 @@ UNREACT = "delete from message_reactions where message_id = %s and user_id = %s 
 EMOJI_OF = """
     select emoji, count(*) as count from message_reactions where message_id = %s group by emoji
 """
+
+
+# Reactions come and go in any number. Their events are kept for a time, up to a length; a client
+# that is further behind reads them with the messages.
+_PRUNE_BY_AGE = PRUNE.format(f"""
+    select ctid from stream_events where type = '{MessageReaction.spec().type}'
+        and created_at < now() - make_interval(days => %(days)s) limit %(part)s
+""")
+
+_PRUNE_BY_LENGTH = PRUNE.format(f"""
+    select e.ctid from conversations c join stream_events e
+        on e.stream = 'conv:' || c.id and e.seq <= c.last_seq - %(most)s
+    where e.type = '{MessageReaction.spec().type}' and c.last_seq > %(most)s limit %(part)s
+""")
 
 
 async def get(db: Queries, conversation_id: str, message_id: str) -> dict[str, Any] | None:
@@ -92,6 +107,16 @@ async def unreact(tx: Queries, message_id: str, user_id: str, emoji: str) -> boo
 async def emoji_of(db: Queries, message_id: str) -> dict[str, int]:
     """Return how many people reacted with each emoji."""
     return {row["emoji"]: row["count"] for row in await db.fetch(EMOJI_OF, (message_id,))}
+
+
+async def prune_reactions(db: Queries, *, days: int, most: int, part: int) -> int:
+    """Forget events of reactions: older ones, and those behind so many events; return how many.
+
+    At most ``part`` for either reason; who gets 0 is done.
+    """
+    params = {"days": days, "most": most, "part": part}
+    old = await db.execute(_PRUNE_BY_AGE, params)
+    return old + await db.execute(_PRUNE_BY_LENGTH, params)
 
 
 async def _retell(tx: Queries, conversation_id: str, message_id: str, body: str | None) -> None:

@@ -26,7 +26,7 @@ async def test_a_user_stream_has_a_length(database, kind, left):
     stream = f"{kind}:{new_id()}"
     await write(database, stream, 6)
 
-    await streams.prune(database, days=30, most=3)
+    await streams.prune(database, days=30, most=3, part=100)
 
     assert await kept(database, stream) == left
     assert (await streams.heads(database, [stream]))[stream][0] == 6
@@ -40,7 +40,7 @@ async def test_what_is_old_goes_however_little_there_is(database):
         "update stream_events set created_at = now() - interval '31 days' where stream = %s", (old,)
     )
 
-    assert await streams.prune(database, days=30, most=5_000) == 2
+    assert await streams.prune(database, days=30, most=5_000, part=100) == 2
 
     assert await kept(database, old) == []
     assert await kept(database, new) == [1, 2]

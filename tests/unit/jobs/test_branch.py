@@ -21,6 +21,7 @@ def test_every_job_is_a_child_of_its_own() -> None:
             "expiry",
             "processing",
             "prune",
+            "reactions",
             "stuck_webhooks",
             "unpaid",
         ),
