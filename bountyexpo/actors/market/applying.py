@@ -37,11 +37,12 @@ async def apply(
     async with ports.db.transaction() as tx:
         await tx.lock(f"apply:{hunter_id}")
         waiting = await requests.count_of(tx, hunter_id, Status.PENDING)
+        earlier = await requests.of_hunter(tx, bounty.id, hunter_id)
         step = decide(
-            rows,
+            rows.knowing(earlier),
             Event.APPLY,
             command,
-            application=rows.application_of(hunter_id),
+            application=earlier,
             has_room=waiting < ports.policy.pending_applications_max,
             is_blocked=bool(await blocks.between(tx, hunter_id, (bounty.poster_id,))),
         )
@@ -55,9 +56,10 @@ async def accept(
     ports: ActorDependencies, rows: Rows, message: AcceptApplication, now: datetime
 ) -> tuple[Rows, Accepted]:
     """Give the work to one applicant; the others are rejected."""
-    chosen = rows.applications.get(message.request_id)
-    if chosen is None:
+    chosen = await requests.get(ports.db, message.request_id)
+    if chosen is None or chosen.bounty_id != rows.bounty.id:
         raise MACHINE.absent.raised(None)
+    rows = rows.knowing(chosen)
     command = Command(
         actor_id=message.caller_id,
         role=rows.bounty.parties.role_of(message.caller_id),

@@ -102,8 +102,10 @@ class BountyActor(Actor[BountyKind]):
 
     def _keep(self, kept: Rows | None) -> None:
         """Count and show what has changed for everybody; only what has committed comes here."""
-        before, self._rows = self._rows, kept
-        if kept is None or kept is before:
+        before = self._rows
+        # Of the applications the next command looks up what it needs.
+        self._rows = kept.knowing() if kept is not None else None
+        if kept is None or (before is not None and kept.bounty is before.bounty):
             return
         bounty, earlier = kept.bounty, before.bounty if before else None
         if earlier is None:

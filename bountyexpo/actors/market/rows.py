@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from bountyexpo.domain.market.application import Status as ApplicationStatus
 from bountyexpo.domain.market.completion import State as Work
 from bountyexpo.persistence.market import (
     bounties,
@@ -30,10 +29,16 @@ if TYPE_CHECKING:
 
 
 class Rows(msgspec.Struct, kw_only=True):
-    """A bounty and what belongs to it; of work, cancellations and disputes the newest."""
+    """A bounty and what belongs to it; of work, cancellations and disputes the newest.
+
+    There may be any number of applications. So of these only those are here that the present
+    command is about, or that its effects have looked up; none of them is kept after it.
+    """
 
     bounty: Bounty
     applications: dict[str, Application] = msgspec.field(default_factory=dict)
+    # Whether the poster has an application to answer.
+    has_waiting_applications: bool = False
     # That of the present funding round; None where nothing was ever paid.
     escrow: Escrow | None = None
     submission: Submission | None = None
@@ -49,6 +54,11 @@ class Rows(msgspec.Struct, kw_only=True):
         """Return a copy that a step may write to."""
         return msgspec.structs.replace(self, applications=dict(self.applications))
 
+    def knowing(self, *applications: Application | None) -> Rows:
+        """Return a copy with what a command has to know of applications, and nothing else."""
+        found = {row.id: row for row in applications if row is not None}
+        return msgspec.structs.replace(self, applications=found)
+
     @property
     def work(self) -> Work:
         """Where the work of the present hunter stands."""
@@ -58,18 +68,12 @@ class Rows(msgspec.Struct, kw_only=True):
         return Work.NONE if self.ready_at is None else Work.READY
 
     @property
-    def has_waiting_applications(self) -> bool:
-        """Tell whether the poster has an application to answer."""
-        pending = ApplicationStatus.PENDING
-        return any(row.status == pending for row in self.applications.values())
-
-    @property
     def live_dispute(self) -> Dispute | None:
         """The dispute that is to be decided, if there is one."""
         return self.dispute if self.dispute is not None and self.dispute.is_live else None
 
     def application_of(self, hunter_id: str | None) -> Application | None:
-        """Return the one application of this hunter."""
+        """Return the application of this hunter, if it is known."""
         mine = (row for row in self.applications.values() if row.hunter_id == hunter_id)
         return next(mine, None)
 
@@ -82,7 +86,7 @@ async def load(db: Queries, bounty_id: str) -> Rows | None:
     over = await overlays.of_bounty(db, bounty_id)
     return Rows(
         bounty=bounty,
-        applications={row.id: row for row in await requests.of_bounty(db, bounty_id)},
+        has_waiting_applications=await requests.has_waiting(db, bounty_id),
         escrow=await escrows.newest(db, bounty_id),
         submission=await submissions.newest(db, bounty_id),
         ready_at=over.ready_at,

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import msgspec
 
@@ -27,6 +27,9 @@ from bountyexpo.persistence.market.bounties import Bounty, Terms
 from bountyexpo.persistence.market.dispute_records import Evidence
 from bountyexpo.persistence.market.requests import Application
 from bountyexpo.persistence.market.submissions import Delivery
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 AnyDecision: TypeAlias = Decision[Any, Any]
 
@@ -103,6 +106,12 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
         escrow = self.after.escrow
         return escrow.platform_fee_bps if escrow else self.bounty.platform_fee_bps
 
+    def know(self, applications: Iterable[Application]) -> None:
+        """Note applications that were looked up, as they are stored."""
+        for row in applications:
+            self.before.applications.setdefault(row.id, row)
+            self.after.applications.setdefault(row.id, row)
+
     def decide(
         self, event: Event, role: Role, *, application: Application | None = None, **known: Any
     ) -> Step:
@@ -167,7 +176,8 @@ def decide(
     Raises:
         BountyExpoError: the rules refuse it.
     """
-    change = Change(command=command, before=rows, after=rows.draft())
+    # What effects look up of applications is noted on either side; the owner keeps its own rows.
+    change = Change(command=command, before=rows.draft(), after=rows.draft())
     return change.decide(event, command.role, application=application, **known)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import msgspec
 
@@ -13,14 +13,20 @@ from bountyexpo.domain.access import caller_of
 from bountyexpo.domain.market.access import GRANTS
 from bountyexpo.errors import Conflict
 from bountyexpo.operations.catalogue import READ, WRITE, operation
+from bountyexpo.operations.cursor import decode_cursor, encode_cursor
 from bountyexpo.operations.market.bounty_views import BountyView, bounty_view
 from bountyexpo.operations.require import parse_id, require
 from bountyexpo.persistence.market import bounties, requests
+from bountyexpo.persistence.market.requests import Page
 
 if TYPE_CHECKING:
     from bountyexpo.operations.call import Call
     from bountyexpo.persistence.market.bounties import Bounty
     from bountyexpo.persistence.market.requests import Application
+
+
+# How many are listed unless the caller says it.
+LIST_MAX: Final = 100
 
 
 class NewRequest(msgspec.Struct, kw_only=True):
@@ -43,7 +49,8 @@ class ListRequests(msgspec.Struct, kw_only=True):
     bounty_id: str | None = None
     hunter_id: str | None = None
     status: str | None = None
-    limit: Annotated[int, msgspec.Meta(ge=1, le=200)] = 100
+    limit: Annotated[int, msgspec.Meta(ge=1, le=200)] | None = None
+    cursor: str | None = None
 
 
 class RequestView(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -62,6 +69,21 @@ class RequestView(msgspec.Struct, kw_only=True, omit_defaults=True):
     poster_id: str | None = None
     bounty: dict[str, Any] | None = None
     bounties: dict[str, Any] | None = None
+
+
+class RequestPagination(msgspec.Struct, kw_only=True):
+    """Where a page of applications stands, and how to get the next one."""
+
+    limit: int
+    hasMore: bool
+    nextCursor: str | None
+
+
+class RequestPage(msgspec.Struct, kw_only=True):
+    """One page of applications."""
+
+    requests: list[RequestView]
+    pagination: RequestPagination
 
 
 class AcceptedView(msgspec.Struct, kw_only=True):
@@ -98,30 +120,44 @@ async def create_request(call: Call, request: NewRequest) -> RequestView:
         application = await call.services.actors.bounty(bounty_id).ask(message)
     except Conflict as conflict:
         if conflict.error_code == "ALREADY_APPLIED":
-            mine = await requests.visible(
-                call.services.db, call.user_id, bounty_id=bounty_id, hunter_id=call.user_id
-            )
+            mine = await requests.of_hunter(call.services.db, bounty_id, call.user_id)
+            assert mine is not None
             if call.is_repeat:
                 # The first attempt with this key has made it, and its reply was lost.
-                return request_view(mine[0])
-            conflict.fields["request"] = request_view(mine[0])
+                return request_view(mine)
+            conflict.fields["request"] = request_view(mine)
         raise
     return request_view(application)
 
 
 @operation("request.list", http="GET /api/bounty-requests", rate=READ)
-async def list_requests(call: Call, request: ListRequests) -> list[RequestView]:
-    """List the applications that the caller made or received."""
-    db = call.services.db
-    rows = await requests.visible(
-        db,
-        call.user_id,
+async def list_requests(call: Call, request: ListRequests) -> RequestPage | list[RequestView]:
+    """List the applications that the caller made or received, newest first.
+
+    The reply is a bare array of at most a hundred, unless ``limit`` or ``cursor`` is given.
+    """
+    limit = request.limit or LIST_MAX
+    wanted = Page(
         bounty_id=parse_id(request.bounty_id, "bounty") if request.bounty_id else None,
         hunter_id=parse_id(request.hunter_id, "user") if request.hunter_id else None,
         status=request.status,
-        limit=request.limit,
+        limit=limit + 1,
     )
-    return [request_view(row) for row in rows]
+    if request.cursor is not None:
+        wanted.before, wanted.before_id = decode_cursor(request.cursor)
+    rows = await requests.visible(call.services.db, call.user_id, wanted)
+    views = [request_view(row) for row in rows[:limit]]
+    if request.limit is None and request.cursor is None:
+        return views
+    last = views[-1] if len(rows) > limit else None
+    return RequestPage(
+        requests=views,
+        pagination=RequestPagination(
+            limit=limit,
+            hasMore=last is not None,
+            nextCursor=encode_cursor(last.created_at, last.id) if last else None,
+        ),
+    )
 
 
 @operation("request.get", http="GET /api/bounty-requests/{request_id}", rate=READ)

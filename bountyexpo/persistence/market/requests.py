@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import cache
 from typing import TYPE_CHECKING
 
 import msgspec
 
+from bountyexpo.domain.market.application import Status
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from bountyexpo.domain.market.application import Status
     from bountyexpo.persistence.queries import Queries
 
 COLUMNS = """
@@ -24,17 +26,35 @@ SOURCE = """
 """
 
 BY_ID = f"select {COLUMNS} {SOURCE} where r.id = %s"
-OF_BOUNTY = f"select {COLUMNS} {SOURCE} where r.bounty_id = %s order by r.created_at, r.id"
+OF_HUNTER = f"select {COLUMNS} {SOURCE} where r.bounty_id = %s and r.hunter_id = %s"
+WAITING = f"""
+    select {COLUMNS} {SOURCE} where r.bounty_id = %s and r.status = 'pending'
+    order by r.created_at, r.id
+"""
+HAS_WAITING = "select 1 from bounty_requests where bounty_id = %s and status = 'pending' limit 1"
 
-# Only the poster and the applicant may see an application; visibility comes before paging.
-VISIBLE = f"""
-    select {COLUMNS} {SOURCE} join bounties b on b.id = r.bounty_id
-    where (r.hunter_id = %(viewer)s or b.poster_id = %(viewer)s)
-      and (%(bounty_id)s::uuid is null or r.bounty_id = %(bounty_id)s)
-      and (%(hunter_id)s::uuid is null or r.hunter_id = %(hunter_id)s)
-      and (%(status)s::text is null or r.status = %(status)s)
+# Only the poster and the applicant may see an application; visibility comes before paging. Each
+# status of either side is a range of an index, of which no more is read than a page.
+VISIBLE = """
+    with wanted as (select unnest(%(statuses)s::text[]) as status)
+    select {columns} from (
+        select of.* from wanted w cross join lateral (
+            select * from bounty_requests r where r.hunter_id = %(viewer)s and {conditions}
+            order by r.created_at desc, r.id desc limit %(limit)s) as of
+        union all
+        select of.* from wanted w cross join lateral (
+            select * from bounty_requests r where r.poster_id = %(viewer)s and {conditions}
+            order by r.created_at desc, r.id desc limit %(limit)s) as of
+    ) as r join users u on u.id = r.hunter_id join user_profiles p on p.user_id = u.id
     order by r.created_at desc, r.id desc limit %(limit)s
 """
+
+# What else may be asked for; only what is asked for stands in the statement, for each has a plan.
+CONDITIONS = {
+    "bounty_id": "r.bounty_id = %(bounty_id)s",
+    "hunter_id": "r.hunter_id = %(hunter_id)s",
+    "before": "(r.created_at, r.id) < (%(before)s, %(before_id)s::uuid)",
+}
 
 INSERT = f"""
     with r as (
@@ -83,29 +103,39 @@ async def get(db: Queries, request_id: str) -> Application | None:
     return Application(**row) if row else None
 
 
-async def of_bounty(db: Queries, bounty_id: str) -> list[Application]:
-    """Return every application to a bounty, oldest first."""
-    return [Application(**row) for row in await db.fetch(OF_BOUNTY, (bounty_id,))]
+async def of_hunter(db: Queries, bounty_id: str, hunter_id: str) -> Application | None:
+    """Return the one application of a hunter to a bounty, or None."""
+    row = await db.fetch_one(OF_HUNTER, (bounty_id, hunter_id))
+    return Application(**row) if row else None
 
 
-async def visible(
-    db: Queries,
-    viewer: str,
-    *,
-    bounty_id: str | None = None,
-    hunter_id: str | None = None,
-    status: str | None = None,
-    limit: int = 100,
-) -> list[Application]:
-    """Return the applications that ``viewer`` made or received, newest first."""
-    wanted = {
-        "viewer": viewer,
-        "bounty_id": bounty_id,
-        "hunter_id": hunter_id,
-        "status": status,
-        "limit": limit,
-    }
-    return [Application(**row) for row in await db.fetch(VISIBLE, wanted)]
+async def waiting(db: Queries, bounty_id: str) -> list[Application]:
+    """Return the applications to a bounty that nobody has answered, oldest first."""
+    return [Application(**row) for row in await db.fetch(WAITING, (bounty_id,))]
+
+
+async def has_waiting(db: Queries, bounty_id: str) -> bool:
+    """Tell whether there is an application to a bounty that nobody has answered."""
+    return await db.fetch_one(HAS_WAITING, (bounty_id,)) is not None
+
+
+class Page(msgspec.Struct, kw_only=True):
+    """Which applications to list; newest first, after the one that the cursor names."""
+
+    bounty_id: str | None = None
+    hunter_id: str | None = None
+    status: str | None = None
+    before: datetime | None = None
+    before_id: str | None = None
+    limit: int = 100
+
+
+async def visible(db: Queries, viewer: str, wanted: Page) -> list[Application]:
+    """Return a page of the applications that ``viewer`` made or received."""
+    statuses = [wanted.status] if wanted.status is not None else list(Status)
+    params = msgspec.structs.asdict(wanted) | {"viewer": viewer, "statuses": statuses}
+    asked = tuple(name for name in CONDITIONS if params[name] is not None)
+    return [Application(**row) for row in await db.fetch(_visible(asked), params)]
 
 
 async def insert(
@@ -140,3 +170,9 @@ async def count_of(db: Queries, hunter_id: str, status: Status) -> int:
     row = await db.fetch_one(COUNT_OF_HUNTER, (hunter_id, status.value))
     assert row is not None
     return int(row["found"])
+
+
+@cache
+def _visible(asked: tuple[str, ...]) -> str:
+    conditions = ["r.status = w.status", *(CONDITIONS[name] for name in asked)]
+    return VISIBLE.format(columns=COLUMNS, conditions=" and ".join(conditions))

@@ -43,6 +43,7 @@ async def add(tx: Transaction, step: Step) -> list[Step]:
         proposed_completion_at=command.proposed_completion_at,
     )
     step.after.applications[row.id] = row
+    step.after.has_waiting_applications = True
     event = RequestNew(
         bounty_id=bounty.id,
         request_id=row.id,
@@ -56,12 +57,12 @@ async def add(tx: Transaction, step: Step) -> list[Step]:
 
 async def withdraw(tx: Transaction, step: Step) -> list[Step]:
     """Take back the application of the one who acts."""
-    return await _decided(tx, step, Event.WITHDRAW, Role.APPLICANT, _named(step))
+    return await _answered(tx, step, Event.WITHDRAW, Role.APPLICANT)
 
 
 async def reject(tx: Transaction, step: Step) -> list[Step]:
     """Say no to the application that is named."""
-    return await _decided(tx, step, Event.REJECT, Role.POSTER, _named(step))
+    return await _answered(tx, step, Event.REJECT, Role.POSTER)
 
 
 async def accept(tx: Transaction, step: Step) -> list[Step]:
@@ -77,13 +78,20 @@ async def accept(tx: Transaction, step: Step) -> list[Step]:
 
 async def close(tx: Transaction, step: Step) -> list[Step]:
     """Reject every application that waits: nobody else gets the work any more."""
-    return await _decided(tx, step, Event.CLOSE, Role.SYSTEM, step.after.applications.values())
+    found = await requests.waiting(tx, step.bounty.id)
+    step.know(found)
+    step.after.has_waiting_applications = False
+    return await _decided(tx, step, Event.CLOSE, Role.SYSTEM, found)
 
 
 async def release_hunter(tx: Transaction, step: Step) -> list[Step]:
     """Let the hunter go with their application, their work and what was to be cancelled."""
     rows = step.after
-    steps = await _decided(tx, step, Event.RELEASE, Role.SYSTEM, rows.applications.values())
+    request_id = rows.bounty.accepted_request_id
+    accepted = await requests.get(tx, request_id) if request_id else None
+    found = [accepted] if accepted else []
+    step.know(found)
+    steps = await _decided(tx, step, Event.RELEASE, Role.SYSTEM, found)
     steps += await work.reset(tx, step)
     steps += await cancellations.end(tx, step)
     rows.bounty = msgspec.structs.replace(rows.bounty, hunter_id=None, accepted_request_id=None)
@@ -96,12 +104,22 @@ def _named(step: Step) -> list[Application]:
     return [step.application]
 
 
+async def _answered(tx: Transaction, step: Step, event: Event, role: Role) -> list[Step]:
+    """Answer the application that is named, and look whether others wait."""
+    steps = await _decided(tx, step, event, role, _named(step))
+    step.after.has_waiting_applications = await requests.has_waiting(tx, step.bounty.id)
+    return steps
+
+
 async def _decided(
     tx: Transaction, step: Step, event: Event, role: Role, about: Iterable[Application]
 ) -> list[Step]:
     """Let each application decide, write those that move in one statement, and tell of them."""
-    decisions = [(row, MACHINE.decide(Status(row.status), event, role, Facts())) for row in about]
-    moves = {row.id: decision for row, decision in decisions if decision.is_move}
+    found = {row.id: row for row in about}
+    decisions = {
+        row.id: MACHINE.decide(Status(row.status), event, role, Facts()) for row in found.values()
+    }
+    moves = {row_id: decision for row_id, decision in decisions.items() if decision.is_move}
     if not moves:
         return []
     bounty, rows = step.bounty, step.after.applications
@@ -112,7 +130,7 @@ async def _decided(
     )
     for row_id, decision in moves.items():
         row = msgspec.structs.replace(
-            rows[row_id], status=decision.state.value, updated_at=at[row_id]
+            found[row_id], status=decision.state.value, updated_at=at[row_id]
         )
         rows[row_id] = row
         told = RequestUpdated(

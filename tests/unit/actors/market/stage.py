@@ -100,6 +100,14 @@ class ScriptedStage(Stage):
             bounty_writes.SAVE: self._save,
             requests.COUNT_OF_HUNTER: self._count,
             requests.INSERT: self._insert_application,
+            requests.OF_HUNTER: lambda params: [
+                row for key, row in self.applications.items() if key == tuple(params)
+            ],
+            requests.HAS_WAITING: lambda params: [
+                {}
+                for key, row in self.applications.items()
+                if key[0] == params[0] and row["status"] == "pending"
+            ],
             requests.DECIDE: lambda params: [{"id": each, "updated_at": NOW} for each in params[1]],
             blocks.BETWEEN: self._blocks,
             moments.COMPLETE: lambda _: [{}],

@@ -15,6 +15,7 @@ from bountyexpo.actors.market.effects import disputes
 from bountyexpo.actors.market.step import Change, Command, decide
 from bountyexpo.domain.machine import Role
 from bountyexpo.domain.policy import Policy
+from bountyexpo.persistence.market import requests
 
 if TYPE_CHECKING:
     from bountyexpo.actors.market.rows import Rows
@@ -48,8 +49,8 @@ class Job:
         """Take a step as the bounty's owner would, ``about`` the application of somebody."""
         rows = await self.rows()
         command = self._command(rows, actor_id, role, given)
-        application = rows.application_of(about or self.hunter)
-        step = decide(rows, event, command, application=application)
+        application = await requests.of_hunter(self.db, self.id, about or self.hunter)
+        step = decide(rows.knowing(application), event, command, application=application)
         assert step.decision.is_move
         async with self.db.transaction() as tx:
             kept = await commit(tx, step)
@@ -105,9 +106,9 @@ class Job:
 
     async def _same(self, kept: Rows) -> None:
         stored = await self.rows()
-        for rows in (kept, stored):
-            rows.conversation_id = None
-        assert msgspec.to_builtins(kept) == msgspec.to_builtins(stored)
+        same = msgspec.structs.replace(kept.knowing(), conversation_id=None)
+        stored.conversation_id = None
+        assert msgspec.to_builtins(same) == msgspec.to_builtins(stored)
 
 
 async def a_job(market: Any, *, cents: int = PRICE, wallet: int = 3 * PRICE, **terms: Any) -> Job:

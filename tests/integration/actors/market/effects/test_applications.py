@@ -8,7 +8,7 @@ from bountyexpo.domain.market.bounty import Event
 
 from tests.integration.actors.market.effects.steps import a_job
 
-ROWS = "select hunter_id, status, message, decided_by from bounty_requests where bounty_id = %s"
+ROWS = "select id, hunter_id, status, message, decided_by from bounty_requests where bounty_id = %s"
 
 
 async def stored(job):
@@ -76,7 +76,7 @@ async def test_an_acceptance_chooses_one_and_closes_the_rest(job, event):
     }
     assert (kept[job.hunter]["decided_by"], kept[other]["decided_by"]) == (job.poster, None)
     assert (rows.bounty.hunter_id, rows.escrow.hunter_id) == (job.hunter, job.hunter)
-    ids = {row.hunter_id: row.id for row in rows.applications.values()}
+    ids = {each: row["id"] for each, row in kept.items()}
     notices = await job.notices()
     won, lost = notices[f"acc:{job.id}:{job.hunter}"], notices[f"rej:{ids[other]}"]
     assert (won["kind"], won["recipients"]) == ("acceptance", [job.hunter])
