@@ -11,6 +11,7 @@ import hashlib
 from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 import msgspec
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -19,8 +20,16 @@ from bountyexpo import __version__
 from bountyexpo.close_codes import ADVICE
 from bountyexpo.errors import BountyExpoError
 from bountyexpo.http.messages import HttpResponse
+from bountyexpo.operations.catalogue import QUERY_METHODS
 from bountyexpo.operations.reference import sockets
-from bountyexpo.operations.reference.openapi import describe, rate_text, request_fields
+from bountyexpo.operations.reference.examples import example_of, path_of
+from bountyexpo.operations.reference.openapi import (
+    describe,
+    rate_text,
+    refusals,
+    request_fields,
+    sentence_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,15 +39,6 @@ if TYPE_CHECKING:
 
 # A page of the reference may be kept this long, in seconds; it changes with a release only.
 PAGE_MAX_AGE_S = 300
-
-EXAMPLES: dict[str, Any] = {
-    "string": "…",
-    "integer": 1,
-    "number": 1.5,
-    "boolean": True,
-    "array": [],
-    "object": {},
-}
 
 
 def pages(frames: ProtocolFrames, *catalogues: Catalogue) -> dict[str, HttpResponse]:
@@ -111,17 +111,41 @@ def _entry(operation: Operation, document: dict[str, Any]) -> dict[str, Any]:
         "operation": operation,
         "rate": rate_text(operation.rate),
         "fields": [
-            (name, place, required, _kind(properties.get(name, {})))
+            (
+                name,
+                place,
+                required,
+                _kind(properties.get(name, {})),
+                properties.get(name, {}).get("description", ""),
+            )
             for name, place, required in request_fields(operation)
         ],
-        "curl": _curl(operation, properties, document),
+        "reply": _reply(operation, document),
+        "refusals": [(each.code, each.status, sentence_of(each)) for each in refusals(operation)],
+        "curl": _curl(operation),
     }
+
+
+def _reply(operation: Operation, document: dict[str, Any]) -> list[tuple[str, str, str]]:
+    """List the fields of the reply: name, type and meaning; none where it is no object."""
+    described = _described(operation, document)
+    content = described["responses"][str(operation.status)]["content"]
+    schema = _resolve(content.get("application/json", {}).get("schema", {}), document)
+    return [
+        (name, _kind(field), field.get("description", ""))
+        for name, field in schema.get("properties", {}).items()
+    ]
+
+
+def _described(operation: Operation, document: dict[str, Any]) -> dict[str, Any]:
+    assert operation.route is not None
+    found: dict[str, Any] = document["paths"][operation.route.path][operation.route.method.lower()]
+    return found
 
 
 def _properties(operation: Operation, document: dict[str, Any]) -> dict[str, Any]:
     """Return the schema of each field of the request, wherever it travels."""
-    assert operation.route is not None
-    described = document["paths"][operation.route.path][operation.route.method.lower()]
+    described = _described(operation, document)
     properties: dict[str, Any] = {
         field["name"]: field["schema"] for field in described.get("parameters", [])
     }
@@ -160,42 +184,27 @@ def _kind(schema: dict[str, Any]) -> str:
     return ", ".join([str(kind), *bounds])
 
 
-def _curl(operation: Operation, properties: dict[str, Any], document: dict[str, Any]) -> str:
+def _curl(operation: Operation) -> str:
+    """Return the call of the example, for a shell."""
     assert operation.route is not None
-    fields = request_fields(operation)
-    query = [name for name, place, required in fields if place == "query" and required]
-    path = operation.route.path + ("?" + "&".join(f"{name}=…" for name in query) if query else "")
+    example = example_of(operation)
+    path = operation.route.path.format_map(example)
+    rest = {name: value for name, value in example.items() if name not in path_of(operation)}
+    if rest and operation.method in QUERY_METHODS:
+        path += f"?{urlencode(rest, doseq=True)}"
     lines = [f'curl -X {operation.route.method} "$URL{path}"']
-    if operation.access.value != "anyone":
+    if not operation.access.is_open:
         lines.append('-H "authorization: Bearer $TOKEN"')
-    body = {
-        name: _example(properties.get(name, {}), document)
-        for name, place, required in fields
-        if place == "body" and required
-    }
-    if body:
-        text = msgspec.json.encode(body).decode()
+    if rest and operation.method not in QUERY_METHODS:
+        text = msgspec.json.encode(rest).decode()
         lines += ['-H "content-type: application/json"', f"-d '{text}'"]
     return " \\\n  ".join(lines)
 
 
-def _example(schema: dict[str, Any], document: dict[str, Any]) -> Any:
-    schema = _resolve(schema, document)
-    if "enum" in schema:
-        return schema["enum"][0]
-    if "anyOf" in schema:
-        return _example(schema["anyOf"][0], document)
-    return EXAMPLES.get(schema.get("type", "string"))
-
-
 def _errors() -> list[tuple[str, int, str]]:
     """List code, status and text of each error, one line per code."""
-    lines = {error.code: (error.code, error.status, _sentence(error)) for error in _tree()}
+    lines = {error.code: (error.code, error.status, sentence_of(error)) for error in _tree()}
     return sorted(lines.values(), key=lambda line: (line[1], line[0]))
-
-
-def _sentence(error: type[BountyExpoError]) -> str:
-    return (error.__doc__ or "").partition("\n")[0]
 
 
 def _tree(root: type[BountyExpoError] = BountyExpoError) -> Iterator[type[BountyExpoError]]:

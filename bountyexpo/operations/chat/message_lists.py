@@ -39,7 +39,7 @@ class ReadMessages(msgspec.Struct, kw_only=True):
     after: Annotated[int, msgspec.Meta(ge=0)] | None = None
 
 
-class Pagination(msgspec.Struct, kw_only=True):
+class MessagePagination(msgspec.Struct, kw_only=True):
     """The place of a numbered page."""
 
     page: int
@@ -57,7 +57,7 @@ class MessagePage(msgspec.Struct, kw_only=True):
     hasMore: bool
     nextCursor: str | None
     # Only where pages are counted, without ``before`` and ``after``.
-    pagination: Pagination | None = None
+    pagination: MessagePagination | None = None
 
 
 @operation(
@@ -132,8 +132,8 @@ async def _views(
 
 async def _pagination(
     db: Pool, conversation_id: str, request: ReadMessages, *, has_more: bool
-) -> Pagination | None:
+) -> MessagePagination | None:
     if request.before is not None or request.after is not None:
         return None
     total = await messages.count(db, conversation_id)
-    return Pagination(page=request.page, limit=request.limit, total=total, hasMore=has_more)
+    return MessagePagination(page=request.page, limit=request.limit, total=total, hasMore=has_more)

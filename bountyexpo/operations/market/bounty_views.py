@@ -52,7 +52,7 @@ class BountyView(msgspec.Struct, kw_only=True):
     updated_at: datetime
 
 
-class Pagination(msgspec.Struct, kw_only=True):
+class BountyPagination(msgspec.Struct, kw_only=True):
     """Where a page stands in the whole; ``total`` is capped at 10,000."""
 
     page: int
@@ -68,7 +68,7 @@ class BountyPage(msgspec.Struct, kw_only=True):
 
     bounties: list[BountyView]
     data: list[BountyView]
-    pagination: Pagination
+    pagination: BountyPagination
     meta: dict[str, int]
     count: int
     total: int
@@ -124,7 +124,7 @@ def page_view(rows: list[Bounty], limit: int, page: int, total: int) -> BountyPa
     return BountyPage(
         bounties=views,
         data=views,
-        pagination=Pagination(
+        pagination=BountyPagination(
             page=page,
             limit=limit,
             total=total,

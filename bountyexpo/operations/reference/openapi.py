@@ -4,22 +4,44 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
 from bountyexpo import __version__
+from bountyexpo.domain.access import AccessLevel
+from bountyexpo.errors import (
+    Conflict,
+    DatabaseUnavailable,
+    IdempotencyConflict,
+    InternalError,
+    InvalidRequest,
+    NotAllowed,
+    NotAuthenticated,
+    NotFound,
+    RateLimited,
+    TokenExpired,
+    TooLarge,
+    Unavailable,
+    UnsupportedMediaType,
+)
 from bountyexpo.operations.call import RawReply
-from bountyexpo.operations.catalogue import QUERY_METHODS
+from bountyexpo.operations.catalogue import QUERY_METHODS, UNLIMITED
+from bountyexpo.operations.idempotency.keeps import Keeps
+from bountyexpo.operations.reference.examples import example_of
+from bountyexpo.operations.reference.schemas import (
+    REFERENCE,
+    Schemas,
+    describe_fields,
+    without_null,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
+    from bountyexpo.errors import BountyExpoError
     from bountyexpo.operations.catalogue import Operation, RateClass
-
-REFERENCE = "#/components/schemas/{name}"
+    from bountyexpo.operations.reference.schemas import Schema
 
 PROBLEM_REFERENCE = {"$ref": REFERENCE.format(name="Problem")}
 
-PROBLEM_SCHEMA = {
+PROBLEM_SCHEMA: dict[str, Any] = {
     "title": "Problem",
     "description": "Why a request was refused or failed (RFC 9457, with the older members).",
     "type": "object",
@@ -47,6 +69,8 @@ PROBLEM_SCHEMA = {
     },
 }
 
+PROBLEM_CONTENT = {"application/problem+json": {"schema": PROBLEM_REFERENCE}}
+
 IDEMPOTENCY_PARAMETER = {
     "name": "Idempotency-Key",
     "in": "header",
@@ -55,17 +79,16 @@ IDEMPOTENCY_PARAMETER = {
     "schema": {"type": "string", "maxLength": 255},
 }
 
-Schema = dict[str, Any]
-
 
 def describe(operations: Iterable[Operation]) -> Schema:
     """Return the OpenAPI document of all operations that have a route."""
     routed = [operation for operation in operations if operation.route is not None]
-    schemas, components = _schemas(routed)
+    schemas = Schemas(routed)
+    describe_fields("Problem", PROBLEM_SCHEMA)
     paths: dict[str, Schema] = {}
     for operation in routed:
         assert operation.route is not None
-        described = _operation(operation, schemas, components)
+        described = _operation(operation, schemas)
         paths.setdefault(operation.route.path, {})[operation.route.method.lower()] = described
     return {
         "openapi": "3.1.0",
@@ -79,7 +102,7 @@ def describe(operations: Iterable[Operation]) -> Schema:
         "tags": [{"name": area} for area in dict.fromkeys(o.area for o in routed)],
         "paths": paths,
         "components": {
-            "schemas": {**components, "Problem": PROBLEM_SCHEMA},
+            "schemas": {**schemas.components, "Problem": PROBLEM_SCHEMA},
             "securitySchemes": {
                 "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
             },
@@ -118,27 +141,7 @@ def _span(seconds: float) -> str:
     return f"{seconds / 60:g} minutes" if seconds > 60 else f"{seconds:g} seconds"
 
 
-def _schemas(operations: list[Operation]) -> tuple[dict[Any, Schema], dict[str, Schema]]:
-    """Return the schema of each request and reply type, and the components they refer to.
-
-    Replies are looked up by operation name, because not every type can be a dictionary key.
-    """
-    keys: list[Any] = []
-    types: list[Any] = []
-    for operation in operations:
-        if operation.request is not None:
-            keys.append(operation.request)
-            types.append(operation.request)
-        if operation.reply is not RawReply:
-            keys.append(operation.name)
-            types.append(dict[str, bool] if operation.reply is None else operation.reply)
-    schemas, components = msgspec.json.schema_components(types, ref_template=REFERENCE)
-    return dict(zip(keys, schemas, strict=True)), dict(components)
-
-
-def _operation(
-    operation: Operation, schemas: dict[Any, Schema], components: dict[str, Schema]
-) -> Schema:
+def _operation(operation: Operation, schemas: Schemas) -> Schema:
     described: Schema = {
         "operationId": operation.name,
         "tags": [operation.area],
@@ -155,67 +158,89 @@ def _operation(
         described["x-socket-frame"] = operation.frame
     if operation.aliases:
         described["x-aliases"] = [str(alias) for alias in operation.aliases]
-    parameters = _parameters(operation, schemas, components)
+    parameters = _parameters(operation, schemas)
     if parameters:
         described["parameters"] = parameters
-    body = _body(operation, schemas, components)
+    body = _body(operation, schemas)
     if body is not None:
         described["requestBody"] = body
     return described
 
 
-def _properties(
-    operation: Operation, schemas: dict[Any, Schema], components: dict[str, Schema]
-) -> dict[str, Schema]:
-    if operation.request is None:
-        return {}
-    name = schemas[operation.request]["$ref"].rpartition("/")[2]
-    properties: dict[str, Schema] = components[name].get("properties", {})
-    return properties
-
-
-def _parameters(
-    operation: Operation, schemas: dict[Any, Schema], components: dict[str, Schema]
-) -> list[Schema]:
-    properties = _properties(operation, schemas, components)
-    parameters: list[Schema] = [
-        {"name": name, "in": place, "required": required, "schema": properties[name]}
-        for name, place, required in request_fields(operation)
-        if place != "body"
-    ]
+def _parameters(operation: Operation, schemas: Schemas) -> list[Schema]:
+    fields = schemas.fields(operation)
+    example = example_of(operation)
+    parameters: list[Schema] = []
+    for name, place, required in request_fields(operation):
+        if place == "body":
+            continue
+        schema = without_null(fields[name])
+        parameter = {"name": name, "in": place, "required": required, "schema": schema}
+        if text := schema.get("description"):
+            parameter["description"] = text
+        if name in example:
+            parameter["example"] = example[name]
+        parameters.append(parameter)
     if operation.method not in QUERY_METHODS:
         parameters.append(IDEMPOTENCY_PARAMETER)
     return parameters
 
 
-def _body(
-    operation: Operation, schemas: dict[Any, Schema], components: dict[str, Schema]
-) -> Schema | None:
+def _body(operation: Operation, schemas: Schemas) -> Schema | None:
     fields = [field for field in request_fields(operation) if field[1] == "body"]
     if not fields:
         return None
     required = [name for name, _, is_required in fields if is_required]
     if len(fields) == len(operation.fields):
-        schema = schemas[operation.request]
+        schema = schemas.request(operation)
     else:
-        properties = _properties(operation, schemas, components)
+        properties = schemas.fields(operation)
         schema = {"type": "object", "properties": {name: properties[name] for name, *_ in fields}}
         if required:
             schema["required"] = required
-    return {"required": bool(required), "content": {"application/json": {"schema": schema}}}
+    in_body = {name for name, *_ in fields}
+    example = {name: value for name, value in example_of(operation).items() if name in in_body}
+    content: Schema = {"schema": schema, "example": example}
+    return {"required": bool(required), "content": {"application/json": content}}
 
 
-def _responses(operation: Operation, schemas: dict[Any, Schema]) -> Schema:
+def _responses(operation: Operation, schemas: Schemas) -> Schema:
     if operation.reply is RawReply:
         content: Schema = {"text/plain": {"schema": {"type": "string"}}}
     else:
-        content = {"application/json": {"schema": schemas[operation.name]}}
-    refusal = {
-        "description": "Refused or failed; `code` says why.",
-        "content": {"application/problem+json": {"schema": PROBLEM_REFERENCE}},
-    }
-    return {
+        content = {"application/json": {"schema": schemas.reply(operation)}}
+    responses: Schema = {
         str(operation.status): {"description": "Done.", "content": content},
-        "4XX": refusal,
-        "5XX": refusal,
     }
+    by_status: dict[int, list[type[BountyExpoError]]] = {}
+    for error in refusals(operation):
+        by_status.setdefault(error.status, []).append(error)
+    for status, errors in sorted(by_status.items()):
+        told = " ".join(f"`{each.code}`: {sentence_of(each)}" for each in errors)
+        responses[str(status)] = {"description": told, "content": PROBLEM_CONTENT}
+    return responses
+
+
+def refusals(operation: Operation) -> Iterator[type[BountyExpoError]]:
+    """Return how a call can fail that is otherwise in order, as its declaration tells."""
+    if operation.fields:
+        yield InvalidRequest
+    # A token that is no good is refused also where none is needed.
+    yield from (NotAuthenticated, TokenExpired)
+    if operation.access is not AccessLevel.ANYONE:
+        yield NotAllowed
+    if any(name.lower().endswith("id") for name in operation.fields):
+        yield NotFound
+    if operation.method not in QUERY_METHODS:
+        yield Conflict
+        if operation.keeps is not Keeps.NOTHING:
+            yield IdempotencyConflict
+        yield from (TooLarge, UnsupportedMediaType)
+    if operation.rate is not UNLIMITED:
+        yield RateLimited
+    yield from (InternalError, Unavailable, DatabaseUnavailable)
+
+
+def sentence_of(error: type[BountyExpoError]) -> str:
+    """Return what an error means, in one line."""
+    return (error.__doc__ or "").partition("\n")[0]

@@ -90,9 +90,11 @@ def test_every_path_parameter_of_a_template_is_declared(document):
 def test_status_and_refusals_are_described(document):
     create = of(document, "toy.create")
 
-    assert set(create["responses"]) == {"201", "4XX", "5XX"}
-    refusal = create["responses"]["4XX"]["content"]["application/problem+json"]
-    assert refusal["schema"] == {"$ref": "#/components/schemas/Problem"}
+    refused = {"400", "401", "403", "404", "409", "413", "415", "429", "500", "503"}
+    assert set(create["responses"]) == {"201", *refused}
+    for status in refused:
+        refusal = create["responses"][status]["content"]["application/problem+json"]
+        assert refusal["schema"] == {"$ref": "#/components/schemas/Problem"}
 
 
 def test_access_limit_frame_and_old_paths_are_told(document):

@@ -1,0 +1,63 @@
+"""One example of each request: what the reference pages show, and what a test plays."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from bountyexpo.operations.reference.field_texts import camel
+
+if TYPE_CHECKING:
+    from bountyexpo.operations.catalogue import Operation
+
+AN_ID: Final = "6f1c2c0e-8a4b-4f0e-9d57-3b2f6a1e7c01"
+
+# By the name of the field, as ``camelCase``. A required field without an entry is an id.
+VALUES: Final[dict[str, Any]] = {
+    "amount": 50,
+    "amountCents": 10_000,
+    "clientMsgId": "m1",
+    "comment": "Well done, thank you.",
+    "description": "Two coats of green paint, please; the paint is there.",
+    "email": "poster@example.com",
+    "emoji": "👍",
+    "eventId": "evt_1PqXyZ",
+    "identifier": "poster@example.com",
+    "ids": AN_ID,
+    "isTyping": True,
+    "message": "I can do it tomorrow.",
+    "messageIds": [AN_ID],
+    "participantIds": [AN_ID],
+    "password": "correct horse battery",
+    "paymentIntentId": "pi_3PqXyZ",
+    "paymentMethodId": "pm_card_visa",
+    "publicKey": "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=",
+    "rating": 5,
+    "refreshToken": "v1.Mz4kq…",
+    "role": "admin",
+    "status": "delivered",
+    "text": "At noon?",
+    "title": "Paint the fence",
+    "upToSeq": 3,
+    "username": "poster",
+}
+
+# Fields that an example shows although they may be left out.
+SHOWN: Final = frozenset(
+    {"amount", "clientMsgId", "comment", "isTyping", "message", "paymentMethodId"}
+    | {"rating", "text", "upToSeq", "userId", "username"}
+)
+
+
+def example_of(operation: Operation) -> dict[str, Any]:
+    """Return the fields of an example request, those of the path included."""
+    found = {}
+    for name, info in operation.fields.items():
+        key = camel(name)
+        if info.required or key in SHOWN or name in path_of(operation):
+            found[name] = VALUES.get(key, AN_ID)
+    return found
+
+
+def path_of(operation: Operation) -> tuple[str, ...]:
+    """Return the names of the path's parameters."""
+    return operation.route.parameters if operation.route else ()
