@@ -4,12 +4,14 @@
     ├─ persistence (one_for_all)   [postgres] · pool · journal
     ├─ [sandbox]                   emulators of the auth server and of Stripe
     ├─ actors (one_for_one)        user · contacts · conversation · bounty · payment
+    ├─ authority (one_for_one)     listening · watch
     ├─ jobs (one_for_one)          outbox · webhooks · books · expiry · processing · …
     └─ edge (rest_for_one)         hub · sessions · poller · fallback · fast path · acceptor
 
 Parts in brackets exist only where nothing real is configured in their place. Each part gets what
 it needs by its constructor; what stands between two parts that need each other is made first: the
-hub between commits and sessions, the bell between the pool and the relay.
+hub between commits and sessions, the bell between the pool and the relay, the standings between
+actors and whoever asks what a user may do.
 """
 
 from __future__ import annotations
@@ -39,15 +41,18 @@ from bountyexpo.operations.batcher import BatchedReads
 from bountyexpo.operations.idempotency.replies import Replies
 from bountyexpo.operations.services import Services
 from bountyexpo.operations.session_reader import SessionReader
-from bountyexpo.operations.users.accounts import AccountVerifier
+from bountyexpo.operations.users.authority import Authority
+from bountyexpo.operations.users.standings import Standings
 from bountyexpo.operations.users.tickets import TicketStore
 from bountyexpo.persistence.users import last_seen
+from bountyexpo.persistence.users.standing import CHANNEL
 from bountyexpo.realtime.chat.typing_tracker import TypingTracker
 from bountyexpo.realtime.chat.unread_counts import UnreadCounts
 from bountyexpo.realtime.hub import Hub
 from bountyexpo.realtime.users.last_seen import LastSeen
 from bountyexpo.realtime.users.live_users import LiveUsers
 from bountyexpo.realtime.users.presence import Presence
+from bountyexpo.realtime.users.standing_watch import StandingWatch
 from bountyexpo.runtime.clock import SystemClock
 from bountyexpo.sandbox.emulators import providers
 from bountyexpo.sandbox.server import SandboxServer
@@ -72,6 +77,7 @@ class App:
         hub = Hub(self._clock.now)
         self._storage = Storage(settings, hub.publish)
         self._readiness = Readiness(self._storage.db)
+        self._standings = Standings(self._storage.db, self._clock.monotonic)
         reader = SessionReader(self._storage.db)
         unread = UnreadCounts(hub, reader.unread)
         self.actors = self._actors(hub, unread)
@@ -91,10 +97,16 @@ class App:
             unread=unread,
         )
         callers = Callers(
-            tokens=self._clients.tokens,
-            accounts=AccountVerifier(self._clients.tokens, self.actors, self._clock),
+            authority=Authority(
+                self._clients.tokens,
+                self._standings,
+                self.actors,
+                self._clients.auth,
+                self._clock,
+            ),
             tickets=TicketStore(self._clock.monotonic),
         )
+        self._watch = StandingWatch(hub, self._standings, callers.authority)
         self._edge = Edge(settings, self._services(callers, live, webhooks), callers, live)
         job_branch = jobs_branch(jobs, self._storage.effects_left, webhooks)
         self.root = self._tree(job_branch, found.sandbox)
@@ -116,6 +128,7 @@ class App:
             feed=hub.publish_feed,
             ephemeral=hub.tell,
             unread=unread.change,
+            standing_changed=self._standings.changed,
         )
         return Actors.over(dependencies, self._storage.journal, self._clock)
 
@@ -130,7 +143,7 @@ class App:
             policy=self._policy,
             clock=clock,
             settings=self.settings,
-            verifier=callers.accounts,
+            verifier=callers.authority,
             tickets=callers.tickets,
             rate_limiter=limits.rate_limiter(self.settings, clock),
             replies=Replies(db),
@@ -145,10 +158,19 @@ class App:
             self._storage.branch(),
             *self._emulators(sandbox),
             branch("actors", [pool.as_child() for pool in self.actors.pools]),
+            self._authority(),
             jobs,
             self._edge.branch(),
         ]
         return Supervisor("root", branches, strategy=Strategy.REST_FOR_ONE)
+
+    def _authority(self) -> ChildSpec:
+        listening = self._storage.listening(CHANNEL, self._standings)
+        children = [
+            ChildSpec(id="listening", start=listening.run),
+            ChildSpec(id="watch", start=self._watch.run),
+        ]
+        return branch("authority", children)
 
     def _emulators(self, sandbox: SandboxSettings | None) -> list[ChildSpec]:
         if sandbox is None:

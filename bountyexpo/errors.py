@@ -11,8 +11,10 @@ The columns are the HTTP status, the close code where it ends a socket, and the 
     │   ├── TooManyWatched         400  4400  TOO_MANY_SUBSCRIPTIONS
     │   └── VersionUnsupported     400  4426  VERSION_UNSUPPORTED
     ├── NotAuthenticated           401  4401  AUTHENTICATION_REQUIRED
-    │   └── TokenExpired           401  4411  TOKEN_EXPIRED
+    │   ├── TokenExpired           401  4411  TOKEN_EXPIRED
+    │   └── SessionRevoked         401  4410  SESSION_REVOKED
     ├── NotAllowed                 403  4403  AUTHORIZATION_FAILED
+    │   └── AccountClosed          403  4403  ACCOUNT_SUSPENDED
     ├── NotFound                   404  1011  RESOURCE_NOT_FOUND
     ├── MethodNotAllowed           405  1011  METHOD_NOT_ALLOWED
     ├── RequestTooSlow             408  1011  REQUEST_TOO_SLOW
@@ -133,12 +135,25 @@ class TokenExpired(NotAuthenticated):
     close_code = CloseCode.TOKEN_EXPIRED
 
 
+class SessionRevoked(NotAuthenticated):
+    """You have been signed out. Please sign in again."""
+
+    code = "SESSION_REVOKED"
+    close_code = CloseCode.REVOKED
+
+
 class NotAllowed(BountyExpoError):
     """You are not allowed to do this."""
 
     code = "AUTHORIZATION_FAILED"
     status = 403
     close_code = CloseCode.SUSPENDED
+
+
+class AccountClosed(NotAllowed):
+    """This account is suspended."""
+
+    code = "ACCOUNT_SUSPENDED"
 
 
 class NotFound(BountyExpoError):

@@ -26,5 +26,7 @@ class ActorDependencies:
     # Sends an event that nobody will miss, of the entity that is named, to the sockets of users;
     # never blocks.
     ephemeral: Callable[[Event, str, Sequence[str]], None]
+    # Says that what this user may do is another thing now; never blocks.
+    standing_changed: Callable[[str], None]
     # Says that what these users have not read is another number now; never blocks.
     unread: Callable[[Sequence[str]], None]

@@ -35,9 +35,9 @@ from bountyexpo.ws.v1.reference import FRAMES
 from bountyexpo.ws.v1.serializer import SUBPROTOCOLS
 
 if TYPE_CHECKING:
-    from bountyexpo.operations.services import Services, Verifier
+    from bountyexpo.operations.services import Services
     from bountyexpo.operations.session_reader import SessionReader
-    from bountyexpo.operations.users.accounts import AccountVerifier
+    from bountyexpo.operations.users.authority import Authority
     from bountyexpo.operations.users.tickets import TicketStore
     from bountyexpo.realtime.chat.typing_tracker import TypingTracker
     from bountyexpo.realtime.chat.unread_counts import UnreadCounts
@@ -51,10 +51,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Callers:
-    """How callers are known: by a token, by the account behind it, by a ticket."""
+    """How callers are known: by a token and the standing of their account, or by a ticket."""
 
-    tokens: Verifier
-    accounts: AccountVerifier
+    authority: Authority
     tickets: TicketStore
 
 
@@ -118,8 +117,7 @@ class Edge:
             services=self._services,
             admission=self._admission,
             frame_rate=FrameRate(limits, self._admission.is_exempt),
-            tokens=callers.tokens,
-            make_account=callers.accounts.make_account,
+            authority=callers.authority,
             redeem=callers.tickets.redeem,
             features=Features(
                 PresenceFeature(live.presence),

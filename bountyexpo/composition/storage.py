@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bountyexpo.composition.branch import branch
+from bountyexpo.domain.ids import new_id
 from bountyexpo.persistence.after_commit import AfterCommit, Bell
 from bountyexpo.persistence.chat.journal import Journal
 from bountyexpo.persistence.migrate import migrate
 from bountyexpo.persistence.pool import Pool
+from bountyexpo.persistence.users.listening import Listening
 from bountyexpo.sandbox.postgres import EmbeddedPostgres
 from bountyexpo.supervisors import ChildSpec, Strategy
 
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from bountyexpo.persistence.streams import StreamEvent
+    from bountyexpo.persistence.users.listening import Hearer
     from bountyexpo.settings import Settings
 
 # The embedded server writes a checkpoint before it ends.
@@ -34,14 +37,19 @@ class Storage:
             else None
         )
         self.effects_left = Bell()
+        self._dsn = self._embedded.dsn if self._embedded else (settings.database_url or "")
         self.db = Pool(
-            self._embedded.dsn if self._embedded else (settings.database_url or ""),
+            self._dsn,
             AfterCommit(publish, self.effects_left.ring),
             size_min=settings.db_pool_min,
             size_max=settings.db_pool_max,
             migrate=migrate,
         )
         self.journal = Journal(self.db, publish)
+
+    def listening(self, channel: str, hearer: Hearer) -> Listening:
+        """Return what hears of the changes that any process commits."""
+        return Listening(self._dsn, self.db, channel, new_id(), hearer)
 
     def branch(self) -> ChildSpec:
         """Return the spec of this part of the tree."""

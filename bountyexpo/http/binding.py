@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl
 import msgspec
 
 from bountyexpo.errors import InvalidRequest, TooLarge, UnsupportedMediaType
-from bountyexpo.http.exchange import answer, identify, identify_leniently
+from bountyexpo.http.exchange import answer, identify, identify_if_known, identify_leniently
 from bountyexpo.http.headers import deprecation_headers
 from bountyexpo.http.limits import BODY_BYTES_MAX
 from bountyexpo.http.messages import HttpRequest, HttpResponse
@@ -23,6 +23,9 @@ from bountyexpo.operations.catalogue import BODY_METHODS, QUERY_METHODS
 from bountyexpo.operations.dispatch import check_idempotency_key, dispatch
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from bountyexpo.domain.identity import Identity
     from bountyexpo.operations.call import Call
     from bountyexpo.operations.catalogue import Operation
     from bountyexpo.operations.services import Services
@@ -45,8 +48,7 @@ async def _perform(operation: Operation, request: HttpRequest, call: Call) -> Ht
     call.reply_headers.update(headers)
     if headers and request.route is not None:
         metrics.DEPRECATED_CALLS.labels(request.route.path).inc()
-    is_open = operation.access.is_open
-    call.identity = await (identify_leniently(call) if is_open else identify(call))
+    call.identity = await _identify_for(operation)(call)
     call.idempotency_key = check_idempotency_key(request.headers.get("idempotency-key"))
     query = parse_query(operation, request.query) if request.method in QUERY_METHODS else {}
     # A query of a write is not read: what stands in addresses ends up in logs.
@@ -54,6 +56,12 @@ async def _perform(operation: Operation, request: HttpRequest, call: Call) -> Ht
     # The path wins: what names the thing cannot be contradicted.
     reply = await dispatch(operation, call, operation.canonical(body, query) | path)
     return encode_reply(call.reply_status or operation.status, reply)
+
+
+def _identify_for(operation: Operation) -> Callable[[Call], Awaitable[Identity | None]]:
+    if not operation.access.is_open:
+        return identify
+    return identify_if_known if operation.heeds_token else identify_leniently
 
 
 def parse_body(request: HttpRequest) -> dict[str, Any]:

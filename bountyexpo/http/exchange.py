@@ -12,7 +12,14 @@ from typing import TYPE_CHECKING
 from bountyexpo.edge.client_address import client_address
 from bountyexpo.edge.refusal import problem_body, problem_headers
 from bountyexpo.edge.request_id import request_id_of
-from bountyexpo.errors import BountyExpoError, InternalError, NotAuthenticated
+from bountyexpo.errors import (
+    AccountClosed,
+    BountyExpoError,
+    InternalError,
+    NotAuthenticated,
+    SessionRevoked,
+    TokenExpired,
+)
 from bountyexpo.http.headers import SECURITY_HEADERS, cors_headers
 from bountyexpo.http.messages import HttpResponse
 from bountyexpo.observability import logs, metrics
@@ -76,15 +83,25 @@ async def identify(call: Call) -> Identity | None:
     return await call.services.verifier.verify(token.strip())
 
 
-async def identify_leniently(call: Call) -> Identity | None:
-    """Like ``identify``, but a bad token is no token: public things stay public.
+async def identify_if_known(call: Call) -> Identity | None:
+    """Like ``identify``, but what never was anybody's is no token: public things stay public.
 
-    Clients without a session send the public key as a bearer token, and an app whose session has
-    run out may still look around or sign out.
+    Clients without a session send the public key as a bearer token. Whose session is over hears
+    so, because the app then gets itself another.
     """
     try:
         return await identify(call)
+    except (TokenExpired, SessionRevoked):
+        raise
     except NotAuthenticated:
+        return None
+
+
+async def identify_leniently(call: Call) -> Identity | None:
+    """Like ``identify``, but whoever may not be here is nobody: they may sign in, or out."""
+    try:
+        return await identify(call)
+    except (NotAuthenticated, AccountClosed):
         return None
 
 

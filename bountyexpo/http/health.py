@@ -31,7 +31,7 @@ NOT_READY_RETRY_S = "1"
 EDGE = Catalogue(GRANTS)
 
 
-@EDGE.operation("health.status", http="GET /health", rate=UNLIMITED)
+@EDGE.operation("health.status", http="GET /health", rate=UNLIMITED, heeds_token=False)
 async def status(call: Call) -> dict[str, Any]:
     """Tell that the process answers, and which version it is."""
     settings = call.services.settings
@@ -45,15 +45,15 @@ async def status(call: Call) -> dict[str, Any]:
     }
 
 
-@EDGE.operation("health.livez", http="GET /livez", rate=UNLIMITED)
-@EDGE.operation("health.live", http="GET /health/live", rate=UNLIMITED)
+@EDGE.operation("health.livez", http="GET /livez", rate=UNLIMITED, heeds_token=False)
+@EDGE.operation("health.live", http="GET /health/live", rate=UNLIMITED, heeds_token=False)
 async def live(call: Call) -> dict[str, bool]:  # noqa: ARG001
     """Tell that the process is alive."""
     return {"alive": True}
 
 
-@EDGE.operation("health.readyz", http="GET /readyz", rate=UNLIMITED)
-@EDGE.operation("health.ready", http="GET /health/ready", rate=UNLIMITED)
+@EDGE.operation("health.readyz", http="GET /readyz", rate=UNLIMITED, heeds_token=False)
+@EDGE.operation("health.ready", http="GET /health/ready", rate=UNLIMITED, heeds_token=False)
 async def ready(call: Call) -> dict[str, Any]:
     """Tell whether the service can take requests; 503 while it starts, drains or has no storage."""
     reason = call.services.readiness()
@@ -64,7 +64,7 @@ async def ready(call: Call) -> dict[str, Any]:
     return {"ready": False, "error": reason}
 
 
-@EDGE.operation("metrics.page", http="GET /metrics", rate=UNLIMITED)
+@EDGE.operation("metrics.page", http="GET /metrics", rate=UNLIMITED, heeds_token=False)
 async def metrics_page(call: Call) -> RawReply:
     """Return all metrics as Prometheus text.
 
@@ -81,7 +81,7 @@ async def tree(call: Call) -> Any:
     return call.services.tree()
 
 
-@EDGE.operation("index", http="GET /", rate=UNLIMITED)
+@EDGE.operation("index", http="GET /", rate=UNLIMITED, heeds_token=False)
 async def index(call: Call) -> dict[str, Any]:  # noqa: ARG001
     """Say what this service is and where things are."""
     return {

@@ -13,6 +13,7 @@ import msgspec
 
 from bountyexpo.domain.identity import Identity
 from bountyexpo.domain.ids import is_id
+from bountyexpo.domain.limits import EMAIL_CHARS_MAX
 from bountyexpo.errors import NotAuthenticated
 
 # What a service key is called as a caller; it belongs to no user.
@@ -102,5 +103,7 @@ def _wished_name(user_metadata: Any) -> str | None:
     return _text(user_metadata.get("username"), WISHED_NAME_CHARS_MAX)
 
 
-def _text(value: Any, chars_max: int = 255) -> str | None:
-    return value if isinstance(value, str) and 0 < len(value) <= chars_max else None
+def _text(value: Any, chars_max: int = EMAIL_CHARS_MAX) -> str | None:
+    """Return a text that can be stored: no column takes a NUL or half of a character."""
+    is_text = isinstance(value, str) and 0 < len(value) <= chars_max and value.isprintable()
+    return value if is_text else None

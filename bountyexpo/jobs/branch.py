@@ -17,6 +17,7 @@ from bountyexpo.jobs.money import webhooks
 from bountyexpo.jobs.money.books import BOOKS, STUCK_WEBHOOKS
 from bountyexpo.jobs.money.deposits import PROCESSING, UNPAID, resume_payment
 from bountyexpo.jobs.prune import PRUNE
+from bountyexpo.jobs.users.sign_ins import SIGN_INS
 from bountyexpo.persistence.outbox import Relay
 from bountyexpo.supervisors import ChildSpec, Every, Job, Supervisor
 
@@ -35,6 +36,7 @@ PERIODIC = (
     PROCESSING,
     PRUNE,
     REACTIONS,
+    SIGN_INS,
     STUCK_WEBHOOKS,
     UNPAID,
 )

@@ -24,10 +24,6 @@ class AuthUser(Protocol):
     def email_confirmed_at(self) -> datetime | None:
         """When the address was confirmed."""
 
-    @property
-    def user_metadata(self) -> Mapping[str, Any]:
-        """What the person may edit; never a source of rights."""
-
 
 class AuthSession(Protocol):
     """A signed-in session."""
@@ -73,6 +69,9 @@ class AuthProvider(Protocol):
 
     async def refresh(self, refresh_token: str) -> AuthSession:
         """Exchange a refresh token."""
+
+    async def get_user(self, access_token: str) -> AuthUser:
+        """Return whose a session is; one that is over is ``NotAuthenticated``."""
 
     async def sign_out(
         self, access_token: str, scope: Literal["global", "local", "others"] = "global"

@@ -127,6 +127,8 @@ class Operation:
     aliased_fields: Mapping[str, str] = field(default_factory=dict)
     fields: Mapping[str, msgspec.structs.FieldInfo] = field(default_factory=dict)
     list_fields: frozenset[str] = frozenset()
+    # False for what who is signed out needs: there a token that is good no more is none.
+    heeds_token: bool = True
     keeps: Keeps = Keeps.NOTHING
     # Fields of the reply that are not kept, and who finds them again for a repeat.
     secrets: tuple[str, ...] = ()
@@ -238,7 +240,8 @@ class Catalogue:
 
         Options: ``status`` of a success (200), ``frame`` for an own socket frame name, ``aliases``
         (old routes, answered with deprecation headers), ``aliased_fields`` (old name to wire name),
-        ``keeps`` (what of a call with a key), ``secrets`` and ``refill`` (what of its reply not).
+        ``keeps`` (what of a call with a key), ``secrets`` and ``refill`` (what of its reply not),
+        ``heeds_token`` (True; False where a token that is over counts as none).
 
         Raises:
             CatalogueError: the declaration is not consistent, or nobody has said who may do it.

@@ -35,6 +35,19 @@ class Verifier(Protocol):
         ...
 
 
+class Authority(Verifier, Protocol):
+    """Tells of tokens, and of callers who are known, whether they may act."""
+
+    async def admit(self, identity: Identity) -> Identity:
+        """Return the caller with the rights they have at present.
+
+        Raises:
+            SessionRevoked, AccountClosed: they may not act any more.
+            Unavailable: it cannot be checked at present.
+        """
+        ...
+
+
 class Tickets(Protocol):
     """One-time passes for an upgrade."""
 

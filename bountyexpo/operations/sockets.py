@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol
 
-from bountyexpo.close_codes import CloseCode
-
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -18,13 +16,3 @@ class Sockets(Protocol):
 
     def separate(self, one: str, other: str) -> None:
         """Let two people no longer see each other come and go."""
-
-    def disconnect_user(
-        self,
-        user_id: str,
-        code: int = CloseCode.REVOKED,
-        reason: str = "revoked",
-        *,
-        session_id: str | None = None,
-    ) -> int:
-        """Close the sockets of a user, or those of one sign-in."""

@@ -166,6 +166,14 @@ class Connection:
             if result.status not in _FINE:
                 self._raise(result)
 
+    async def notified(self) -> list[str] | None:
+        """Wait for notifications and return their payloads; None when the server is gone."""
+        try:
+            found = await self._drive(generators.notifies(self._pgconn))
+        except (psycopg.Error, trio.ClosedResourceError, OSError):
+            return None
+        return [notification.extra.decode() for notification in found]
+
     async def restore(self) -> None:
         """Make an interrupted session usable again, or close it when that takes too long."""
         with trio.move_on_after(RESTORE_TIMEOUT_S):

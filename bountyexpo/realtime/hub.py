@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 import trio
 
-from bountyexpo.close_codes import CloseCode
 from bountyexpo.domain.event_catalogue import spec_of
 from bountyexpo.domain.events import FEED_STREAM
 from bountyexpo.errors import BountyExpoError
@@ -135,24 +134,6 @@ class Hub:
         key = (listener.user_id, client_id)
         if self._origins.get(key) is listener:
             del self._origins[key]
-
-    def disconnect_user(
-        self,
-        user_id: str,
-        code: int = CloseCode.REVOKED,
-        reason: str = "revoked",
-        *,
-        session_id: str | None = None,
-    ) -> int:
-        """Close every socket of a user, or those of one sign-in; returns how many."""
-        listeners = [
-            each
-            for each in self.users.get(user_id, ())
-            if session_id is None or each.session_id == session_id
-        ]
-        for listener in listeners:
-            listener.disconnect(code, reason)
-        return len(listeners)
 
     # -- publishing
 

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Hashable, Mapping, Sequence
     from datetime import datetime
 
+    from bountyexpo.domain.identity import Identity
+
     NewId = Callable[[], str]
     ReadAfter = Callable[[str, int, int], Awaitable[Sequence["StreamEvent"]]]
 
@@ -54,10 +56,6 @@ class StreamEvent(Protocol):
 
 class SignOn(Protocol):
     """One account as its new session finds it."""
-
-    @property
-    def status(self) -> str:
-        """The state of the account, such as ``active``, ``suspended`` or ``banned``."""
 
     @property
     def conversations(self) -> Sequence[tuple[str, int, Any]]:
@@ -111,8 +109,8 @@ class Listener(Protocol):
         """Whose it is."""
 
     @property
-    def session_id(self) -> str | None:
-        """The sign-in at the auth server that it came from."""
+    def identity(self) -> Identity:
+        """Who it said it is, by its last token."""
 
     @property
     def serializer(self) -> Encoding:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from bountyexpo.sandbox.auth.tokens import TokenSigner
+from bountyexpo.sandbox.operator import OPERATOR_ID
 from bountyexpo.sandbox.server import SandboxSettings
 
 if TYPE_CHECKING:
@@ -27,9 +28,6 @@ SECRETS_FILE = "sandbox.json"
 
 # Who issues the token of a command on this machine, whatever the port of the server it asks.
 OPERATOR_ISSUER = "bountyexpo-operator"
-
-# The administrator of a machine that runs on emulators.
-OPERATOR_ID = "00000000-0000-4000-8000-00000000ad01"
 
 
 class Secrets(msgspec.Struct, frozen=True):

@@ -25,6 +25,7 @@ from bountyexpo.sandbox.auth.api import AuthApi
 from bountyexpo.sandbox.auth.store import AuthStore
 from bountyexpo.sandbox.auth.tokens import Algorithm, TokenSigner, api_key
 from bountyexpo.sandbox.auth.views import failed as auth_failed
+from bountyexpo.sandbox.operator import make_operator
 from bountyexpo.sandbox.stripe.api import StripeApi
 from bountyexpo.sandbox.stripe.api import failed as stripe_failed
 from bountyexpo.sandbox.stripe.faults import Faults
@@ -77,6 +78,7 @@ class SandboxServer:
 
     def __init__(self, pool: Pool, settings: SandboxSettings, clock: Clock) -> None:
         self._settings = settings
+        self._pool = pool
         self.url: str | None = None
         tables = Tables(pool)
         self.relay = WebhookRelay(
@@ -97,6 +99,7 @@ class SandboxServer:
             addresses = await nursery.start(listen)
             self.url = str(addresses[0])
             nursery.start_soon(self.relay.run)
+            nursery.start_soon(make_operator, self._pool)
             task_status.started(self.url)
 
 

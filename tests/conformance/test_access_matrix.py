@@ -55,6 +55,8 @@ class Stage:
             Caller.SERVICE: Person("service", "", product.key("service_role")),
         }
         assert product.get("/auth/me", by=admin).status_code == 200
+        promote = "update app.users set role = 'admin' where id = %s returning id"
+        assert product.rows(promote, admin_id)
 
     def done(self, response: httpx.Response) -> Any:
         assert response.is_success, response.text
@@ -291,7 +293,7 @@ def stage(module_dsn: str) -> Iterator[Stage]:
         temporary_folder() as folder,
         standing(ServerProcess(folder, DATABASE_URL=module_dsn)) as server,
     ):
-        product = Product(server, "")
+        product = Product(server, module_dsn)
         yield Stage(product)
         product.close()
 

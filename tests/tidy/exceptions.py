@@ -24,7 +24,6 @@ EXCEPTIONS: dict[str, dict[str, str]] = {
         "bountyexpo/jobs/branch.py": "the jobs of all areas under one supervisor",
     },
     "dead_names": {
-        "bountyexpo/persistence/pool.py:wait_ready": "who uses the pool without a tree waits so",
         **dict.fromkeys(
             (
                 "bountyexpo/supervisors/_supervisor.py:delete_child",
@@ -56,7 +55,6 @@ EXCEPTIONS: dict[str, dict[str, str]] = {
                 "bountyexpo/domain/risk/scoring.py:assess",
                 "bountyexpo/domain/risk/scoring.py:is_assessment_due",
                 "bountyexpo/domain/risk/scoring.py:patterns",
-                "bountyexpo/integrations/supabase.py:get_user",
                 "bountyexpo/integrations/supabase.py:get_user_by_id",
                 "bountyexpo/integrations/supabase.py:request_password_reset",
                 "bountyexpo/integrations/supabase.py:update_password",
@@ -79,6 +77,7 @@ EXCEPTIONS: dict[str, dict[str, str]] = {
     },
     "nurseries": {
         "bountyexpo/jobs/periodic.py": "a run beside the renewal of its lease",
+        "bountyexpo/persistence/users/listening.py": "a supervised child; its beats are its own",
         "bountyexpo/persistence/outbox.py": "a job that waits for all of its effects",
         "bountyexpo/persistence/pool.py": "a supervised child; sessions are its own",
     },

@@ -11,9 +11,18 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
-from bountyexpo.actors.users.user import Register
+from bountyexpo.actors.users.user import Register, SignOut
 from bountyexpo.domain import limits
-from bountyexpo.errors import BountyExpoError, Conflict, NotAuthenticated
+from bountyexpo.errors import (
+    AccountClosed,
+    BountyExpoError,
+    Conflict,
+    NotAuthenticated,
+    SessionRevoked,
+    TokenExpired,
+    Unavailable,
+)
+from bountyexpo.observability import logs
 from bountyexpo.operations.catalogue import AUTH, READ, operation
 from bountyexpo.operations.idempotency.keeps import Keeps
 from bountyexpo.persistence.users import users
@@ -22,6 +31,8 @@ if TYPE_CHECKING:
     from bountyexpo.operations.auth_provider import AuthSession, AuthUser
     from bountyexpo.operations.call import Call
     from bountyexpo.persistence.users.users import User
+
+log = logs.get_logger(__name__)
 
 WRONG_CREDENTIALS = "Invalid email or password"
 
@@ -100,6 +111,7 @@ class DoneView(msgspec.Struct, kw_only=True):
     "auth.register",
     http="POST /auth/register",
     rate=AUTH,
+    heeds_token=False,
     status=201,
     aliases=("POST /auth/sign-up", "POST /functions/v1/auth/register"),
     keeps=Keeps.REPLY,
@@ -135,6 +147,7 @@ async def register(call: Call, request: Registration) -> RegisteredView:
     "auth.sign_in",
     http="POST /auth/sign-in",
     rate=AUTH,
+    heeds_token=False,
     aliases=("POST /app/auth/sign-in-form",),
     aliased_fields={"email": "identifier", "username": "identifier"},
 )
@@ -147,29 +160,37 @@ async def sign_in(call: Call, request: Credentials) -> SignedInView:
             raise NotAuthenticated(WRONG_CREDENTIALS, code="invalid_credentials")
         identifier = known.email
     session = await call.services.auth.sign_in(identifier.lower(), request.password)
-    return _signed_in(session, await _account(call, session.user, None))
+    return await _enter(call, session)
 
 
 @operation(
     "auth.refresh",
     http="POST /auth/refresh",
     rate=READ,
+    heeds_token=False,
     aliased_fields={"refresh_token": "refreshToken"},
 )
 async def refresh(call: Call, request: RefreshRequest) -> SignedInView:
     """Exchange a refresh token for a new session."""
     session = await call.services.auth.refresh(request.refreshToken)
-    return _signed_in(session, await _account(call, session.user, None))
+    return await _enter(call, session)
 
 
-@operation("auth.sign_out", http="POST /auth/sign-out", rate=READ)
+@operation("auth.sign_out", http="POST /auth/sign-out", rate=READ, heeds_token=False)
 async def sign_out(call: Call, request: SignOutRequest) -> DoneView:
-    """End the caller's sessions; a dead token is as good as signed out."""
+    """End the caller's sessions; a dead token is as good as signed out.
+
+    What was signed out is refused from the reply on, wherever it is shown, and its sockets end.
+    """
+    identity = call.identity
+    if identity is not None and identity.session_id is not None:
+        sign_out_ = SignOut(session_id=identity.session_id, scope=request.scope)
+        await call.services.actors.user(identity.user_id).ask(sign_out_)
     scheme, _, token = call.headers_in.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer" and token:
+        # Afterwards: a failure here is repeated by the client, whose token is refused already.
         with suppress(NotAuthenticated):
             await call.services.auth.sign_out(token.strip(), request.scope)
-    _close_sockets(call, request.scope)
     return DoneView(success=True, message="Signed out.")
 
 
@@ -178,16 +199,28 @@ def summary(user: User) -> dict[str, Any]:
     return {"id": user.id, "email": user.email, "username": user.username}
 
 
-def _close_sockets(call: Call, scope: str) -> None:
-    """End the sockets of what was signed out; other devices keep theirs unless all are meant."""
-    identity = call.identity
-    if identity is None or scope == "others":
-        return
-    session_id = identity.session_id if scope == "local" else None
-    if scope != "local" or session_id is not None:
-        call.services.sockets.disconnect_user(
-            identity.user_id, reason="signed out", session_id=session_id
-        )
+async def _enter(call: Call, session: AuthSession) -> SignedInView:
+    """Let somebody in with a session that the auth server has just opened or gone on with.
+
+    Raises:
+        AccountClosed: they may not come in; the session is ended.
+        Unavailable: the auth server's own token is not what our settings say it is.
+    """
+    try:
+        identity = await call.services.verifier.verify(session.access_token)
+    except AccountClosed:
+        with suppress(BountyExpoError):
+            await call.services.auth.sign_out(session.access_token, "local")
+        raise
+    except (SessionRevoked, TokenExpired):
+        raise
+    except NotAuthenticated as error:
+        # No fault of the person's, so the app must not sign them out (contract rest-core §2.1).
+        log.warning("the auth server's own token is refused", look_at="SUPABASE_JWT_ISSUER")
+        raise Unavailable from error
+    user = await users.get(call.services.db, identity.user_id)
+    assert user is not None, "who is let in has an account"
+    return _signed_in(session, user)
 
 
 async def _identity(call: Call, email: str, password: str, username: str | None) -> AuthUser:
@@ -210,15 +243,16 @@ async def _identity(call: Call, email: str, password: str, username: str | None)
 
 
 async def _account(
-    call: Call, identity: AuthUser, username: str | None, *, age_confirmed: bool = False
+    call: Call, identity: AuthUser, username: str | None, *, age_confirmed: bool
 ) -> User:
-    wanted = username or identity.user_metadata.get("username")
+    now = call.services.clock.now()
     return await call.services.actors.user(identity.id).ask(
         Register(
             email=identity.email,
             email_verified_at=identity.email_confirmed_at,
-            username=limits.username(wanted) if isinstance(wanted, str) and wanted else None,
-            age_attested_at=call.services.clock.now() if age_confirmed else None,
+            email_as_of=now,
+            username=username,
+            age_attested_at=now if age_confirmed else None,
         )
     )
 

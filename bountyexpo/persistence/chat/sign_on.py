@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 # Nobody who waits in the same batch may pay for one who takes part in everything.
 _SIGN_ON = """
-    select u.id, u.account_status as status,
+    select u.id,
         coalesce((
             select jsonb_agg(jsonb_build_array(mine.id, mine.last_seq, mine.epoch))
             from (
@@ -55,7 +55,6 @@ class SignOn(msgspec.Struct, frozen=True, kw_only=True):
     ``conversations`` are the most recently active ones with their heads, newest first.
     """
 
-    status: str
     conversations: list[tuple[str, int, str]]
     unread: int
 
@@ -73,7 +72,6 @@ async def read(
 
 def _sign_on(row: dict[str, Any]) -> SignOn:
     return SignOn(
-        status=row["status"],
         conversations=[(each, seq, epoch) for each, seq, epoch in row["conversations"]],
         unread=row["unread"],
     )

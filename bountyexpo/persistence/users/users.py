@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
@@ -28,12 +28,54 @@ BY_IDENTIFIER = f"""
 
 INSERT = """
     with account as (
-        insert into users (id, username, email, email_verified_at, age_attested_at)
-        values (%(id)s, %(username)s, %(email)s, %(email_verified_at)s, %(age_attested_at)s)
+        insert into users (
+            id, username, email, email_verified_at, email_as_of, age_attested_at)
+        values (%(id)s, %(username)s, %(email)s, %(email_verified_at)s, %(email_as_of)s,
+            %(age_attested_at)s)
         on conflict (id) do nothing returning id
     )
     insert into user_profiles (user_id) select id from account
 """
+
+
+LOCK = "select id, email, email_verified_at, email_as_of from users where id = %s for update"
+
+LOCK_HOLDER = """
+    select id, email, email_verified_at, email_as_of from users
+    where lower(email) = lower(%s) and id <> %s and deleted_at is null for update
+"""
+
+SET_ADDRESS = """
+    update users set email = %(email)s, email_verified_at = %(verified_at)s,
+        email_as_of = %(as_of)s, version = version + 1, updated_at = now()
+    where id = %(id)s
+"""
+
+
+class Address(NamedTuple):
+    """An e-mail address, since when it is confirmed, and as of when that is known."""
+
+    email: str | None
+    verified_at: datetime | None
+    as_of: datetime | None
+
+    @property
+    def second(self) -> int:
+        """When it was known, in epoch seconds; tokens are issued in whole ones."""
+        return -1 if self.as_of is None else int(self.as_of.timestamp())
+
+    def is_news_to(self, known: Address) -> bool:
+        """Tell whether this is confirmed, not older than what is known, and something else."""
+        if self.email is None or self.verified_at is None or self.second < known.second:
+            return False
+        return self.email.lower() != (known.email or "").lower() or known.verified_at is None
+
+
+class Holder(NamedTuple):
+    """An account that is locked, with its address."""
+
+    id: str
+    address: Address
 
 
 class User(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,6 +103,7 @@ class NewUser(msgspec.Struct, frozen=True, kw_only=True):
     username: str
     email: str | None
     email_verified_at: datetime | None
+    email_as_of: datetime | None = None
     age_attested_at: datetime | None = None
 
 
@@ -88,3 +131,31 @@ async def insert(db: Queries, user: NewUser) -> bool:
         if error.constraint == "users_email":
             raise Conflict("Email already registered", code="EMAIL_TAKEN") from error
         raise Conflict("Username already taken", code="USERNAME_TAKEN") from error
+
+
+async def lock(db: Queries, user_id: str) -> Holder | None:
+    """Return the account, which nobody else changes until the transaction ends."""
+    return _holder(await db.fetch_one(LOCK, (user_id,)))
+
+
+async def lock_holder(db: Queries, email: str, *, but: str) -> Holder | None:
+    """Return whose address this is, except one account; locked as by ``lock``."""
+    return _holder(await db.fetch_one(LOCK_HOLDER, (email, but)))
+
+
+async def set_address(db: Queries, user_id: str, address: Address) -> None:
+    """Give the account this address.
+
+    Raises:
+        Conflict: it belongs to somebody else.
+    """
+    try:
+        await db.execute(SET_ADDRESS, {"id": user_id, **address._asdict()})
+    except Duplicate as error:
+        raise Conflict("Email already registered", code="EMAIL_TAKEN") from error
+
+
+def _holder(row: dict[str, Any] | None) -> Holder | None:
+    if row is None:
+        return None
+    return Holder(row["id"], Address(row["email"], row["email_verified_at"], row["email_as_of"]))

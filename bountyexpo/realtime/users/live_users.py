@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from bountyexpo.close_codes import CloseCode
-
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -14,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class LiveUsers:
-    """Tells who is there, and parts with those who may no longer be."""
+    """Tells who is there."""
 
     def __init__(self, hub: Hub, presence: Presence) -> None:
         self._hub = hub
@@ -28,14 +26,3 @@ class LiveUsers:
         """Let two people no longer see each other come and go."""
         for viewer, seen in ((one, other), (other, one)):
             self._presence.cover(viewer, seen)
-
-    def disconnect_user(
-        self,
-        user_id: str,
-        code: int = CloseCode.REVOKED,
-        reason: str = "revoked",
-        *,
-        session_id: str | None = None,
-    ) -> int:
-        """Disconnect a user, or one sign-in of theirs; returns how many listeners that were."""
-        return self._hub.disconnect_user(user_id, code, reason, session_id=session_id)

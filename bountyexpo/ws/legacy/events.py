@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any, Protocol
 
+from bountyexpo.domain.identity import Identity
 from bountyexpo.realtime.hub import PUBLIC_EVENTS
 from bountyexpo.ws.v1.serializer import serializer_of
 
@@ -31,7 +32,7 @@ class EventsListener:
     __slots__ = ("_context", "_owner", "connection", "is_connected", "serializer")
 
     user_id = ""
-    session_id = None
+    identity = Identity(user_id="", expires_at=0)
 
     def __init__(self, connection: Connection, context: Context, owner: ListenerOwner) -> None:
         self.connection = connection

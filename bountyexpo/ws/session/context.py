@@ -10,11 +10,11 @@ from bountyexpo.ws.session.limits import SessionLimits, Timings
 from bountyexpo.ws.session.resumable import SessionT
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Callable
     from datetime import datetime
 
     from bountyexpo.domain.identity import Identity
-    from bountyexpo.operations.services import Services, Verifier
+    from bountyexpo.operations.services import Authority, Services
     from bountyexpo.realtime.hub import Hub
     from bountyexpo.realtime.listener import NewId, Reader
     from bountyexpo.ws.admission import Admission
@@ -38,10 +38,8 @@ class SessionContext(Generic[SessionT]):
     services: Services
     admission: Admission
     frame_rate: FrameRate
-    # How a token is checked without touching the account, how an account is made of an identity,
-    # and whose a ticket is.
-    tokens: Verifier
-    make_account: Callable[[Identity], Awaitable[None]]
+    # Who bears a token, and whether a known caller may still act; and whose a ticket is.
+    authority: Authority
     redeem: Callable[[str], Identity | None]
     features: Features[SessionT]
     resumable: ResumableSessions[SessionT]

@@ -93,6 +93,7 @@ class Session:
         "_ends_at",
         "_is_ending",
         "_topics",
+        "caller",
         "capabilities",
         "delivery",
         "identity",
@@ -114,7 +115,8 @@ class Session:
         self.is_served = False
         # What the client said of itself in its last hello.
         self.capabilities: Collection[str] = ()
-        self.identity = identity
+        # Who the last token named, and that with the rights of the frame that is worked on.
+        self.identity = self.caller = identity
         self.user_id = identity.user_id
         self._ends_at = self._end_of(identity)
         self._is_ending = False
@@ -139,11 +141,6 @@ class Session:
     def is_echoed(self) -> bool:
         """True when the client wants to hear its own messages, too."""
         return ECHO in self.capabilities
-
-    @property
-    def session_id(self) -> str | None:
-        """The sign-in at the auth server that the token came from."""
-        return self.identity.session_id
 
     @property
     def peer(self) -> str:

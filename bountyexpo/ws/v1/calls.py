@@ -66,7 +66,7 @@ def _call(session: Session, envelope: Envelope) -> Call:
         session.context.services,
         request_id=f"{session.sid}:{envelope.id or envelope.type}",
         transport="socket",
-        identity=session.identity,
+        identity=session.caller,
         peer=session.peer,
     )
     call.idempotency_key = check_idempotency_key(envelope.idempotency_key)

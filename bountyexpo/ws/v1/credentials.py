@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from bountyexpo.errors import NotAuthenticated, TokenExpired
+from bountyexpo.errors import NotAuthenticated, SessionRevoked, TokenExpired
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,22 +28,24 @@ def credential_of(
 
 
 async def identify(context: Context, credential: str | Identity | None) -> Identity:
-    """Return whose credential it is; every way of not being signed in looks the same.
+    """Return whose credential it is; every way of not being known looks the same.
 
     Raises:
-        NotAuthenticated: nobody's; TokenExpired when only its time is over.
+        NotAuthenticated: nobody's; TokenExpired when only its time is over, SessionRevoked when
+            its sign-in is.
+        AccountClosed: that of somebody who may not be here.
     """
     if not credential:
         raise NotAuthenticated
     if isinstance(credential, str):
         try:
-            identity = await context.tokens.verify(credential)
-        except TokenExpired:
-            raise TokenExpired from None
+            identity = await context.authority.verify(credential)
+        except (TokenExpired, SessionRevoked):
+            raise
         except NotAuthenticated as error:
             raise NotAuthenticated(error.message) from None
     else:
-        identity = credential
+        identity = await context.authority.admit(credential)
     if identity.expires_at <= context.now().timestamp():
         raise TokenExpired
     if identity.is_service:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from bountyexpo.domain.values import check_values
-from bountyexpo.errors import InvalidRequest, NotAllowed
+from bountyexpo.errors import AccountClosed, InvalidRequest, NotAllowed, SessionRevoked
 from bountyexpo.ws.v1 import protocol, subscriptions
 from bountyexpo.ws.v1.calls import call, call_by_frame, operation_of
 from bountyexpo.ws.v1.credentials import identify
@@ -45,7 +45,7 @@ class FrameHandlers:
         self._handlers = {**HANDLERS, **of_features}
 
     async def handle(self, socket: ClientSocket, envelope: Envelope, frame: dict[str, Any]) -> None:
-        """Carry out one frame; the first one must be ``hello``."""
+        """Carry out one frame of somebody who may still act; the first one must be ``hello``."""
         session = socket.session
         handler = self._handlers.get(envelope.type)
         if session is None or (handler is not None and envelope.type not in CALLS):
@@ -61,7 +61,17 @@ class FrameHandlers:
                 socket.reject_malformed("The first frame must be hello.", envelope.id)
         elif envelope.type == "hello":
             socket.reject_malformed("This socket has said hello before.", envelope.id)
-        elif handler is not None:
+        else:
+            try:
+                session.caller = await session.context.authority.admit(session.identity)
+            except (AccountClosed, SessionRevoked) as refusal:
+                socket.fail(refusal, envelope.id)
+                return
+            await self._carry_out(session, envelope, frame)
+
+    async def _carry_out(self, session: Session, envelope: Envelope, frame: dict[str, Any]) -> None:
+        handler = self._handlers.get(envelope.type)
+        if handler is not None:
             await handler(session, envelope, frame)
         else:
             operation = operation_of(session.context, envelope.type)

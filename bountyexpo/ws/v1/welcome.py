@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bountyexpo.close_codes import CloseCode
-from bountyexpo.errors import NotAllowed, NotAuthenticated
+from bountyexpo.errors import NotAuthenticated
 from bountyexpo.ws.session.session import CAP_BATCH, ECHO
 from bountyexpo.ws.v1 import protocol, subscriptions
 from bountyexpo.ws.v1.replay import outside_conversations
@@ -19,9 +19,6 @@ if TYPE_CHECKING:
     from bountyexpo.ws.v1.protocol import Hello
 
     Heads = Mapping[str, tuple[int, Any]]
-
-# Accounts in these states may not open a session.
-CLOSED_ACCOUNTS: Final = frozenset({"suspended", "banned", "deleted"})
 
 
 class Arrival(NamedTuple):
@@ -43,15 +40,16 @@ async def arrive(session: Session, request: Hello, streams: Iterable[str]) -> Ar
     """Read the account and the heads of ``streams``, and follow what the hello asks for.
 
     Raises:
-        NotAllowed: the account is closed.
+        AccountClosed, SessionRevoked: they may not be here any more.
         DatabaseUnavailable: it cannot be read at present.
         SocketGone: the socket closed meanwhile.
     """
     followed = [f"user:{session.user_id}", *subscriptions.named(request.subscribe)]
     account, heads = await _sign_on(session, [*followed, *outside_conversations(streams)])
     session.check_attached()
-    if account.status in CLOSED_ACCOUNTS:
-        raise NotAllowed("This account is suspended.", code="ACCOUNT_SUSPENDED")
+    # From its registration on the session is parted with when its standing changes; not before.
+    await session.context.authority.admit(session.identity)
+    session.check_attached()
     _close_surplus(session)
     accepted, _ = await subscriptions.subscribe_all(session, request.subscribe)
     session.check_attached()
@@ -98,12 +96,7 @@ def _shared(names: frozenset[str]) -> frozenset[str]:
 
 
 async def _sign_on(session: Session, streams: list[str]) -> tuple[SignOn, Heads]:
-    """Read the account, which is made at the first sign-on of an identity that has none."""
-    context = session.context
-    found, heads = await context.reader.sign_on(session.user_id, streams)
-    if found is None:
-        await context.make_account(session.identity)
-        found, heads = await context.reader.sign_on(session.user_id, streams)
+    found, heads = await session.context.reader.sign_on(session.user_id, streams)
     if found is None:
         raise NotAuthenticated
     return found, heads

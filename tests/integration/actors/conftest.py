@@ -104,6 +104,7 @@ class Market:
             feed=nobody,
             ephemeral=nobody,
             unread=nobody,
+            standing_changed=lambda _user: None,
         )
         self.actors = Actors.over(ports, self.journal, SystemClock())
 

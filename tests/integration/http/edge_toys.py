@@ -9,7 +9,14 @@ from typing import Annotated, Any, Literal
 import msgspec
 from bountyexpo.domain.access import AccessLevel, grant_to, rows
 from bountyexpo.domain.identity import Identity
-from bountyexpo.errors import Conflict, NotAuthenticated, TokenExpired, Unavailable
+from bountyexpo.errors import (
+    AccountClosed,
+    Conflict,
+    NotAuthenticated,
+    SessionRevoked,
+    TokenExpired,
+    Unavailable,
+)
 from bountyexpo.operations.call import Call, RawReply
 from bountyexpo.operations.catalogue import (
     AUTH,
@@ -34,6 +41,10 @@ class Verifier:
     async def verify(self, token: str) -> Identity:
         if token == "expired":
             raise TokenExpired
+        if token == "left":
+            raise SessionRevoked
+        if token == "banned":
+            raise AccountClosed
         if token == "unlucky":
             raise Unavailable
         if token not in IDENTITIES:
@@ -168,7 +179,7 @@ async def delete_toy(call: Call, request: GetToy) -> None:
     """Delete a toy."""
 
 
-@TOYS.operation("toy.sign_in", http="POST /toys/sign-in", rate=AUTH)
+@TOYS.operation("toy.sign_in", http="POST /toys/sign-in", rate=AUTH, heeds_token=False)
 async def sign_in(call: Call) -> dict[str, str]:
     """Sign in a toy."""
     return {}

@@ -171,14 +171,31 @@ async def test_token_table(client, token, status, code):
     assert ("www-authenticate" in response.headers) is (status == 401)
 
 
-@pytest.mark.parametrize(
-    ("token", "by"), [("user", "u1"), ("expired", None), ("nonsense", None), (None, None)]
-)
+@pytest.mark.parametrize(("token", "by"), [("user", "u1"), ("nonsense", None), (None, None)])
 async def test_public_thing_stays_public_with_a_bad_token(client, token, by):
     headers = {"authorization": f"Bearer {token}"} if token else {}
     response = await client.get("/api/toys", headers=headers)
 
     assert (await response.get_json())["by"] == by
+
+
+@pytest.mark.parametrize(
+    ("token", "status", "code"),
+    [
+        ("expired", 401, "TOKEN_EXPIRED"),
+        ("left", 401, "SESSION_REVOKED"),
+        ("banned", 403, "ACCOUNT_SUSPENDED"),
+    ],
+)
+async def test_whoever_was_known_hears_that_it_is_over(client, token, status, code):
+    headers = {"authorization": f"Bearer {token}"}
+
+    response = await client.get("/api/toys", headers=headers)
+    signed_in = await client.post("/toys/sign-in", headers=headers, json={"email": "a@b.cd"})
+
+    assert response.status_code == status
+    assert (await response.get_json())["code"] == code
+    assert signed_in.status_code == 200
 
 
 async def test_public_thing_still_says_when_tokens_cannot_be_checked(client):

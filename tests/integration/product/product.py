@@ -26,7 +26,7 @@ from psycopg.rows import dict_row
 from tests.server_process import START_S, STOP_S, ServerProcess, running
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Callable, Collection, Iterator
 
 # What goes on changing by itself: jobs, leases, deliveries and their retries.
 RESTLESS = ("leases", "job_runs", "outbox", "webhook_events", "audit_log")
@@ -172,6 +172,12 @@ class Product:
         deadline = time.monotonic() + REST_S
         while self.value(AT_WORK):
             assert time.monotonic() < deadline, f"still at work after {REST_S:g} s"
+
+    def until(self, holds: Callable[[], bool]) -> None:
+        """Ask again and again until the answer is yes."""
+        deadline = time.monotonic() + REST_S
+        while not holds():
+            assert time.monotonic() < deadline, f"not so after {REST_S:g} s"
 
     @contextmanager
     def unchanged(self, but: Collection[str] = ()) -> Iterator[None]:

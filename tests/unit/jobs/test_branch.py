@@ -22,6 +22,7 @@ def test_every_job_is_a_child_of_its_own() -> None:
             "processing",
             "prune",
             "reactions",
+            "sign_ins",
             "stuck_webhooks",
             "unpaid",
         ),

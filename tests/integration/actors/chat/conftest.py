@@ -50,6 +50,7 @@ class Town:
             feed=lambda *_: None,
             ephemeral=self.tell,
             unread=self.recounted.extend,
+            standing_changed=lambda _user: None,
         )
         self.actors = Actors.over(ports, self.journal, SystemClock())
 

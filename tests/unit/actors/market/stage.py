@@ -41,6 +41,7 @@ class Stage:
             feed=nobody,
             ephemeral=nobody,
             unread=nobody,
+            standing_changed=lambda _user: None,
         )
 
     async def person(self) -> str:

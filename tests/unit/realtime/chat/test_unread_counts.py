@@ -107,7 +107,7 @@ async def test_a_resumed_session_still_counts(autojump_clock, world):
 
 
 async def test_a_refused_hello_follows_nothing(autojump_clock, world):
-    world.database.status["anna"] = "banned"
+    world.authority.status["anna"] = "banned"
     anna = world.connect()
     anna.say(type="hello", v=1, token="anna", caps=["unread"])
     await anna.closed()

@@ -143,7 +143,7 @@ async def test_an_unknown_state_is_refused(autojump_clock, world):
 
 async def test_a_refused_hello_makes_nobody_appear(autojump_clock, world):
     anna, _ = await watch(world)
-    world.database.status["ben"] = "banned"
+    world.authority.status["ben"] = "banned"
     ben = world.connect()
     ben.say(type="hello", v=1, token="ben")
 

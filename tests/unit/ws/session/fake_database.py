@@ -31,7 +31,6 @@ class Database:
         self.log = defaultdict(list)
         self.members = defaultdict(set)
         self.markers = defaultdict(dict)
-        self.status = {}
         self.seen = {}
         self.counts = {}
         self.epochs = {}
@@ -96,7 +95,6 @@ class Database:
         }
         await self.pause()
         found = SimpleNamespace(
-            status=self.status.get(user_id, "active"),
             conversations=[(each, *known.get(f"conv:{each}", (0, EPOCH))) for each in mine],
             unread=3,
         )
@@ -130,9 +128,6 @@ class Database:
     async def unread(self, users):
         await self._read("unread")
         return {user: dict(self.counts.get(user, {})) for user in users}
-
-    async def make_account(self, identity):
-        await self._read("make_account")
 
     async def partners(self, user_id, limit):
         await self._read("partners")

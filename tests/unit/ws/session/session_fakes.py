@@ -10,8 +10,9 @@ import msgspec
 import trio
 from bountyexpo.domain.access import AccessLevel, grant_to, rows
 from bountyexpo.domain.chat.conversation import TYPING_ENDS_AFTER_S
-from bountyexpo.domain.identity import Identity
-from bountyexpo.errors import NotAllowed, NotAuthenticated, TokenExpired
+from bountyexpo.errors import (
+    NotAllowed,
+)
 from bountyexpo.operations.call import Call, RawReply
 from bountyexpo.operations.catalogue import READ, WRITE, Catalogue
 from bountyexpo.operations.rate_limits import RateLimiter
@@ -21,6 +22,7 @@ from bountyexpo.realtime.hub import Hub
 from bountyexpo.realtime.users.last_seen import LastSeen
 from bountyexpo.realtime.users.live_users import LiveUsers
 from bountyexpo.realtime.users.presence import Presence
+from bountyexpo.realtime.users.standing_watch import StandingWatch
 from bountyexpo.ws.admission import Admission
 from bountyexpo.ws.chat.typing import TypingFeature
 from bountyexpo.ws.chat.unread import UnreadFeature
@@ -34,6 +36,7 @@ from bountyexpo.ws.session.resumable import ResumableSessions
 from bountyexpo.ws.users.presence import PresenceFeature
 from bountyexpo.ws.v1 import serializer
 
+from tests.unit.ws.session.fake_authority import Authority, Verifier
 from tests.unit.ws.session.fake_database import START, Database, Event
 
 __all__ = ["START", "Connection", "Database", "Event", "World", "declare_operations", "payload_of"]
@@ -130,20 +133,6 @@ def payload_of(frame):
     return frame[{126: 4, 127: 10}.get(length, 2) :]
 
 
-class Verifier:
-    """Believes ``<user>`` and ``<user>@<seconds to live>``."""
-
-    async def verify(self, token):
-        await trio.lowlevel.checkpoint()
-        user_id, _, left = token.partition("@")
-        if user_id == "bad":
-            raise NotAuthenticated("No such key.", code="INVALID_TOKEN")
-        if user_id == "expired":
-            raise TokenExpired
-        expires_at = int(START.timestamp() + trio.current_time() + int(left or 3600))
-        return Identity(user_id=user_id, expires_at=expires_at)
-
-
 OPERATIONS = rows(
     *(
         grant_to(AccessLevel.USER, name, "It is the caller's own.")
@@ -192,6 +181,8 @@ class World:
             RateLimiter(trio.current_time, enabled=False) if limiter is None else limiter
         )
         self.verifier = Verifier()
+        self.authority = Authority(self.verifier)
+        self.watch = StandingWatch(self.hub, self.authority, self.authority)
         ids = count(1)
         services = SimpleNamespace(
             verifier=self.verifier,
@@ -208,8 +199,7 @@ class World:
             services=services,
             admission=self.admission,
             frame_rate=FrameRate(limits, self.admission.is_exempt),
-            tokens=self.verifier,
-            make_account=self.database.make_account,
+            authority=self.authority,
             redeem=lambda ticket: self.tickets.pop(ticket, None),
             features=Features(
                 PresenceFeature(self.presence),
@@ -229,6 +219,7 @@ class World:
         self._manager = trio.open_nursery()
         self.nursery = await self._manager.__aenter__()
         await self.nursery.start(self.hub.run, self.database.read_after)
+        await self.nursery.start(self.watch.run)
         await self.nursery.start(self._live)
         return self
 

@@ -130,7 +130,7 @@ async def test_a_takeover_of_a_live_socket_is_a_loss_and_a_return(autojump_clock
 
 
 async def test_who_is_refused_was_never_opened(autojump_clock, world, diary):
-    world.database.status["anna"] = "banned"
+    world.authority.lets_in["anna"] = 1
     anna = world.connect()
     anna.say(type="hello", v=1, token="anna")
     await anna.closed()
@@ -142,7 +142,7 @@ async def test_who_is_refused_was_never_opened(autojump_clock, world, diary):
 async def test_a_resume_that_fails_is_not_told_as_one(autojump_clock, world, diary):
     anna = await world.open("anna", caps=["resume"])
     anna.close(1006)
-    world.database.status["anna"] = "banned"
+    world.authority.lets_in["anna"] = 1
 
     await come_back(world, anna)
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from functools import partial
 
+import msgspec
 import pytest
 import trio
+import trio.testing
 from bountyexpo.domain.chat.events import MessageRead, TypingStart
 from bountyexpo.errors import DatabaseUnavailable
 from bountyexpo.ws.session import replay_buffer
@@ -199,9 +201,12 @@ async def test_what_is_not_yours_is_not_resumed(autojump_clock, world, change, e
 
 async def test_a_revoked_user_finds_nothing_to_resume(autojump_clock, world):
     anna = await start(world)
+    session = anna.handler.session
+    session.identity = msgspec.structs.replace(session.identity, session_id="one")
     anna.close(1006)
 
-    world.hub.disconnect_user("anna")
+    world.authority.end("anna", "one")
+    await trio.testing.wait_all_tasks_blocked()
 
     assert not world.hub.users
     assert not world.resumable.waiting
@@ -211,7 +216,7 @@ async def test_a_revoked_user_finds_nothing_to_resume(autojump_clock, world):
 async def test_a_banned_user_does_not_resume(autojump_clock, world):
     anna = await start(world)
     anna.close(1006)
-    world.database.status["anna"] = "banned"
+    world.authority.change("anna", "banned")
 
     back = await go_on(world, anna)
 

@@ -112,7 +112,7 @@ async def test_a_socket_without_hello_is_closed_after_10_seconds(autojump_clock,
     ],
 )
 async def test_a_hello_that_proves_nothing_closes(autojump_clock, world, hello, code, close_code):
-    world.database.status["banned"] = "banned"
+    world.authority.status["banned"] = "banned"
     connection = world.connect()
 
     connection.say(type="hello", **hello)

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import msgspec
 import pytest
 import trio
+import trio.testing
 from bountyexpo.domain.chat.events import TypingStart, TypingStop, Unread
 from bountyexpo.observability import metrics
 
@@ -170,10 +171,11 @@ async def test_a_reply_that_does_not_fit_ends_the_socket(autojump_clock, world):
 async def test_a_revoked_user_is_told_and_closed(autojump_clock, world):
     anna = await world.open("anna")
 
-    world.hub.disconnect_user("anna", reason="logout")
+    world.authority.end("anna")
+    await anna.closed()
 
     assert anna.frames[-1]["type"] == "session.revoked"
-    assert anna.frames[-1]["reason"] == "logout"
+    assert anna.frames[-1]["reason"] == "signed out"
     assert anna.closed_with == 4410
 
 
@@ -225,9 +227,10 @@ async def test_whoever_is_banned_meanwhile_is_closed_for_good(autojump_clock, wo
     anna, away = await world.open("anna"), await world.open("anna", caps=["resume"])
     away.close(1006)
 
-    world.users.disconnect_user("anna", 4403, "banned")
+    world.authority.change("anna", "banned")
 
-    assert anna.closed_with == 4403
+    assert await anna.closed() == 4403
+    await trio.testing.wait_all_tasks_blocked()
     assert not world.hub.users
     assert not world.resumable.waiting
 
@@ -237,9 +240,10 @@ async def test_one_sign_in_can_be_ended_alone(autojump_clock, world):
     session = phone.handler.session
     session.identity = msgspec.structs.replace(session.identity, session_id="one")
 
-    assert world.users.disconnect_user("anna", session_id="one") == 1
+    world.authority.end("anna", "one")
 
-    assert phone.closed_with == 4410
+    assert await phone.closed() == 4410
+    await trio.testing.wait_all_tasks_blocked()
     assert tablet.is_open
 
 
