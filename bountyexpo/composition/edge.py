@@ -11,6 +11,7 @@ from bountyexpo.composition.limits import session_limits
 from bountyexpo.domain.ids import new_id
 from bountyexpo.edge.acceptor import Acceptor, AcceptorSettings
 from bountyexpo.edge.client_address import client_address, is_proxy
+from bountyexpo.edge.origins import Origins
 from bountyexpo.edge.seats import descriptor_budget
 from bountyexpo.errors import Unavailable
 from bountyexpo.http.app import create_app
@@ -133,7 +134,9 @@ class Edge:
         sockets = SocketHandler(
             self._poller,
             self._gateway.handler_factory,
-            Handshake(SUBPROTOCOLS, origins=settings.allowed_origins),
+            Handshake(
+                SUBPROTOCOLS, origins=Origins(settings.allowed_origins, settings.trusted_proxies)
+            ),
             check_address=self._admission.check_address,
             admit=self._admit,
             address_of=lambda peer, headers: client_address(

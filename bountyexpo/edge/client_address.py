@@ -14,7 +14,17 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 
-FORWARDED_HEADERS = ("forwarded", "x-forwarded-for", "x-real-ip")
+# By each of them a request betrays that somebody has passed it on.
+FORWARDED_HEADERS = frozenset(
+    {
+        *("forwarded", "via", "x-forwarded", "x-forwarded-for", "x-forwarded-host"),
+        *("x-forwarded-port", "x-forwarded-proto", "x-forwarded-server", "x-real-ip"),
+        *("x-client-ip", "x-cluster-client-ip", "true-client-ip", "cf-connecting-ip"),
+    }
+)
+
+# The names by which a machine calls itself.
+LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
 
 
 def client_address(
@@ -41,14 +51,28 @@ def is_proxy(peer: str, trusted: tuple[IPv4Network | IPv6Network, ...]) -> bool:
     return found is not None and bool(trusted) and _is_within(found, trusted)
 
 
-def is_local(peer: str, headers: Mapping[str, str]) -> bool:
-    """Tell whether the request was made on this machine and not merely passed on by it."""
-    found = parse_address(peer)
+def is_local(
+    hop: str, headers: Mapping[str, str], trusted: tuple[IPv4Network | IPv6Network, ...]
+) -> bool:
+    """Tell whether the request was made on this machine and not merely passed on by it.
+
+    A proxy that runs here looks like this machine. What one of ours sends is never local, nor
+    what carries a trace of any, nor what asks for us by a name that the outside knows.
+    """
+    found = parse_address(hop)
     return (
         found is not None
         and found.is_loopback
-        and not any(name in headers for name in FORWARDED_HEADERS)
+        and not is_proxy(hop, trusted)
+        and FORWARDED_HEADERS.isdisjoint(headers)
+        and _name_of(headers.get("host", "")) in LOCAL_NAMES
     )
+
+
+def _name_of(host: str) -> str:
+    """Return a ``Host`` header without its port."""
+    name, _, port = host.rpartition(":")
+    return (name if port.isdecimal() else host).lower()
 
 
 def _is_within(

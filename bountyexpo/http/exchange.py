@@ -55,6 +55,7 @@ async def answer(
         request_id=request_id_of(headers),
         peer=client_address(request.peer, headers, services.settings.trusted_proxies),
         headers_in=headers,
+        hop=request.peer,
     )
     call.route = request.route
     with logs.bind(request_id=call.request_id):

@@ -68,7 +68,8 @@ async def ready(call: Call) -> dict[str, Any]:
 async def metrics_page(call: Call) -> RawReply:
     """Return all metrics as Prometheus text.
 
-    Open on this machine, with the token of the settings, and to administrators.
+    Open on this machine, but not through a proxy on it; with the token of the settings; and to
+    administrators.
     """
     if not _may_read_metrics(call):
         raise NotAllowed("Reading this needs the metrics token.")
@@ -101,8 +102,9 @@ async def index(call: Call) -> dict[str, Any]:  # noqa: ARG001
 
 
 def _may_read_metrics(call: Call) -> bool:
-    if is_local(call.peer, call.headers_in) or call.is_admin:
+    settings = call.services.settings
+    if is_local(call.hop, call.headers_in, settings.trusted_proxies) or call.is_admin:
         return True
-    expected = call.services.settings.metrics_token
+    expected = settings.metrics_token
     _, _, given = call.headers_in.get("authorization", "").partition(" ")
     return expected is not None and hmac.compare_digest(given.encode(), expected.encode())

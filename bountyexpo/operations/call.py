@@ -31,6 +31,7 @@ class Call:
 
     __slots__ = (
         "headers_in",
+        "hop",
         "idempotency_key",
         "identity",
         "is_repeat",
@@ -53,12 +54,14 @@ class Call:
         identity: Identity | None = None,
         peer: str = "",
         headers_in: Mapping[str, str] | None = None,
+        hop: str = "",
     ) -> None:
         self.services = services
         self.request_id = request_id
         self.transport: Transport = transport
         self.identity = identity
         self.peer = peer
+        self.hop = hop  # the other end of the connection, which may be a proxy's
         self.headers_in: Mapping[str, str] = headers_in or {}
         # The route that was asked for; an old one may have an envelope of its own.
         self.route: Route | None = None

@@ -104,9 +104,10 @@ class SocketHandler:
     def _judge(self, arrival: Arrival) -> Upgrade:
         if self._is_draining or not self._poller.is_running:
             raise Unavailable(retry_after_s=DRAIN_RETRY_S)
-        arrival.peer = self._address_of(arrival.peer, arrival.head.headers)
+        hop = arrival.peer
+        arrival.peer = self._address_of(hop, arrival.head.headers)
         self._check_address(arrival.peer)
-        upgrade = self._handshake.judge(arrival.head, arrival.data, arrival.peer)
+        upgrade = self._handshake.judge(arrival.head, arrival.data, arrival.peer, hop)
         try:
             self._admit(upgrade.request)
         except BountyExpoError:

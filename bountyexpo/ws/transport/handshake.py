@@ -3,6 +3,10 @@
 ``websockets``' sans-IO server judges the request (RFC 6455 §4.2); this module adds what the
 service asks for: the subprotocol, the origin, the place where a credential may stand. A request
 that may not pass raises, so that a client learns the reason by plain HTTP before any upgrade.
+
+A page of a foreign origin may open a socket only with a credential in the handshake itself. There
+is no session by cookie, so nothing that a browser adds by itself ever signs anybody in; the rule
+keeps it so (decision 17).
 """
 
 from __future__ import annotations
@@ -10,18 +14,21 @@ from __future__ import annotations
 import re
 from binascii import b2a_base64
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import sha1
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
 
-from websockets.exceptions import InvalidOrigin, InvalidUpgrade, NegotiationError
+from websockets.exceptions import InvalidHeaderFormat, InvalidUpgrade, NegotiationError
+from websockets.headers import parse_extension
 from websockets.http11 import Request
 from websockets.server import ServerProtocol
-from websockets.typing import Origin
 from websockets.typing import Subprotocol as SubprotocolName
 
+from bountyexpo.edge.origins import Origins
 from bountyexpo.edge.request_head import HEAD_END
+from bountyexpo.edge.socket_paths import MESSAGES_PATH
 from bountyexpo.errors import BountyExpoError, InvalidRequest, NotAllowed
 
 if TYPE_CHECKING:
@@ -32,9 +39,6 @@ if TYPE_CHECKING:
 
 # An item of the subprotocol list that carries a credential; it is never echoed.
 BEARER_ITEM = "bearer."
-
-# In the list of allowed origins: any.
-ANY_ORIGIN = "*"
 
 # Each refused handshake names the one version there is (RFC 6455 §4.4).
 VERSION_HEADER = ("Sec-WebSocket-Version", "13")
@@ -51,6 +55,12 @@ class UpgradeRequest:
     subprotocols: tuple[str, ...]  # without credentials
     bearer: str | None
 
+    @property
+    def has_credential(self) -> bool:
+        """True when the handshake itself says who opens the socket, rightly or not."""
+        is_old = self.path == MESSAGES_PATH
+        return bool(self.bearer or self.query.get("ticket") or (is_old and self.query.get("token")))
+
 
 @dataclass(frozen=True, slots=True)
 class Upgrade:
@@ -65,32 +75,41 @@ class Handshake:
     """Judges requests for an upgrade.
 
     ``subprotocols`` are those that are spoken here; a client that offers none speaks the first. A
-    client without an ``Origin`` is no browser and is allowed; a browser must come from one of
-    ``origins`` or from the very host it calls.
+    client without an ``Origin`` is no browser and is allowed; a browser's page must be one of
+    ``origins``, or bring a credential.
     """
 
-    def __init__(self, subprotocols: Iterable[Subprotocol], *, origins: Iterable[str] = ()) -> None:
+    def __init__(
+        self, subprotocols: Iterable[Subprotocol], *, origins: Origins | None = None
+    ) -> None:
         self._subprotocols = {each.name: each for each in subprotocols}
         self._usual = next(iter(self._subprotocols.values()))
-        self._origins = tuple(origins)
+        self._origins = origins or Origins()
 
-    def judge(self, head: RequestHead, data: bytes, peer: str) -> Upgrade:
+    def judge(self, head: RequestHead, data: bytes, peer: str, hop: str = "") -> Upgrade:
         """Return the upgrade that the request asks for; ``data`` begins with the raw head.
+
+        ``peer`` is the client's address, ``hop`` that of the connection's other end.
 
         Raises:
             InvalidRequest: The handshake is malformed, or offers only unknown subprotocols.
-            NotAllowed: The origin is not on the list.
+            NotAllowed: The page is of a foreign origin and brings no credential.
         """
         if "host" not in head.headers or "," in head.headers["host"]:
             # RFC 9112 §3.2; of a header that comes twice the values are joined with a comma.
             raise InvalidRequest("There must be one Host header.")
         offered = _offered(head)
+        request = _upgrade_request(head, peer, offered)
+        if not (self._origins.admits(head.headers, hop) or request.has_credential):
+            raise NotAllowed("This origin may not open a socket.", code="ORIGIN_NOT_ALLOWED")
+        if not _is_list_of_extensions(head.headers.get("sec-websocket-extensions")):
+            raise InvalidRequest("The list of WebSocket extensions is malformed.")
         chosen = self._choose(offered)
         response = None if chosen is None else _quick_response(head, data, chosen, offered)
         if response is None:
-            response = self._ask_library(head, data, chosen, offered)
+            response = self._ask_library(data, chosen, offered)
         assert chosen is not None, "the library has refused an unknown subprotocol"
-        return Upgrade(_upgrade_request(head, peer, offered), chosen, response)
+        return Upgrade(request, chosen, response)
 
     def _choose(self, offered: tuple[str, ...]) -> Subprotocol | None:
         """Return the first known of the offered subprotocols, of none offered the usual one."""
@@ -100,7 +119,7 @@ class Handshake:
         return next((known[name] for name in offered if name in known), None)
 
     def _ask_library(
-        self, head: RequestHead, data: bytes, chosen: Subprotocol | None, offered: tuple[str, ...]
+        self, data: bytes, chosen: Subprotocol | None, offered: tuple[str, ...]
     ) -> bytes:
         """Return the library's answer; raises what ``judge`` raises."""
 
@@ -111,9 +130,7 @@ class Handshake:
                 raise NegotiationError("no known subprotocol")
             return SubprotocolName(chosen.name)
 
-        protocol = ServerProtocol(
-            origins=self._allowed(head), extensions=None, select_subprotocol=select
-        )
+        protocol = ServerProtocol(origins=None, extensions=None, select_subprotocol=select)
         protocol.receive_data(data[: data.index(HEAD_END) + len(HEAD_END)])
         events = protocol.events_received()
         if not events or not isinstance(events[0], Request):
@@ -123,16 +140,7 @@ class Handshake:
             raise self._refusal_of(protocol.handshake_exc)
         return response.serialize()
 
-    def _allowed(self, head: RequestHead) -> list[Origin | None] | None:
-        if ANY_ORIGIN in self._origins:
-            return None
-        host = head.headers.get("host", "")
-        own = (f"http://{host}", f"https://{host}")
-        return [None, *(Origin(origin) for origin in (*own, *self._origins))]
-
     def _refusal_of(self, error: Exception | None) -> BountyExpoError:
-        if isinstance(error, InvalidOrigin):
-            return NotAllowed("This origin may not open a socket.", code="ORIGIN_NOT_ALLOWED")
         if isinstance(error, NegotiationError):
             known = ", ".join(self._subprotocols)
             return InvalidRequest(f"None of the offered subprotocols is known; use one of {known}.")
@@ -142,7 +150,7 @@ class Handshake:
 
 
 def quick_upgrade(head: RequestHead, data: bytes) -> bytes | None:
-    """Return the begin of the answer to a perfectly ordinary handshake without an origin.
+    """Return the begin of the answer to a perfectly ordinary handshake.
 
     The library takes five times as long, which counts when everybody comes back at once. This
     only ever says yes; whatever it does not accept is for the library to judge.
@@ -173,8 +181,8 @@ _PLAIN_HEAD = re.compile(
 _KEY = re.compile(r"[A-Za-z0-9+/]{21}[AQgw]==")
 _KEY_GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
-# What an ordinary handshake does not carry: a browser's origin, a body, a wish for a reply before.
-_UNUSUAL = frozenset({"origin", "content-length", "transfer-encoding", "expect", "trailer"})
+# What an ordinary handshake does not carry: a body, a wish for a reply before it.
+_UNUSUAL = frozenset({"content-length", "transfer-encoding", "expect", "trailer"})
 
 
 def _quick_response(
@@ -186,6 +194,15 @@ def _quick_response(
     if offered:
         begin += f"Sec-WebSocket-Protocol: {chosen.name}\r\n".encode()
     return begin + b"\r\n"
+
+
+@lru_cache(maxsize=64)
+def _is_list_of_extensions(text: str | None) -> bool:
+    """Tell whether a header is well-formed (RFC 6455 §9.1); browsers all send the same few."""
+    try:
+        return text is None or bool(parse_extension(text))
+    except InvalidHeaderFormat:
+        return False
 
 
 def _offered(head: RequestHead) -> tuple[str, ...]:

@@ -3,7 +3,7 @@ from __future__ import annotations
 from ipaddress import ip_network
 
 import pytest
-from bountyexpo.edge.client_address import client_address, is_local
+from bountyexpo.edge.client_address import FORWARDED_HEADERS, client_address, is_local
 
 OURS = (ip_network("10.0.0.0/8"), ip_network("fd00::/8"))
 
@@ -40,15 +40,36 @@ def test_without_proxies_nothing_is_believed():
 
 
 @pytest.mark.parametrize(
-    ("peer", "headers", "local"),
+    ("peer", "host", "local"),
     [
-        ("127.0.0.1", {}, True),
-        ("::1", {}, True),
-        ("192.0.2.1", {}, False),
-        ("", {}, False),
-        ("127.0.0.1", {"forwarded": "for=1.2.3.4"}, False),
-        ("127.0.0.1", {"x-real-ip": "1.2.3.4"}, False),
+        ("127.0.0.1", "localhost", True),
+        ("127.0.0.1", "LOCALHOST:3001", True),
+        ("127.0.0.1", "127.0.0.1:3001", True),
+        ("127.0.0.53", "127.0.0.1", True),
+        ("::1", "[::1]:3001", True),
+        ("::1", "[::1]", True),
+        ("::ffff:127.0.0.1", "localhost:3001", True),
+        ("192.0.2.1", "localhost", False),
+        ("192.0.2.1", "127.0.0.1:3001", False),
+        ("", "localhost", False),
+        ("127.0.0.1", "", False),
+        ("127.0.0.1", "api.example.com", False),
+        ("127.0.0.1", "localhost.example.com", False),
+        ("127.0.0.1", "backend:3001", False),
     ],
 )
-def test_local_means_made_here_and_not_passed_on(peer, headers, local):
-    assert is_local(peer, headers) is local
+def test_local_means_made_here(peer, host, local):
+    assert is_local(peer, {"host": host}, OURS) is local
+
+
+@pytest.mark.parametrize("name", sorted(FORWARDED_HEADERS))
+def test_what_was_passed_on_is_not_local(name):
+    assert not is_local("127.0.0.1", {"host": "localhost", name: ""}, ())
+
+
+def test_what_our_own_proxy_sends_is_not_local_although_it_says_nothing():
+    headers = {"host": "127.0.0.1:3001"}
+
+    assert is_local("127.0.0.1", headers, OURS)
+    assert not is_local("127.0.0.1", headers, (*OURS, ip_network("127.0.0.0/8")))
+    assert not is_local("::1", headers, (ip_network("::1/128"),))

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_network
+
 import pytest
+from bountyexpo.edge.origins import Origins
 from bountyexpo.edge.request_head import parse_head
 from bountyexpo.errors import InvalidRequest, NotAllowed
 from bountyexpo.ws.transport.handshake import Handshake
 from bountyexpo.ws.transport.subprotocol import Subprotocol
 
 JSON, MSGPACK = Subprotocol("bounty.v1.json", 1), Subprotocol("bounty.v1.msgpack", 2)
+
+PROXY = "10.0.0.1"
+BARE = "GET /v1/socket HTTP/1.1"
 
 HEADERS = {
     "Host": "api.example",
@@ -26,7 +32,7 @@ def request(*, line="GET /v1/socket?ticket=t%201 HTTP/1.1", **changes):
 
 
 def judge(data, **options):
-    return Handshake((JSON, MSGPACK), **options).judge(parse_head(data), data, "1.2.3.4")
+    return Handshake((JSON, MSGPACK), **options).judge(parse_head(data), data, "1.2.3.4", PROXY)
 
 
 def test_a_plain_handshake_is_answered_as_the_rfc_shows():
@@ -110,7 +116,50 @@ def test_a_malformed_handshake_is_refused(data):
 
 
 @pytest.mark.parametrize(
-    ("origin", "origins"),
+    "offer",
+    [
+        "permessage-deflate",
+        "permessage-deflate; client_max_window_bits",
+        'permessage-deflate; server_max_window_bits="10", x-webkit-deflate-frame',
+        "  foo ;  bar = baz ,, qux",
+    ],
+)
+def test_extensions_that_are_well_formed_are_left_out(offer):
+    assert b"Extensions" not in judge(request(Sec_WebSocket_Extensions=offer)).response
+
+
+@pytest.mark.parametrize(
+    "offer",
+    [
+        "",
+        ",",
+        ";",
+        "permessage-deflate;",
+        "permessage-deflate; =10",
+        "permessage-deflate; a=",
+        'permessage-deflate; a="b',
+        'permessage-deflate; a="b c"',
+        "permessage-deflate client_max_window_bits",
+        "a/b",
+        "a\tb",
+        "permessage-deflate\r\nSec-WebSocket-Extensions: a b",
+    ],
+)
+@pytest.mark.parametrize("origin", [None, "https://api.example"])
+def test_extensions_that_are_malformed_are_refused(offer, origin):
+    with pytest.raises(InvalidRequest, match="extensions"):
+        judge(request(Sec_WebSocket_Extensions=offer, Origin=origin))
+
+
+FOREIGN = (
+    *("https://evil.example", "null", "https://api.example.evil", "file://", "", "nonsense"),
+    *("https://api.example:8443", "https://api.example@evil.example", "chrome-extension://abc"),
+    *("https://api.example/path", "https://api.example, https://evil.example", "https://["),
+)
+
+
+@pytest.mark.parametrize(
+    ("origin", "allowed"),
     [
         (None, ()),
         ("https://api.example", ()),
@@ -118,11 +167,51 @@ def test_a_malformed_handshake_is_refused(data):
         ("https://evil.example", ("*",)),
     ],
 )
-def test_an_allowed_origin_opens(origin, origins):
-    assert judge(request(Origin=origin), origins=origins)
+def test_an_allowed_origin_opens(origin, allowed):
+    assert judge(request(Origin=origin), origins=Origins(allowed))
 
 
-@pytest.mark.parametrize("origin", ["https://evil.example", "null", "https://api.example.evil"])
+@pytest.mark.parametrize("origin", FOREIGN)
 def test_a_foreign_origin_is_refused(origin):
     with pytest.raises(NotAllowed):
-        judge(request(Origin=origin), origins=("https://app.example",))
+        judge(request(line=BARE, Origin=origin), origins=Origins(("https://app.example",)))
+
+
+CREDENTIALS = {
+    "header": {"Authorization": "Bearer x"},
+    "subprotocol": {"Sec_WebSocket_Protocol": "bounty.v1.json, bearer.x"},
+    "ticket": {"line": "GET /v1/socket?ticket=x HTTP/1.1"},
+    "token": {"line": "GET /messages/subscribe?token=x HTTP/1.1"},
+}
+NO_CREDENTIALS = {
+    "cookie": {"Cookie": "session=x"},
+    "empty header": {"Authorization": "Bearer "},
+    "basic": {"Authorization": "Basic eDp5"},
+    "empty subprotocol": {"Sec_WebSocket_Protocol": "bounty.v1.json, bearer."},
+    "empty ticket": {"line": "GET /v1/socket?ticket= HTTP/1.1"},
+    "token elsewhere": {"line": "GET /v1/socket?token=x HTTP/1.1"},
+    "token of events": {"line": "GET /events/subscribe?token=x HTTP/1.1"},
+}
+
+
+@pytest.mark.parametrize("origin", FOREIGN)
+@pytest.mark.parametrize("name", CREDENTIALS)
+def test_a_foreign_origin_opens_with_a_credential_in_the_handshake(origin, name):
+    assert judge(request(**{"line": BARE, "Origin": origin, **CREDENTIALS[name]}))
+
+
+@pytest.mark.parametrize("name", NO_CREDENTIALS)
+def test_nothing_else_is_a_credential(name):
+    with pytest.raises(NotAllowed):
+        judge(request(**{"line": BARE, "Origin": "https://evil.example", **NO_CREDENTIALS[name]}))
+
+
+def test_the_host_that_our_proxy_tells_is_ours():
+    told = {"Host": "backend:3001", "Origin": "https://api.example"}
+    forwarded = {"X-Forwarded-Host": "api.example", "X-Forwarded-Proto": "https"}
+
+    assert judge(
+        request(line=BARE, **told, **forwarded), origins=Origins(trusted=(ip_network(PROXY),))
+    )
+    with pytest.raises(NotAllowed):
+        judge(request(line=BARE, **told, **forwarded))
