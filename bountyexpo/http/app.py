@@ -33,10 +33,17 @@ from bountyexpo.http.health import EDGE
 from bountyexpo.http.limits import BODY_BYTES_MAX, BODY_S
 from bountyexpo.http.messages import HttpRequest, HttpResponse
 from bountyexpo.http.webhooks import STRIPE_PATHS, receive_stripe
-from bountyexpo.operations.catalogue import CATALOGUE, PATH_PARAMETER, Catalogue, Route
+from bountyexpo.operations.catalogue import (
+    CATALOGUE,
+    METHODS,
+    OLD_PREFIX,
+    PATH_PARAMETER,
+    Catalogue,
+    Route,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Collection
 
     from bountyexpo.operations.call import Call
     from bountyexpo.operations.reference.sockets import ProtocolFrames
@@ -67,16 +74,18 @@ def create_app(
     # A redirect to the "right" spelling would lose the body of a POST.
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False
+    old: set[str] = {f"POST {path}" for path in STRIPE_PATHS[1:]}
     for operation in (*EDGE.all(), *catalogue.all()):
         for route in operation.routes:
             _mount(app, services, route, partial(respond, operation))
+        old.update(str(route) for route in operation.routes if route != operation.route)
     for path in STRIPE_PATHS:
         _mount(app, services, Route("POST", path), receive_stripe)
     for path in SOCKET_PATHS:
         _mount(app, services, Route("GET", path), _ask_for_upgrade, strict_slashes=True)
     for path, page in pages(frames, catalogue, EDGE).items():
         _mount(app, services, Route("GET", path), partial(_show, page))
-    _answer_the_rest(app, services)
+    _answer_the_rest(app, services, old)
     return app
 
 
@@ -97,8 +106,11 @@ def _mount(
     )
 
 
-def _answer_the_rest(app: QuartTrio, services: Services) -> None:
-    """Preflights, and whatever Quart refuses before a route is reached."""
+def _answer_the_rest(app: QuartTrio, services: Services, old: Collection[str]) -> None:
+    """Preflights, and whatever Quart refuses before a route is reached.
+
+    ``old`` are the routes at which errors are plain JSON.
+    """
 
     async def preflight() -> Response | None:
         if request.method != "OPTIONS":
@@ -110,10 +122,11 @@ def _answer_the_rest(app: QuartTrio, services: Services) -> None:
 
     async def refuse(refusal: HTTPException) -> Response:
         data = await _read(None, {}, with_body=False)
-        response = await answer(data, services, partial(_raise, _translate(refusal)))
-        valid_methods = getattr(refusal, "valid_methods", None)
-        if valid_methods:
-            response.headers["allow"] = ", ".join(sorted(valid_methods))
+        methods = sorted(getattr(refusal, "valid_methods", None) or ())
+        produce = partial(_raise, _translate(refusal))
+        response = await answer(data, services, produce, is_old=_is_old(app, methods, old))
+        if methods:
+            response.headers["allow"] = ", ".join(methods)
         return _to_quart(_closing_unread(response))
 
     app.before_request(preflight)
@@ -132,6 +145,20 @@ async def _read(route: Route | None, parameters: dict[str, str], *, with_body: b
         body=body,
         peer=_host(request.remote_addr),
     )
+
+
+def _is_old(app: QuartTrio, methods: list[str], old: Collection[str]) -> bool:
+    """Tell whether the address of the request belongs to old routes only.
+
+    ``methods`` are those that it has, where it has not the one that was asked for.
+    """
+    if request.path.startswith(f"{OLD_PREFIX}/"):
+        return True
+    if request.url_rule is not None:
+        return request.url_rule.endpoint in old
+    place = app.url_map.bind("")
+    found = [place.match(request.path, each)[0] for each in methods if each in METHODS]
+    return bool(found) and all(endpoint in old for endpoint in found)
 
 
 def _closing_unread(response: HttpResponse) -> HttpResponse:

@@ -16,7 +16,7 @@ from bountyexpo.errors import InvalidRequest, TooLarge, UnsupportedMediaType
 from bountyexpo.http.exchange import answer, identify, identify_if_known, identify_leniently
 from bountyexpo.http.headers import deprecation_headers
 from bountyexpo.http.limits import BODY_BYTES_MAX
-from bountyexpo.http.messages import HttpRequest, HttpResponse
+from bountyexpo.http.messages import JSON, HttpRequest, HttpResponse
 from bountyexpo.observability import metrics
 from bountyexpo.operations.call import RawReply
 from bountyexpo.operations.catalogue import BODY_METHODS, QUERY_METHODS
@@ -34,12 +34,11 @@ if TYPE_CHECKING:
 QUERY_BYTES_MAX = 8 * 1024
 QUERY_FIELDS_MAX = 200
 
-JSON = "application/json"
-
 
 async def respond(operation: Operation, request: HttpRequest, services: Services) -> HttpResponse:
     """Carry out ``operation`` for one request; never raises but for cancellation."""
-    return await answer(request, services, partial(_perform, operation))
+    is_old = request.route != operation.route
+    return await answer(request, services, partial(_perform, operation), is_old=is_old)
 
 
 async def _perform(operation: Operation, request: HttpRequest, call: Call) -> HttpResponse:

@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from bountyexpo.edge.client_address import client_address
-from bountyexpo.edge.refusal import problem_body, problem_headers
+from bountyexpo.edge.refusal import CONTENT_TYPE, problem_body, problem_headers
 from bountyexpo.edge.request_id import request_id_of
 from bountyexpo.errors import (
     AccountClosed,
@@ -21,7 +21,7 @@ from bountyexpo.errors import (
     TokenExpired,
 )
 from bountyexpo.http.headers import SECURITY_HEADERS, cors_headers
-from bountyexpo.http.messages import HttpResponse
+from bountyexpo.http.messages import JSON, HttpResponse
 from bountyexpo.observability import logs, metrics
 from bountyexpo.operations.call import Call
 
@@ -46,8 +46,13 @@ async def answer(
     request: HttpRequest,
     services: Services,
     produce: Callable[[HttpRequest, Call], Awaitable[HttpResponse]],
+    *,
+    is_old: bool = False,
 ) -> HttpResponse:
-    """Return what ``produce`` makes of the request, or the problem it ran into."""
+    """Return what ``produce`` makes of the request, or the problem it ran into.
+
+    At an old address a problem is told as the plain JSON that clients of its time expect.
+    """
     started = services.clock.monotonic()
     headers = request.headers
     call = Call(
@@ -60,6 +65,8 @@ async def answer(
     call.route = request.route
     with logs.bind(request_id=call.request_id):
         response = await _attempt(request, call, produce)
+    if is_old and response.headers.get("content-type") == CONTENT_TYPE:
+        response.headers["content-type"] = JSON
     response.headers = {
         **SECURITY_HEADERS,
         **cors_headers(headers.get("origin"), services.settings.allowed_origins),

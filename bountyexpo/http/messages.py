@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from bountyexpo.operations.catalogue import Route
 
 
+JSON = "application/json"
+
+
 @dataclass(slots=True, kw_only=True)
 class HttpRequest:
     """One request, read completely.

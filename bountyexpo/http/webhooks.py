@@ -8,6 +8,7 @@ from bountyexpo.errors import TooLarge
 from bountyexpo.http.binding import encode_reply
 from bountyexpo.http.exchange import answer
 from bountyexpo.http.limits import BODY_BYTES_MAX
+from bountyexpo.operations.catalogue import OLD_PREFIX
 
 if TYPE_CHECKING:
     from bountyexpo.http.messages import HttpRequest, HttpResponse
@@ -20,8 +21,9 @@ STRIPE_PATHS = (
     "/webhooks/stripe",
     "/webhooks",
     "/payments/webhook",
-    "/functions/v1/webhooks",
-    "/functions/v1/webhooks/stripe",
+    f"{OLD_PREFIX}/webhooks",
+    f"{OLD_PREFIX}/webhooks/stripe",
+    f"{OLD_PREFIX}/payments/webhook",
 )
 
 SIGNATURE_HEADER = "stripe-signature"
@@ -29,7 +31,8 @@ SIGNATURE_HEADER = "stripe-signature"
 
 async def receive_stripe(request: HttpRequest, services: Services) -> HttpResponse:
     """Hand one webhook to the service and acknowledge it."""
-    return await answer(request, services, _receive)
+    is_old = request.path != STRIPE_PATHS[0]
+    return await answer(request, services, _receive, is_old=is_old)
 
 
 async def _receive(request: HttpRequest, call: Call) -> HttpResponse:

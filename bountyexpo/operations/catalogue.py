@@ -34,6 +34,10 @@ if TYPE_CHECKING:
 
     from bountyexpo.domain.access import AccessLevel, Grant
 
+# Shipped apps put a base address that ends so before any path (rest-core §2.14): every route is
+# served under it, too, as an old one.
+OLD_PREFIX = "/functions/v1"
+
 METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE"})
 
 # Methods whose fields travel in the path and the query; those of the others are the body. Old
@@ -104,6 +108,10 @@ class Route:
         """What two routes must not have in common."""
         return self.method, PATH_PARAMETER.sub("{}", self.path)
 
+    def under(self, prefix: str) -> Route:
+        """Return the same route with ``prefix`` before its path."""
+        return Route(self.method, prefix + self.path)
+
     def __str__(self) -> str:
         return f"{self.method} {self.path}"
 
@@ -147,8 +155,9 @@ class Operation:
 
     @property
     def routes(self) -> tuple[Route, ...]:
-        """The present route, if any, and the old ones."""
-        return (*([self.route] if self.route else []), *self.aliases)
+        """The present route, if any, and the old ones; each of them with the old prefix, too."""
+        declared = (*([self.route] if self.route else []), *self.aliases)
+        return (*declared, *(each.under(OLD_PREFIX) for each in declared))
 
     @property
     def method(self) -> str | None:

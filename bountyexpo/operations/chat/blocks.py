@@ -62,7 +62,7 @@ class BlockReply(msgspec.Struct, kw_only=True):
     "block.list",
     http="GET /api/blocks",
     rate=READ,
-    aliases=("GET /functions/v1/blocks",),
+    aliases=("GET /blocks",),
 )
 async def list_blocks(call: Call) -> BlockList:
     """List whom the caller has blocked."""
@@ -75,7 +75,7 @@ async def list_blocks(call: Call) -> BlockList:
     http="POST /api/blocks",
     rate=WRITE,
     status=201,
-    aliases=("POST /functions/v1/blocks",),
+    aliases=("POST /blocks",),
     aliased_fields=SPELLINGS,
 )
 async def add_block(call: Call, request: BlockRef) -> BlockReply:
@@ -87,7 +87,7 @@ async def add_block(call: Call, request: BlockRef) -> BlockReply:
     "block.remove",
     http="DELETE /api/blocks/{userId}",
     rate=WRITE,
-    aliases=("DELETE /api/blocks", "DELETE /functions/v1/blocks/{userId}"),
+    aliases=("DELETE /api/blocks", "DELETE /blocks/{userId}"),
     aliased_fields=SPELLINGS,
 )
 async def remove_block(call: Call, request: BlockRef) -> BlockReply:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 HOME = "/api/conversations"
-# The app puts its base address, which may end in ``/functions/v1``, before any path.
-OLD_HOMES = ("/conversations", "/functions/v1/conversations", "/functions/v1/api/conversations")
+OLD_HOME = "/conversations"
 
 # The spellings that older clients use in bodies and queries.
 SNAKE_CASE = {
@@ -15,4 +14,4 @@ SNAKE_CASE = {
 
 def old_routes(method: str, rest: str = "") -> tuple[str, ...]:
     """Return the old addresses of a route whose present one is ``HOME`` and ``rest``."""
-    return tuple(f"{method} {home}{rest}" for home in OLD_HOMES)
+    return (f"{method} {OLD_HOME}{rest}",)

@@ -55,7 +55,7 @@ class PresenceList(msgspec.Struct, kw_only=True):
     http="POST /v1/socket/ticket",
     rate=WRITE,
     status=201,
-    aliases=("POST /api/v1/socket/ticket", "POST /functions/v1/socket/ticket"),
+    aliases=("POST /api/v1/socket/ticket", "POST /socket/ticket"),
 )
 async def issue_ticket(call: Call) -> TicketView:
     """Get a one-time ticket for a socket, good for 30 seconds."""
@@ -72,7 +72,7 @@ async def issue_ticket(call: Call) -> TicketView:
     "presence.list",
     http="GET /api/presence",
     rate=READ,
-    aliases=("GET /functions/v1/presence", "GET /functions/v1/api/presence"),
+    aliases=("GET /presence",),
 )
 async def list_presence(call: Call, request: PresenceQuestion) -> PresenceList:
     """See who is there, of the people one shares a conversation or a running bounty with."""

@@ -76,7 +76,6 @@ class ConfirmationView(msgspec.Struct, kw_only=True, omit_defaults=True):
     "payment.create_intent",
     http="POST /payments/create-payment-intent",
     rate=PAYMENT,
-    aliases=("POST /functions/v1/payments/create-payment-intent",),
     # The intent as it is now, or another where the first came to nothing.
     keeps=Keeps.KEY,
 )
@@ -130,7 +129,6 @@ async def _secrets_of(call: Call, kept: dict[str, Any]) -> dict[str, Any]:
     "payment.confirm",
     http="POST /payments/confirm",
     rate=PAYMENT,
-    aliases=("POST /functions/v1/payments/confirm",),
     secrets=("clientSecret", "nextAction"),
     refill=_secrets_of,
 )

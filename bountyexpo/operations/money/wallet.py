@@ -31,7 +31,6 @@ class BalanceView(msgspec.Struct, kw_only=True):
     "wallet.balance",
     http="GET /wallet/balance",
     rate=READ,
-    aliases=("GET /functions/v1/wallet/balance",),
 )
 async def wallet_balance(call: Call) -> BalanceView:
     """Read the caller's balance."""

@@ -113,8 +113,8 @@ class DoneView(msgspec.Struct, kw_only=True):
     rate=AUTH,
     heeds_token=False,
     status=201,
-    aliases=("POST /auth/sign-up", "POST /functions/v1/auth/register"),
     keeps=Keeps.REPLY,
+    aliases=("POST /auth/sign-up",),
 )
 async def register(call: Call, request: Registration) -> RegisteredView:
     """Make an account."""

@@ -45,7 +45,7 @@ class KeyView(msgspec.Struct, kw_only=True):
     "e2e_key.set",
     http="PUT /api/me/e2e-key",
     rate=WRITE,
-    aliases=("PUT /functions/v1/me/e2e-key",),
+    aliases=("PUT /me/e2e-key",),
     aliased_fields={"public_key": "publicKey", "e2e_public_key": "publicKey"},
 )
 async def set_key(call: Call, request: NewKey) -> KeyView:
@@ -58,7 +58,7 @@ async def set_key(call: Call, request: NewKey) -> KeyView:
     "e2e_key.get",
     http="GET /api/users/{userId}/e2e-key",
     rate=READ,
-    aliases=("GET /functions/v1/users/{userId}/e2e-key",),
+    aliases=("GET /users/{userId}/e2e-key",),
 )
 async def get_key(call: Call, request: KeyRef) -> KeyView:
     """See the key under which to encrypt messages to somebody."""

@@ -6,6 +6,7 @@ from urllib.parse import urlencode
 
 import msgspec
 import pytest
+from bountyexpo.operations.catalogue import OLD_PREFIX
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -62,6 +63,30 @@ async def test_an_operation_answers_the_same_behind_both_ways(name):
                 assert comparable(fast) == comparable(fallback), data
                 assert set(fast.headers) ^ set(fallback.headers) == set()
             assert ways.taken.count(path_of(route)) >= 11
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+async def test_an_old_route_says_so_and_tells_its_errors_as_plain_json(name):
+    operation = OPERATIONS[name]
+    under_prefix = {str(each.under(OLD_PREFIX)) for each in (operation.route, *operation.aliases)}
+    assert under_prefix <= {str(route) for route in operation.routes}
+    async with both_ways() as ways:
+        for route in operation.routes:
+            is_old = route != operation.route
+            data = request(f"{route.method} {path_of(route)}", **USER, Idempotency_Key="k" * 256)
+            for reply in await ways.ask(data):
+                assert (reply.status, reply.headers["content-type"]) == (
+                    400,
+                    "application/json" if is_old else "application/problem+json",
+                )
+                assert msgspec.json.decode(reply.body)["code"] == "VALIDATION_ERROR"
+                assert ("deprecation" in reply.headers) is is_old
+                if is_old:
+                    # An old route may name its thing in the body instead.
+                    successors = path_of(operation.route), operation.route.path
+                    named = reply.headers["link"].partition(";")[0]
+                    assert named in {f"<{each}>" for each in successors}
+                    assert {"sunset", "x-deprecated"} <= reply.headers.keys()
 
 
 @pytest.mark.parametrize("name", [n for n, o in OPERATIONS.items() if o.route.method != "GET"])

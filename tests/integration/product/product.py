@@ -254,10 +254,15 @@ class Product:
         return self.get("/wallet/balance", by=person).json()
 
 
+# What an error is told as, on an old path and on a present one.
+JSON, PROBLEM = "application/json", "application/problem+json"
+
+
 def refused(response: httpx.Response, status: int, code: str | None = None) -> dict[str, Any]:
     """Check that a refusal has the shape that every client can read, and return it."""
     assert response.status_code == status, response.text
-    assert response.headers["content-type"].startswith("application/problem+json")
+    is_old = "deprecation" in response.headers
+    assert response.headers["content-type"] == (JSON if is_old else PROBLEM)
     body: dict[str, Any] = response.json()
     assert body["statusCode"] == status
     assert body["success"] is False
