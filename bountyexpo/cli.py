@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import errno
 import os
-import socket
 import sys
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
@@ -15,6 +14,8 @@ import trio
 
 from bountyexpo import __version__
 from bountyexpo.data_folder import DataFolderRefused, claimed
+from bountyexpo.domain.addresses import EVERY_IPV4, EVERY_IPV6
+from bountyexpo.edge.listeners import open_listeners
 from bountyexpo.load import options as load_options
 from bountyexpo.load.story.demo import demo
 from bountyexpo.observability import logs
@@ -24,8 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
-class PortTaken(Exception):
-    """Somebody else listens on a port that we need."""
+class CannotListen(Exception):
+    """Somebody else listens at a port that we need, or it is not ours to listen at."""
 
 
 DEFAULT_URL = "http://127.0.0.1:3001"
@@ -105,7 +106,7 @@ def _serve(_options: argparse.Namespace) -> int:
         with claimed(settings.data_dir, port=settings.port) if uses_folder else nullcontext():
             _check_ports(settings)
             trio.run(run)
-    except (DataFolderRefused, PortTaken) as refusal:
+    except (DataFolderRefused, CannotListen) as refusal:
         print(refusal, file=sys.stderr)
         return EXIT_BAD_SETTINGS
     except BaseExceptionGroup as group:
@@ -118,20 +119,32 @@ def _serve(_options: argparse.Namespace) -> int:
 
 
 def _check_ports(settings: Settings) -> None:
-    """Find out before anything is started whether somebody else listens where we want to."""
-    ports = {"PORT": settings.port}
+    """Find out before anything is started whether we can listen where we want to."""
+    ports = {"PORT": (settings.host, settings.port)}
     if settings.uses_sandbox_auth or settings.uses_sandbox_stripe:
-        ports["SANDBOX_PORT"] = settings.sandbox_port
-    for name, port in ports.items():
+        ports["SANDBOX_PORT"] = ("127.0.0.1", settings.sandbox_port)
+    for name, (host, port) in ports.items():
         try:
-            socket.create_server((settings.host, port)).close()
+            listeners = open_listeners(host, port)
         except OSError as error:
-            if error.errno == errno.EADDRINUSE:
-                raise PortTaken(
-                    f"{name}: port {port} is in use by another process. "
-                    f"Stop it, or choose another with {name}=…."
-                ) from None
-            # What else is wrong with the address is said by whoever listens there.
+            raise CannotListen(_why_not(error, name, host, port)) from None
+        for listener in listeners:
+            listener.close()
+
+
+def _why_not(error: OSError, name: str, host: str, port: int) -> str:
+    """Say why nobody can listen there, and what to do."""
+    if error.errno == errno.EADDRINUSE:
+        return (
+            f"{name}: port {port} is in use by another process. "
+            f"Stop it, or choose another with {name}=…."
+        )
+    if error.errno in {errno.EACCES, errno.EPERM}:
+        return f"{name}: port {port} is not open to this user. Choose one above 1023."
+    return (
+        f"HOST: this machine has no address {host} ({error.strerror}). "
+        f"Use {EVERY_IPV4}, {EVERY_IPV6} or one of its own."
+    )
 
 
 def _demo(options: argparse.Namespace) -> int:
@@ -216,11 +229,11 @@ def _lines(node: dict[str, Any], indent: str = "") -> list[str]:
 
 
 def _welcome(settings: Settings) -> str:
-    base = f"http://127.0.0.1:{settings.port}"
+    base = settings.local_url
     lines = [
         f"bountyexpo {__version__} serves on {base}",
         f"  reference   {base}/docs  and  {base}/docs/socket",
-        f"  socket      ws://127.0.0.1:{settings.port}/v1/socket",
+        f"  socket      {base.replace('http', 'ws', 1)}/v1/socket",
         f"  health      {base}/readyz  and  {base}/metrics",
     ]
     if settings.uses_sandbox_auth or settings.uses_sandbox_stripe:

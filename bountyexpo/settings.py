@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from bountyexpo.domain.addresses import EVERY_IPV4, EVERY_IPV6, parse_host, reached_at
 from bountyexpo.settings_database import check_database_url
 from bountyexpo.settings_production import check_production
 from bountyexpo.settings_reader import Reader, check_url
@@ -28,8 +29,7 @@ DEVELOPMENT_ORIGINS = (
     "http://localhost:19006",
 )
 
-# A server is meant to be reached.
-HOST_DEFAULT = "0.0.0.0"  # noqa: S104
+HOST_FIX = f"Use {EVERY_IPV4}, {EVERY_IPV6} (IPv4 too), an address of this machine or its name."
 
 # On a developer's machine everything comes from one address, and the demo is played often.
 DEVELOPMENT_MULTIPLIER = 20
@@ -67,7 +67,7 @@ class Settings:
     """All settings, checked; secrets are left out of its printed form."""
 
     environment: Environment = Environment.DEVELOPMENT
-    host: str = HOST_DEFAULT
+    host: str = EVERY_IPV4
     port: int = 3001
     sandbox_port: int = 3002
     data_dir: Path = Path(".data")
@@ -114,6 +114,11 @@ class Settings:
         return settings
 
     @property
+    def local_url(self) -> str:
+        """Where programs on this machine reach the service."""
+        return f"http://{reached_at(self.host)}:{self.port}"
+
+    @property
     def is_production(self) -> bool:
         """Tell whether real people and real money are at stake."""
         return self.environment is Environment.PRODUCTION
@@ -145,7 +150,7 @@ def _read(reader: Reader) -> Settings:
     local = environment in {Environment.DEVELOPMENT, Environment.TEST}
     return Settings(
         environment=environment,
-        host=reader.text("HOST") or HOST_DEFAULT,
+        host=reader.parsed("HOST", EVERY_IPV4, parse_host, HOST_FIX),
         port=port,
         sandbox_port=reader.whole("SANDBOX_PORT", min(port + 1, 65535) if port else 0, 0, 65535),
         data_dir=Path(reader.text("BOUNTYEXPO_DATA") or ".data"),

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import random
 import sys
 import uuid
@@ -17,10 +18,16 @@ from contextlib import suppress
 from pathlib import Path
 
 from websockets.asyncio.client import connect
-from websockets.exceptions import ConnectionClosed, InvalidHandshake
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
 
 # Close codes after which coming back by itself is wrong: a bug, no credentials, or sent away.
-FINAL = {1003, 1007, 4401, 4403, 4409, 4410, 4426}
+FINAL = {1003, 1007, 4401, 4403, 4409, 4410, 4411, 4426}
+# Answers of HTTP, instead of a socket, after which it may be better later.
+PASSING = {408, 425, 429, 500, 502, 503, 504}
+
+
+class Refused(Exception):
+    """The server does not want us; coming back would not help."""
 
 
 class Client:
@@ -34,7 +41,11 @@ class Client:
         self._socket = None
 
     async def run(self) -> None:
-        """Stay connected until cancelled, with full jitter between the tries."""
+        """Stay connected until cancelled, with full jitter between the tries.
+
+        Raises:
+            Refused: there is no use in another try.
+        """
         ceiling_s, after_s = 1.0, 0.0
         while True:
             try:
@@ -56,7 +67,10 @@ class Client:
                         await self._take(frame)
             except ConnectionClosed as closed:
                 if closed.rcvd and closed.rcvd.code in FINAL:
-                    raise
+                    raise Refused(f"{closed.rcvd.code} {closed.rcvd.reason}") from closed
+            except InvalidStatus as answer:
+                if answer.response.status_code not in PASSING:
+                    raise Refused(said_by(answer)) from answer
             except (OSError, InvalidHandshake):
                 pass
             finally:
@@ -134,6 +148,14 @@ class Client:
                 await self._socket.send(json.dumps(frame))
 
 
+def said_by(answer: InvalidStatus) -> str:
+    """What an answer of HTTP says to people."""
+    status, body = answer.response.status_code, answer.response.body
+    with suppress(ValueError, AttributeError):
+        return f"{status} {json.loads(body)['message']}"
+    return str(status)
+
+
 async def main(url: str, token: str, conversation_id: str, places: dict, memory: Path) -> None:
     """Chat with the keyboard."""
 
@@ -142,16 +164,32 @@ async def main(url: str, token: str, conversation_id: str, places: dict, memory:
         print(f"{frame['seq']:>4}  {frame['senderId'][:8]}  {frame['text']}", flush=True)
 
     client = Client(url, token, on_message=show, places=places)
-    running = asyncio.create_task(client.run())
-    await client.welcomed.wait()
-    print("connected", flush=True)
-    while line := await asyncio.to_thread(sys.stdin.readline):
-        ack = await client.send(conversation_id, line.rstrip("\n"))
-        print(f"{ack['seq']:>4}  sent", flush=True)
-    running.cancel()
+
+    async def type_on() -> None:
+        await client.welcomed.wait()
+        print("connected", flush=True)
+        while line := await asyncio.to_thread(sys.stdin.readline):
+            ack = await client.send(conversation_id, line.rstrip("\n"))
+            print(f"{ack['seq']:>4}  sent", flush=True)
+
+    tasks = [asyncio.create_task(client.run()), asyncio.create_task(type_on())]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+    finally:
+        for task in tasks:
+            task.cancel()
 
 
 if __name__ == "__main__":
+    if len(sys.argv) != 4:
+        sys.exit(__doc__)
     file = Path(f".chat-{sys.argv[3]}.json")
     known = json.loads(file.read_text()) if file.exists() else {}
-    asyncio.run(main(*sys.argv[1:4], known, file))
+    try:
+        asyncio.run(main(*sys.argv[1:4], known, file))
+    except Refused as refusal:
+        # Not ``sys.exit``: it would wait for a line from the keyboard that may never come.
+        print(f"refused: {refusal}", file=sys.stderr, flush=True)
+        os._exit(1)

@@ -16,6 +16,10 @@ REMEMBERED_MAX: Final = 65_536
 # The part of an IPv6 address that names a network; the rest is the host's to choose.
 NETWORK_BITS: Final = 64
 
+# Where one listens who is to be reached at every address of the machine.
+EVERY_IPV4: Final = "0.0.0.0"  # noqa: S104
+EVERY_IPV6: Final = "::"
+
 
 @lru_cache(maxsize=REMEMBERED_MAX)
 def parse_address(text: str) -> IPv4Address | IPv6Address | None:
@@ -54,6 +58,34 @@ def counted_as(address: str) -> str:
     if isinstance(found, IPv4Address):
         return str(found)
     return str(IPv6Network((found, NETWORK_BITS), strict=False))
+
+
+def reached_at(host: str) -> str:
+    """Return the host by which this machine reaches itself, as it stands in an address."""
+    if host == EVERY_IPV4:
+        return "127.0.0.1"
+    if host == EVERY_IPV6:
+        return "[::1]"
+    return f"[{host}]" if ":" in host else host
+
+
+def parse_host(text: str) -> str:
+    """Return a host to listen at, an IPv6 address without its brackets.
+
+    Raises:
+        ValueError: it is more or less than a host.
+    """
+    is_bracketed = text.startswith("[") and text.endswith("]")
+    host = text[1:-1] if is_bracketed else text
+    if is_bracketed or ":" in host:
+        try:
+            ip_address(host.partition("%")[0])
+        except ValueError:
+            raise ValueError("is no host: it has a port, or is a broken address") from None
+        return host
+    if not host.replace("-", "").replace(".", "").replace("_", "").isalnum():
+        raise ValueError("is not a host")
+    return host
 
 
 def _is_port(text: str) -> bool:

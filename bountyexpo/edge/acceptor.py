@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING
 
 import trio
 
+from bountyexpo.domain.addresses import EVERY_IPV4
+from bountyexpo.edge.listeners import BACKLOG, open_listeners
 from bountyexpo.edge.protocol_handler import Arrival, choose_handler
 from bountyexpo.edge.refusal import Refusals
 from bountyexpo.edge.request_head import HEAD_BYTES_MAX, HEAD_END, HEAD_S, parse_head
@@ -53,9 +55,9 @@ KERNEL_UNSENT_MAX = 128 * 1024
 class AcceptorSettings:
     """Where to listen, and the bounds of a connection that no handler has taken yet."""
 
-    host: str = "0.0.0.0"  # noqa: S104 - a service in a container listens on every address
+    host: str = EVERY_IPV4
     port: int = 3001
-    backlog: int = 4096
+    backlog: int = BACKLOG
     reuse_port: bool = False
     head_timeout_s: float = HEAD_S
     head_bytes_max: int = HEAD_BYTES_MAX
@@ -65,7 +67,7 @@ class AcceptorSettings:
 
 
 class Acceptor:
-    """Owner of the listening socket and of every connection that still has a task.
+    """Owner of the listening sockets and of every connection that still has a task.
 
     Restarts:  permanent; sockets live in the poller and survive it.
 
@@ -84,7 +86,7 @@ class Acceptor:
         self._refusals = Refusals(now)
         self.port = 0
         self._handlers = tuple(handlers)
-        self._listener: socket.socket | None = None
+        self._listeners: list[socket.socket] = []
         self._spare: int | None = None
         total = self.settings.sockets_max or descriptor_budget()
         idle_min_s = self.settings.idle_min_s
@@ -102,13 +104,15 @@ class Acceptor:
 
     async def run(self, *, task_status: trio.TaskStatus[int] = trio.TASK_STATUS_IGNORED) -> None:
         """Accept until cancelled; ``task_status`` is given the port that is bound."""
-        listener = self._listener = self._listen()
+        listeners = self._listen()
         self._spare = os.open(os.devnull, os.O_RDONLY)
         try:
             async with trio.open_nursery() as nursery:
                 task_status.started(self.port)
                 try:
-                    await self._accept_forever(listener, nursery)
+                    async with trio.open_nursery() as accepting:
+                        for listener in listeners:
+                            accepting.start_soon(self._accept_forever, listener, nursery)
                 finally:
                     for handler in self._handlers:
                         handler.stop()
@@ -122,9 +126,9 @@ class Acceptor:
             handler.start_draining()
 
     def stop_accepting(self) -> None:
-        """Close the listening socket; connections that have a task go on."""
-        listener, self._listener = self._listener, None
-        if listener is not None:
+        """Close the listening sockets; connections that have a task go on."""
+        listeners, self._listeners = self._listeners, []
+        for listener in listeners:
             trio.lowlevel.notify_closing(listener)
             listener.close()
 
@@ -137,21 +141,19 @@ class Acceptor:
     def _sockets_of_handlers(self) -> int:
         return sum(handler.open_sockets for handler in self._handlers)
 
-    def _listen(self) -> socket.socket:
+    def _listen(self) -> list[socket.socket]:
         settings = self.settings
-        family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-        listener = socket.create_server(
-            (settings.host, settings.port or self.port),
-            family=family,
+        self._listeners = open_listeners(
+            settings.host,
+            settings.port or self.port,
             backlog=settings.backlog,
             reuse_port=settings.reuse_port,
         )
-        listener.setblocking(False)
-        self.port = listener.getsockname()[1]
-        return listener
+        self.port = self._listeners[0].getsockname()[1]
+        return self._listeners
 
     async def _accept_forever(self, listener: socket.socket, nursery: trio.Nursery) -> None:
-        while self._listener is not None:
+        while listener in self._listeners:
             try:
                 await trio.lowlevel.wait_readable(listener)
             except trio.ClosedResourceError:
@@ -174,7 +176,7 @@ class Acceptor:
 
     async def _survive(self, error: OSError, listener: socket.socket) -> bool:
         """Answer a failed accept; return whether to try the next at once."""
-        if self._listener is None:
+        if listener not in self._listeners:
             return False
         if error.errno in LISTENER_BROKEN:
             raise error

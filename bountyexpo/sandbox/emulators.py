@@ -75,7 +75,7 @@ def providers(settings: Settings) -> Providers:
     sandbox = SandboxSettings(
         jwt_secret=settings.supabase_jwt_secret or kept.jwt_secret,
         stripe_secret_key=kept.stripe_secret_key,
-        webhook_url=f"http://127.0.0.1:{settings.port}/webhooks/stripe",
+        webhook_url=f"{settings.local_url}/webhooks/stripe",
         webhook_secret=kept.webhook_secret,
         port=settings.sandbox_port,
         issuer=settings.supabase_jwt_issuer or kept.issuer or f"{address}/auth/v1",

@@ -131,3 +131,13 @@ async def test_a_port_in_use_is_named(folder: Path) -> None:
 
     assert run.returncode == 2
     assert f"PORT: port {port} is in use" in run.stderr.decode()
+
+
+@pytest.mark.parametrize("host", ["192.0.2.1", "no-such-host.invalid"])
+async def test_a_host_of_another_machine_is_named(folder: Path, host: str) -> None:
+    run = await bountyexpo("serve", HOST=host, BOUNTYEXPO_DATA=str(folder))
+
+    said = run.stderr.decode()
+    assert run.returncode == 2
+    assert f"HOST: this machine has no address {host}" in said
+    assert len(said.splitlines()) == 1

@@ -102,3 +102,36 @@ async def test_two_people_chat_and_one_catches_up(server: ServerProcess, tmp_pat
     memory = trio.Path(ben / f".chat-{conversation}.json")
     places = json.loads(await memory.read_text())
     assert places[f"conv:{conversation}"]["seq"] == 3
+
+
+@pytest.mark.parametrize("token", ["wrong", "", "a.b.c"])
+async def test_a_wrong_token_is_said_and_ends_it(
+    server: ServerProcess, tmp_path: Path, token: str
+) -> None:
+    await ends_with_a_reason(tmp_path, f"{server.url.replace('http', 'ws')}/v1/socket", token)
+
+
+async def test_an_address_without_a_socket_is_said_and_ends_it(
+    server: ServerProcess, tmp_path: Path
+) -> None:
+    said = await ends_with_a_reason(tmp_path, f"{server.url.replace('http', 'ws')}/nothing", "x")
+
+    assert "404" in said
+
+
+async def ends_with_a_reason(folder: Path, url: str, token: str) -> str:
+    """Run the example while somebody holds its keyboard and types nothing."""
+    command = [sys.executable, str(EXAMPLE), url, token, "c1"]
+    with trio.fail_after(PATIENCE_S):
+        process = await trio.lowlevel.open_process(
+            command, stdin=subprocess.PIPE, stderr=subprocess.PIPE, cwd=folder
+        )
+        said = b""
+        async for chunk in process.stderr:
+            said += chunk
+        code = await process.wait()
+        await process.stdin.aclose()
+    assert code == 1
+    assert said.decode().startswith("refused: ")
+    assert len(said.splitlines()) == 1
+    return said.decode()

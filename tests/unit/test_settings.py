@@ -85,6 +85,10 @@ def test_complete_production_is_accepted():
         ("PORT", " '8080' ", "port", 8080),
         ("PORT", "", "port", 3001),
         ("SANDBOX_PORT", "9000", "sandbox_port", 9000),
+        ("HOST", "", "host", "0.0.0.0"),
+        ("HOST", "::", "host", "::"),
+        ("HOST", "[::1]", "host", "::1"),
+        ("HOST", "localhost", "host", "localhost"),
         ("BOUNTYEXPO_ENV", "Staging", "environment", Environment.STAGING),
         ("BOUNTYEXPO_DATA", "/var/x", "data_dir", Path("/var/x")),
         ("LOG_LEVEL", "debug", "log_level", "DEBUG"),
@@ -217,6 +221,31 @@ def test_production_names_what_is_missing(name):
     environ = {key: value for key, value in PRODUCTION.items() if key != name}
 
     assert any(problem.startswith(f"{name} is not set") for problem in problems(environ))
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["localhost:3001", "0.0.0.0:80", "[::1]:80", "[::1", "[]", "http://x", "a b", "*", ":::"],
+)
+def test_a_host_is_no_more_than_a_host(host):
+    [problem] = problems({"HOST": host})
+
+    assert problem.startswith("HOST is ")
+    assert "0.0.0.0" in problem
+
+
+@pytest.mark.parametrize(
+    ("host", "url"),
+    [
+        ("0.0.0.0", "http://127.0.0.1:3001"),
+        ("::", "http://[::1]:3001"),
+        ("::1", "http://[::1]:3001"),
+        ("10.0.0.7", "http://10.0.0.7:3001"),
+        ("localhost", "http://localhost:3001"),
+    ],
+)
+def test_programs_on_this_machine_reach_the_service_at_its_host(host, url):
+    assert Settings.load({"HOST": host}).local_url == url
 
 
 DEMO_KEY = "eyJhbGciOiJIUzI1NiJ9.eyJpc3MiOiJzdXBhYmFzZS1kZW1vIn0.c2lnbmF0dXJl"
