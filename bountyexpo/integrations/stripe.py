@@ -29,6 +29,7 @@ from bountyexpo.errors import (
     Unavailable,
 )
 from bountyexpo.integrations.stripe_events import ProviderEvent, verify_event
+from bountyexpo.observability.logs import get_logger
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -47,6 +48,8 @@ logging.getLogger("stripe").setLevel(logging.WARNING)
 stripe.enable_telemetry = False
 
 _T = TypeVar("_T")
+
+log = get_logger(__name__)
 
 
 class Intent(msgspec.Struct, frozen=True, kw_only=True):
@@ -135,39 +138,33 @@ class StripePayments:
             params["payment_method"] = payment_method
         intents = self._client.v1.payment_intents
         found = await self._call(lambda: intents.create_async(params, _once(idempotency_key)))
-        return intent_of(found.to_dict())
+        return _answered(found)
 
     async def confirm_payment_intent(
         self, intent_id: str, *, payment_method: str | None, idempotency_key: str
     ) -> Intent:
-        """Try to take the money now.
+        """Try to take the money now; one that is past that is returned as it is.
 
         Raises:
             CardRefused: the card was declined; the intent waits for another card.
         """
         params: Any = {"payment_method": payment_method} if payment_method else {}
         intents = self._client.v1.payment_intents
-        found = await self._call(
-            lambda: intents.confirm_async(intent_id, params, _once(idempotency_key))
+        return await self._moved(
+            intent_id, lambda: intents.confirm_async(intent_id, params, _once(idempotency_key))
         )
-        return intent_of(found.to_dict())
 
     async def retrieve_payment_intent(self, intent_id: str) -> Intent:
         """Return the intent as it is now."""
         found = await self._call(lambda: self._client.v1.payment_intents.retrieve_async(intent_id))
-        return intent_of(found.to_dict())
+        return _answered(found)
 
     async def cancel_payment_intent(self, intent_id: str, *, idempotency_key: str) -> Intent:
-        """Give up an intent that has not taken the money.
-
-        Raises:
-            Conflict: it has, or it was given up before.
-        """
+        """Give up an intent; one that has taken the money or has ended is returned as it is."""
         intents = self._client.v1.payment_intents
-        found = await self._call(
-            lambda: intents.cancel_async(intent_id, {}, _once(idempotency_key))
+        return await self._moved(
+            intent_id, lambda: intents.cancel_async(intent_id, {}, _once(idempotency_key))
         )
-        return intent_of(found.to_dict())
 
     def verify_event(self, raw: bytes, signature: str | None, *, now: datetime) -> ProviderEvent:
         """Check and read a webhook; see ``stripe_events.verify_event``."""
@@ -176,6 +173,17 @@ class StripePayments:
     async def aclose(self) -> None:
         """Close the connections to the processor."""
         await self._http.close_async()
+
+    async def _moved(
+        self, intent_id: str, call: Callable[[], Awaitable[stripe.PaymentIntent]]
+    ) -> Intent:
+        """Move an intent on, or return it as it is where it was moved by somebody else."""
+        try:
+            return _answered(await self._call(call))
+        except Conflict as error:
+            if error.error_code not in _STATE_CODES:
+                raise
+        return await self.retrieve_payment_intent(intent_id)
 
     async def _call(self, call: Callable[[], Awaitable[_T]]) -> _T:
         """Run one SDK call under the deadline and turn its errors into ours."""
@@ -221,6 +229,22 @@ class _HttpClient(stripe.HTTPClient):
     async def close_async(self) -> None:
         """Close the connections."""
         await self._client.aclose()
+
+
+def _answered(found: stripe.PaymentIntent) -> Intent:
+    """Read an answer to a call of ours.
+
+    Raises:
+        ProviderFailed: it makes no sense, so that its outcome is not known.
+    """
+    try:
+        intent = intent_of(found.to_dict())
+    except (KeyError, TypeError, ValueError) as error:
+        raise ProviderFailed from error
+    if intent.status == "succeeded" and intent.amount_received_cents <= 0:
+        log.error("an intent has succeeded without money", intent=intent.id)
+        raise ProviderFailed
+    return intent
 
 
 def intent_of(found: Mapping[str, Any]) -> Intent:

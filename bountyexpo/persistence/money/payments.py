@@ -1,4 +1,4 @@
-"""Payments into the platform: one row per payment intent, and each user's customer id."""
+"""Payments into the platform: one row per payment intent."""
 
 from __future__ import annotations
 
@@ -75,12 +75,6 @@ POLLED = """
     update payments p set polls = polls + 1, poll_at = now() + make_interval(
         secs => least(%(most_s)s, %(first_s)s * 2 ^ least(polls + 1, 20)))
     from due where p.id = due.id returning p.id
-"""
-
-CUSTOMER = "select customer_id from stripe_accounts where user_id = %s"
-KEEP_CUSTOMER = """
-    insert into stripe_accounts (user_id, customer_id) values (%s, %s)
-    on conflict (user_id) do nothing
 """
 
 
@@ -216,17 +210,6 @@ async def polled(
         "most_s": most_s,
     }
     return [row["id"] for row in await db.fetch(POLLED, wanted)]
-
-
-async def customer_of(db: Queries, user_id: str) -> str | None:
-    """Return the user's customer id at the provider, or None."""
-    row = await db.fetch_one(CUSTOMER, (user_id,))
-    return row["customer_id"] if row else None
-
-
-async def keep_customer(db: Queries, user_id: str, customer_id: str) -> None:
-    """Remember the user's customer id; the first one stays."""
-    await db.execute(KEEP_CUSTOMER, (user_id, customer_id))
 
 
 def _intents_of(payment: Payment) -> tuple[str, ...]:

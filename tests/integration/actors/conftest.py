@@ -21,7 +21,6 @@ from bountyexpo.actors.system import Actors
 from bountyexpo.domain.ids import new_id
 from bountyexpo.domain.money.ledger.wallets import deposit_captured
 from bountyexpo.domain.policy import Policy
-from bountyexpo.errors import Conflict
 from bountyexpo.integrations.stripe import Intent
 from bountyexpo.jobs.periodic import JobDependencies, JobRun
 from bountyexpo.persistence import leases
@@ -77,7 +76,7 @@ class Provider:
     async def cancel_payment_intent(self, intent_id: str, *, idempotency_key: str) -> Intent:
         self._called(idempotency_key)
         if self.intents[intent_id].status in {"succeeded", "canceled"}:
-            raise Conflict(code="payment_intent_unexpected_state")
+            return self.intents[intent_id]
         return self.change(intent_id, status="canceled")
 
     def change(self, intent_id: str, **fields: Any) -> Intent:
@@ -93,9 +92,9 @@ class Provider:
 class Market:
     """A node without an edge, with a processor that does as it is told."""
 
-    def __init__(self, db: Pool) -> None:
+    def __init__(self, db: Pool, stripe: Any = None) -> None:
         self.db = db
-        self.provider = Provider()
+        self.provider = stripe or Provider()
         self.journal = Journal(db, nobody)
         ports = ActorDependencies(
             db=db,

@@ -3,17 +3,23 @@
 Every call that changes something has a key made of the payment's id and version, which are stored
 before it. The version stands still until an answer is kept: a repetition after a lost answer has
 the same key and does nothing twice, and another attempt has another one (contract money §3.2).
+A key belongs to what it was first used with, so whatever else is sent is stored before, too, or is
+a part of the key.
+
+The app speaks to the provider as well, with an SDK of the provider's: whatever we ask for may have
+happened. Then the intent as it is, is the answer.
 """
 
 from __future__ import annotations
 
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
 from bountyexpo.domain.money.payment import PURPOSES, Effect
-from bountyexpo.errors import Conflict
-from bountyexpo.persistence.money import payments
+from bountyexpo.errors import InvalidRequest
+from bountyexpo.persistence.money import customers
 from bountyexpo.persistence.money.payments import Payment
 
 if TYPE_CHECKING:
@@ -21,6 +27,10 @@ if TYPE_CHECKING:
 
     from bountyexpo.actors.dependencies import ActorDependencies
     from bountyexpo.integrations.stripe import Intent
+
+
+# What the provider calls an intent that waits for us and not for the payer, a bank or nobody.
+UNCONFIRMED: Final = frozenset({"requires_payment_method", "requires_confirmation"})
 
 
 class Question(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,35 +74,44 @@ async def _make_intent(ports: ActorDependencies, question: Question) -> Intent:
 
 async def _customer_of(ports: ActorDependencies, question: Question) -> str:
     user_id = question.payment.user_id
-    known = await payments.customer_of(ports.db, user_id)
-    if known is not None:
-        return known
-    customer_id = await ports.stripe.create_customer(
-        user_id=user_id, email=question.email, idempotency_key=f"customer_{user_id}"
+    found = await customers.of_user(ports.db, user_id)
+    found = found or await customers.claim(ports.db, user_id, question.email)
+    if found.customer_id is not None:
+        return found.customer_id
+    made = await _make_customer(ports, user_id, found.customer_email)
+    return await customers.keep(ports.db, user_id, made)
+
+
+async def _make_customer(ports: ActorDependencies, user_id: str, email: str | None) -> str:
+    """Make the payer's record; an address that the provider does not take is left out."""
+    stripe, key = ports.stripe, f"customer_{user_id}"
+    try:
+        return await stripe.create_customer(user_id=user_id, email=email, idempotency_key=key)
+    except InvalidRequest:
+        if email is None:
+            raise
+    return await stripe.create_customer(
+        user_id=user_id, email=None, idempotency_key=f"{key}_unaddressed"
     )
-    await payments.keep_customer(ports.db, user_id, customer_id)
-    return customer_id
 
 
 async def _confirm_intent(ports: ActorDependencies, question: Question) -> Intent:
-    """Try to take the money; without a card there is only the state of the intent to learn."""
-    if question.payment_method is None:
-        return await _retrieve_intent(ports, question)
+    """Try to take the money, if that is still needed and there is a card to take it from."""
+    intent = await _retrieve_intent(ports, question)
+    card = question.payment_method
+    if card is None or intent.status not in UNCONFIRMED:
+        return intent
     return await ports.stripe.confirm_payment_intent(
-        question.intent_id,
-        payment_method=question.payment_method,
-        idempotency_key=question.key("confirm"),
+        intent.id,
+        payment_method=card,
+        idempotency_key=f"{question.key('confirm')}_{sha256(card.encode()).hexdigest()[:16]}",
     )
 
 
 async def _cancel_intent(ports: ActorDependencies, question: Question) -> Intent:
-    """Cancel the intent, or learn what it was that came first."""
-    try:
-        return await ports.stripe.cancel_payment_intent(
-            question.intent_id, idempotency_key=question.key("cancel")
-        )
-    except Conflict:
-        return await _retrieve_intent(ports, question)
+    return await ports.stripe.cancel_payment_intent(
+        question.intent_id, idempotency_key=question.key("cancel")
+    )
 
 
 async def _retrieve_intent(ports: ActorDependencies, question: Question) -> Intent:
