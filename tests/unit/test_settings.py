@@ -271,6 +271,8 @@ HARMFUL: dict[str, tuple[str, ...]] = {
         "super-secret-jwt-token-with-at-least-32-characters-long",
         "changeme" * 8,
     ),
+    "SUPABASE_JWT_ISSUER": (),
+    "SUPABASE_JWT_AUDIENCE": (),
     "STRIPE_SECRET_KEY": ("sk_test_abc", "sk_live_xxxx", "sk_abc", "rk_test_abc", ""),
     "STRIPE_WEBHOOK_SECRET": ("whsec_a,whsec_your_secret", ""),
     "STRIPE_API_BASE": ("http://localhost:1", "https://api.stripe.com"),
