@@ -95,7 +95,7 @@ def providers(settings: Settings) -> Providers:
             found,
             stripe_secret_key=sandbox.stripe_secret_key,
             stripe_webhook_secrets=(sandbox.webhook_secret,),
-            stripe_api_base=f"{address}/stripe",
+            stripe_api_base=address,
         )
     return replace(found, sandbox=sandbox)
 

@@ -1,7 +1,7 @@
 """One server for the emulators of the auth server and of Stripe, on its own loopback port.
 
     /auth/v1/…   the Supabase auth API          (project address: http://127.0.0.1:<port>)
-    /stripe/v1/… Stripe's REST API              (API base: http://127.0.0.1:<port>/stripe)
+    /v1/…        Stripe's REST API              (API base: http://127.0.0.1:<port>)
     /sandbox/…   triggers, see ``triggers``
 
 All state is in PostgreSQL, so ``kill -9`` loses nothing. While the database is away every route
@@ -26,6 +26,7 @@ from bountyexpo.sandbox.auth.store import AuthStore
 from bountyexpo.sandbox.auth.tokens import Algorithm, TokenSigner, api_key
 from bountyexpo.sandbox.auth.views import failed as auth_failed
 from bountyexpo.sandbox.operator import make_operator
+from bountyexpo.sandbox.stripe.api import ROOT as STRIPE_ROOT
 from bountyexpo.sandbox.stripe.api import StripeApi
 from bountyexpo.sandbox.stripe.api import failed as stripe_failed
 from bountyexpo.sandbox.stripe.faults import Faults
@@ -127,7 +128,7 @@ def create_app(
     app.register_blueprint(auth.blueprint())
     app.register_blueprint(stripe.blueprint())
     app.register_blueprint(Triggers(pool, tables, stripe, relay, faults).blueprint())
-    edge.apply(app, {"/auth/": auth_failed, "/stripe/": stripe_failed}, clock.now)
+    edge.apply(app, {"/auth/": auth_failed, STRIPE_ROOT: stripe_failed}, clock.now)
     app.add_url_rule("/", "index", _index)
     return app
 

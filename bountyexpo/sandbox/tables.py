@@ -48,6 +48,11 @@ STATEMENTS = (
         object jsonb NOT NULL,
         created_at timestamptz NOT NULL
     )""",
+    """ALTER TABLE sandbox.stripe_objects
+        ADD COLUMN IF NOT EXISTS number bigint GENERATED ALWAYS AS IDENTITY,
+        ADD COLUMN IF NOT EXISTS kind text GENERATED ALWAYS AS (object->>'object') STORED""",
+    """CREATE INDEX IF NOT EXISTS stripe_objects_kind
+        ON sandbox.stripe_objects (kind, number)""",
     """CREATE TABLE IF NOT EXISTS sandbox.stripe_replies (
         idempotency_key text PRIMARY KEY,
         fingerprint text NOT NULL,
@@ -67,6 +72,10 @@ STATEMENTS = (
     )""",
     """CREATE INDEX IF NOT EXISTS stripe_events_due
         ON sandbox.stripe_events (next_attempt_at) WHERE next_attempt_at IS NOT NULL""",
+    """CREATE OR REPLACE VIEW sandbox.stripe_listed AS
+        SELECT id, kind, number, created_at, object FROM sandbox.stripe_objects
+        UNION ALL
+        SELECT id, 'event', number, created_at, body::jsonb FROM sandbox.stripe_events""",
 )
 
 

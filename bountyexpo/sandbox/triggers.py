@@ -18,14 +18,16 @@ from quart import Blueprint, Response, request
 from bountyexpo.sandbox.replies import reply
 from bountyexpo.sandbox.stripe import intents
 from bountyexpo.sandbox.stripe.faults import Fault, Faults
-from bountyexpo.sandbox.stripe.intents import StripeRefusal
+from bountyexpo.sandbox.stripe.nouns.payment_intents import commit
+from bountyexpo.sandbox.stripe.refusal import StripeRefusal
 from bountyexpo.sandbox.stripe.store import stripe_id
 
 if TYPE_CHECKING:
     from bountyexpo.persistence.pool import Pool
     from bountyexpo.sandbox.stripe.api import StripeApi
-    from bountyexpo.sandbox.stripe.intents import Change, Json
+    from bountyexpo.sandbox.stripe.store import Answer
     from bountyexpo.sandbox.stripe.webhooks import WebhookRelay
+    from bountyexpo.sandbox.stripe.work import Json, Work
     from bountyexpo.sandbox.tables import Tables
 
 
@@ -60,20 +62,21 @@ class Triggers:
         """Let the payer pass or fail the bank's check."""
         succeeds = _succeeds()
 
-        def step(intent: Json, _: Json) -> Change:
+        async def step(work: Work, intent: Json) -> Json | Answer:
             change = intents.authenticate(intent, succeeds=succeeds, charge_id=stripe_id("ch"))
-            return intents.without_refusal(change)
+            return await commit(work, intents.without_refusal(change))
 
-        return await self._stripe.change_intent(object_id, step)
+        return await self._stripe.change("payment_intent", object_id, step)
 
     async def settle(self, object_id: str) -> Response:
         """Let the slow bank answer."""
         succeeds = _succeeds()
 
-        def step(intent: Json, _: Json) -> Change:
-            return intents.without_refusal(intents.settle(intent, succeeds=succeeds))
+        async def step(work: Work, intent: Json) -> Json | Answer:
+            change = intents.settle(intent, succeeds=succeeds)
+            return await commit(work, intents.without_refusal(change))
 
-        return await self._stripe.change_intent(object_id, step)
+        return await self._stripe.change("payment_intent", object_id, step)
 
     async def resend(self, event_id: str) -> Response:
         """Deliver an event again."""

@@ -75,6 +75,22 @@ METHODS: dict[str, PaymentMethod] = {
     "pm_usBankAccount_success": _BANK,
 }
 
+
+def shown(name: str) -> dict[str, Any]:
+    """Return a method as the API shows it."""
+    method = METHODS[name]
+    return {
+        "id": name,
+        "object": "payment_method",
+        "created": 0,
+        "customer": None,
+        "livemode": False,
+        "metadata": {},
+        "type": method.type,
+        method.type: {"last4": "4242" if method.type == "card" else "6789"},
+    }
+
+
 AUTHENTICATION_FAILED = {
     "type": "invalid_request_error",
     "code": "payment_intent_authentication_failure",

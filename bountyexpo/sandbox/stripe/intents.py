@@ -3,108 +3,50 @@
     requires_payment_method ── confirm ──► succeeded | requires_action | processing
             ▲                                  requires_action ── authenticate ──► succeeded
             └──── declined, failed ◄───────────processing ── settle ──► succeeded
-    any but these two and processing ── cancel ──► canceled
+    any but succeeded, canceled and processing ── cancel ──► canceled
 
-Each function takes the object as the API shows it and returns the changed one with the names of the
-events that Stripe would send.
+With ``capture_method: manual`` a card leads to ``requires_capture`` instead of ``succeeded``, and
+``capture`` from there to it. Each function takes the objects as the API shows them and returns the
+changed ones with the names of the events that Stripe would send.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, assert_never
+from typing import TYPE_CHECKING, assert_never
 
 from bountyexpo.sandbox.stripe.cards import AUTHENTICATION_FAILED, BANK_REFUSED, METHODS, Outcome
+from bountyexpo.sandbox.stripe.refusal import StripeRefusal
 
-AMOUNT_MIN = 50
-AMOUNT_MAX = 99_999_999
-CURRENCIES = frozenset({"usd", "eur", "gbp"})
+if TYPE_CHECKING:
+    from bountyexpo.sandbox.stripe.work import Json
 
 CONFIRMABLE = frozenset({"requires_payment_method", "requires_confirmation", "requires_action"})
 CANCELABLE = CONFIRMABLE | {"requires_capture"}
-
-Json = dict[str, Any]
-
-
-class StripeRefusal(Exception):
-    """The API refuses a request; nothing has changed."""
-
-    def __init__(
-        self,
-        message: str,
-        *,
-        code: str | None = None,
-        param: str | None = None,
-        status: int = 400,
-        kind: str = "invalid_request_error",
-        **more: Any,
-    ) -> None:
-        super().__init__(message)
-        self.status = status
-        details = {"type": kind, "message": message, "code": code, "param": param, **more}
-        self.body = {"error": {name: value for name, value in details.items() if value is not None}}
+ENDED = frozenset({"succeeded", "canceled"})
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Change:
-    """A changed object, the events to send, and the refusal to answer with, if the card said no."""
+    """A changed intent, what it says of its charge, and the refusal, if the card said no."""
 
     intent: Json
-    events: tuple[str, ...]
+    events: tuple[str, ...] = ()
+    # What the charge of the intent, whose id it names, is from here on.
+    charge: Json | None = None
     refusal: Json | None = None
 
 
-def create(params: Json, *, intent_id: str, secret: str, created: int) -> Change:
-    """Make an intent from the parameters of the API.
-
-    Raises:
-        StripeRefusal: a parameter is missing or wrong.
-    """
-    amount = _amount(params.get("amount"))
-    currency = str(params.get("currency", "")).lower()
-    if currency not in CURRENCIES:
-        raise StripeRefusal(f"Invalid currency: {currency}", param="currency")
-    method = _method_name(params)
-    intent = {
-        "id": intent_id,
-        "object": "payment_intent",
-        "amount": amount,
-        "amount_capturable": 0,
-        "amount_received": 0,
-        "automatic_payment_methods": _automatic(params),
-        "canceled_at": None,
-        "cancellation_reason": None,
-        "capture_method": "automatic",
-        "client_secret": f"{intent_id}_secret_{secret}",
-        "confirmation_method": "automatic",
-        "created": created,
-        "currency": currency,
-        "customer": params.get("customer"),
-        "description": params.get("description"),
-        "last_payment_error": None,
-        "latest_charge": None,
-        "livemode": False,
-        "metadata": _metadata(params.get("metadata")),
-        "next_action": None,
-        "payment_method": method,
-        "payment_method_types": _listed(params.get("payment_method_types")) or ["card"],
-        "processing": None,
-        "status": "requires_confirmation" if method else "requires_payment_method",
-        "transfer_group": params.get("transfer_group"),
-    }
-    return Change(intent, ("payment_intent.created",))
-
-
-def confirm(intent: Json, params: Json, *, charge_id: str) -> Change:
+def confirm(intent: Json, method_name: str | None, *, charge_id: str) -> Change:
     """Ask the payment method for the money.
 
     Raises:
         StripeRefusal: the intent is past this step, or there is no method.
     """
-    if intent["status"] == "requires_action" and _method_name(params) is None:
-        return Change(intent, ())
-    _require_status(intent, CONFIRMABLE, "confirm")
-    name = _method_name(params) or intent["payment_method"]
+    if intent["status"] == "requires_action" and method_name is None:
+        return Change(intent=intent)
+    require_status(intent, CONFIRMABLE, "confirm")
+    name = method_name or intent["payment_method"]
     if name is None:
         text = "You cannot confirm this PaymentIntent because it's missing a payment method."
         raise _unexpected_state(intent, text)
@@ -112,7 +54,7 @@ def confirm(intent: Json, params: Json, *, charge_id: str) -> Change:
     asked = {**intent, "payment_method": name, "last_payment_error": None}
     match method.outcome:
         case Outcome.SUCCEEDS:
-            return _succeeded(asked, charge_id)
+            return _approved(asked, charge_id)
         case Outcome.DECLINED:
             return _failed(asked, method.error(), charge_id)
         case Outcome.NEEDS_AUTHENTICATION:
@@ -121,41 +63,59 @@ def confirm(intent: Json, params: Json, *, charge_id: str) -> Change:
                 "use_stripe_sdk": {"type": "three_d_secure_redirect", "source": charge_id},
             }
             waiting = {**asked, "status": "requires_action", "next_action": action}
-            return Change(waiting, ("payment_intent.requires_action",))
+            return Change(intent=waiting, events=("payment_intent.requires_action",))
         case Outcome.TAKES_DAYS:
             waiting = {**asked, "status": "processing", "latest_charge": charge_id}
-            return Change(waiting, ("payment_intent.processing",))
+            return Change(
+                intent=waiting, events=("payment_intent.processing",), charge={"status": "pending"}
+            )
         case _:
             assert_never(method.outcome)
 
 
 def authenticate(intent: Json, *, succeeds: bool, charge_id: str) -> Change:
     """Let the payer pass, or fail, the bank's check."""
-    _require_status(intent, frozenset({"requires_action"}), "authenticate")
+    require_status(intent, frozenset({"requires_action"}), "authenticate")
     if succeeds:
-        return _succeeded(intent, charge_id)
+        return _approved(intent, charge_id)
     return _failed(intent, AUTHENTICATION_FAILED, None)
 
 
 def settle(intent: Json, *, succeeds: bool) -> Change:
     """Let the bank's answer arrive, days after the question."""
-    _require_status(intent, frozenset({"processing"}), "settle")
+    require_status(intent, frozenset({"processing"}), "settle")
     if succeeds:
-        return _succeeded(intent, intent["latest_charge"])
+        return _succeeded(intent, intent["latest_charge"], intent["amount"])
     return _failed(intent, BANK_REFUSED, intent["latest_charge"])
 
 
-def cancel(intent: Json, params: Json, *, now: int) -> Change:
+def capture(intent: Json, amount: int | None) -> Change:
+    """Take the money that a card has set aside, or a part of it; the rest is let go."""
+    require_status(intent, frozenset({"requires_capture"}), "capture")
+    taken = intent["amount_capturable"] if amount is None else amount
+    if not 0 < taken <= intent["amount_capturable"]:
+        text = "The amount to capture must be positive and at most the amount that is capturable."
+        raise StripeRefusal(text, param="amount_to_capture", code="amount_too_large")
+    return _succeeded(intent, intent["latest_charge"], taken)
+
+
+def cancel(intent: Json, reason: str | None, *, now: int) -> Change:
     """Give the intent up."""
-    _require_status(intent, CANCELABLE, "cancel")
+    require_status(intent, CANCELABLE, "cancel")
     canceled = {
         **intent,
         "status": "canceled",
+        "amount_capturable": 0,
         "canceled_at": now,
-        "cancellation_reason": params.get("cancellation_reason"),
+        "cancellation_reason": reason,
         "next_action": None,
     }
-    return Change(canceled, ("payment_intent.canceled",))
+    was_held = intent["status"] == "requires_capture"
+    return Change(
+        intent=canceled,
+        events=("payment_intent.canceled",),
+        charge={"refunded": True, "amount_refunded": intent["amount"]} if was_held else None,
+    )
 
 
 def without_refusal(change: Change) -> Change:
@@ -163,15 +123,47 @@ def without_refusal(change: Change) -> Change:
     return replace(change, refusal=None)
 
 
-def _succeeded(intent: Json, charge_id: str | None) -> Change:
-    done = {
+def require_status(intent: Json, allowed: frozenset[str], verb: str) -> None:
+    """Refuse what the intent's status does not allow."""
+    if intent["status"] not in allowed:
+        raise _unexpected_state(
+            intent,
+            f"You cannot {verb} this PaymentIntent because it has a status of {intent['status']}.",
+        )
+
+
+def _approved(intent: Json, charge_id: str) -> Change:
+    """Take the money at once, or set it aside when it is to be captured later."""
+    if intent["capture_method"] != "manual":
+        return _succeeded(intent, charge_id, intent["amount"])
+    held = {
         **intent,
-        "status": "succeeded",
-        "amount_received": intent["amount"],
+        "status": "requires_capture",
+        "amount_capturable": intent["amount"],
         "latest_charge": charge_id,
         "next_action": None,
     }
-    return Change(done, ("payment_intent.succeeded",))
+    return Change(
+        intent=held,
+        events=("payment_intent.amount_capturable_updated",),
+        charge={"status": "succeeded", "paid": True},
+    )
+
+
+def _succeeded(intent: Json, charge_id: str | None, taken: int) -> Change:
+    done = {
+        **intent,
+        "status": "succeeded",
+        "amount_capturable": 0,
+        "amount_received": taken,
+        "latest_charge": charge_id,
+        "next_action": None,
+    }
+    return Change(
+        intent=done,
+        events=("payment_intent.succeeded",),
+        charge={"status": "succeeded", "paid": True, "captured": True, "amount_captured": taken},
+    )
 
 
 def _failed(intent: Json, error: Json, charge_id: str | None) -> Change:
@@ -184,58 +176,19 @@ def _failed(intent: Json, error: Json, charge_id: str | None) -> Change:
         "next_action": None,
         "payment_method": None,
     }
-    refusal = {**told, "charge": charge_id, "payment_intent": failed}
-    return Change(failed, ("payment_intent.payment_failed",), refusal)
-
-
-def _require_status(intent: Json, allowed: frozenset[str], verb: str) -> None:
-    if intent["status"] not in allowed:
-        raise _unexpected_state(
-            intent,
-            f"You cannot {verb} this PaymentIntent because it has a status of {intent['status']}.",
-        )
+    charge = {
+        "status": "failed",
+        "failure_code": error.get("code"),
+        "failure_message": error.get("message"),
+        "payment_method": intent["payment_method"],
+    }
+    return Change(
+        intent=failed,
+        events=("payment_intent.payment_failed",),
+        charge=charge if charge_id is not None else None,
+        refusal={**told, "charge": charge_id, "payment_intent": failed},
+    )
 
 
 def _unexpected_state(intent: Json, text: str) -> StripeRefusal:
     return StripeRefusal(text, code="payment_intent_unexpected_state", payment_intent=intent)
-
-
-def _amount(text: Any) -> int:
-    if not isinstance(text, str) or not text.isdecimal():
-        raise StripeRefusal("Invalid integer: amount", param="amount", code="parameter_invalid")
-    amount = int(text)
-    if amount < AMOUNT_MIN:
-        text = "Amount must be at least $0.50 usd"
-        raise StripeRefusal(text, param="amount", code="amount_too_small")
-    if amount > AMOUNT_MAX:
-        raise StripeRefusal(
-            "Amount must be no more than $999,999.99", param="amount", code="amount_too_large"
-        )
-    return amount
-
-
-def _method_name(params: Json) -> str | None:
-    name = params.get("payment_method")
-    if name is not None and name not in METHODS:
-        text = f"No such PaymentMethod: '{name}'"
-        raise StripeRefusal(text, param="payment_method", code="resource_missing")
-    return name
-
-
-def _automatic(params: Json) -> Json | None:
-    found = params.get("automatic_payment_methods")
-    if not isinstance(found, dict):
-        return None
-    redirects = found.get("allow_redirects", "always")
-    return {"enabled": found.get("enabled") == "true", "allow_redirects": redirects}
-
-
-def _metadata(found: Any) -> dict[str, str]:
-    return (
-        {str(name): str(value) for name, value in found.items()} if isinstance(found, dict) else {}
-    )
-
-
-def _listed(found: Any) -> list[str]:
-    """Read a list as the form has it: a mapping from index to value."""
-    return [str(value) for value in found.values()] if isinstance(found, dict) else []

@@ -1,7 +1,8 @@
 """Objects, events and remembered answers of the Stripe emulator, in PostgreSQL.
 
-A request is one transaction: the changed object, the events it causes and the answer kept for its
-idempotency key are stored together or not at all.
+A request is one transaction: the changed objects, the events they cause and the answer kept for its
+idempotency key are stored together or not at all. What kind of object it is does not matter here;
+``sandbox.stripe_listed`` shows objects and events alike.
 """
 
 from __future__ import annotations
@@ -16,8 +17,13 @@ from bountyexpo.integrations.stripe import API_VERSION
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from bountyexpo.persistence.queries import Queries
     from bountyexpo.persistence.transaction import Transaction
-    from bountyexpo.sandbox.stripe.intents import Change, Json
+
+    Json = dict[str, Any]
+
+# What our webhook endpoint is subscribed to; of everything else only the list of events tells.
+SUBSCRIBED = ("payment_intent.", "charge.refunded", "charge.dispute.", "refund.")
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -41,9 +47,7 @@ def stripe_id(prefix: str) -> str:
     return f"{prefix}_{new_id().replace('-', '')}"
 
 
-async def claim_key(
-    transaction: Transaction, key: str, fingerprint: str, now: datetime
-) -> Answer | None:
+async def claim_key(tx: Transaction, key: str, fingerprint: str, now: datetime) -> Answer | None:
     """Take the key for this request, or return the answer its first use was given.
 
     A second request with the key waits here until the first has committed.
@@ -51,14 +55,14 @@ async def claim_key(
     Raises:
         KeyReused: its first use was a different request.
     """
-    taken = await transaction.execute(
+    taken = await tx.execute(
         """INSERT INTO sandbox.stripe_replies (idempotency_key, fingerprint, created_at)
            VALUES (%s, %s, %s) ON CONFLICT DO NOTHING""",
         (key, fingerprint, now),
     )
     if taken:
         return None
-    row = await transaction.fetch_one(
+    row = await tx.fetch_one(
         """SELECT fingerprint, status, body FROM sandbox.stripe_replies
            WHERE idempotency_key = %s""",
         (key,),
@@ -69,53 +73,60 @@ async def claim_key(
     return Answer(row["status"], row["body"])
 
 
-async def keep_answer(transaction: Transaction, key: str, given: Answer) -> None:
+async def keep_answer(tx: Transaction, key: str, given: Answer) -> None:
     """Remember the answer for repeats of the same request."""
-    await transaction.execute(
+    await tx.execute(
         "UPDATE sandbox.stripe_replies SET status = %s, body = %s WHERE idempotency_key = %s",
         (given.status, given.body, key),
     )
 
 
-async def load(transaction: Transaction, object_id: str) -> Json | None:
+async def find(queries: Queries, object_id: str) -> Json | None:
+    """Return an object or an event of any kind."""
+    row = await queries.fetch_one(
+        "SELECT object FROM sandbox.stripe_listed WHERE id = %s", (object_id,)
+    )
+    return row["object"] if row else None
+
+
+async def lock(tx: Transaction, object_id: str) -> Json | None:
     """Return an object, locked until the transaction ends."""
-    row = await transaction.fetch_one(
+    row = await tx.fetch_one(
         "SELECT object FROM sandbox.stripe_objects WHERE id = %s FOR UPDATE", (object_id,)
     )
     return row["object"] if row else None
 
 
-async def save(transaction: Transaction, found: Json, now: datetime) -> None:
+async def save(tx: Transaction, found: Json, now: datetime) -> None:
     """Store an object, new or changed."""
-    await transaction.execute(
+    await tx.execute(
         """INSERT INTO sandbox.stripe_objects (id, object, created_at) VALUES (%s, %s::jsonb, %s)
            ON CONFLICT (id) DO UPDATE SET object = excluded.object""",
         (found["id"], _text(found), now),
     )
 
 
-async def commit_change(
-    transaction: Transaction, change: Change, key: str | None, now: datetime
+async def add_event(
+    tx: Transaction, event_type: str, data: Json, key: str | None, now: datetime
 ) -> None:
-    """Store a changed intent with its events, due at once."""
-    await save(transaction, change.intent, now)
-    for event_type in change.events:
-        event = {
-            "id": stripe_id("evt"),
-            "object": "event",
-            "api_version": API_VERSION,
-            "created": int(now.timestamp()),
-            "data": {"object": change.intent},
-            "livemode": False,
-            "pending_webhooks": 1,
-            "request": {"id": stripe_id("req"), "idempotency_key": key},
-            "type": event_type,
-        }
-        await transaction.execute(
-            """INSERT INTO sandbox.stripe_events (id, type, body, created_at, next_attempt_at)
-               VALUES (%s, %s, %s, %s, %s)""",
-            (event["id"], event_type, _text(event), now, now),
-        )
+    """Store an event; one that the webhook endpoint is subscribed to is due at once."""
+    is_told = event_type.startswith(SUBSCRIBED)
+    event = {
+        "id": stripe_id("evt"),
+        "object": "event",
+        "api_version": API_VERSION,
+        "created": int(now.timestamp()),
+        "data": data,
+        "livemode": False,
+        "pending_webhooks": int(is_told),
+        "request": {"id": stripe_id("req"), "idempotency_key": key},
+        "type": event_type,
+    }
+    await tx.execute(
+        """INSERT INTO sandbox.stripe_events (id, type, body, created_at, next_attempt_at)
+           VALUES (%s, %s, %s, %s, %s)""",
+        (event["id"], event_type, _text(event), now, now if is_told else None),
+    )
 
 
 def _text(value: Any) -> str:

@@ -133,8 +133,6 @@ def auth(sandbox, settings, http):
 
 @pytest.fixture
 async def payments(sandbox, settings):
-    client = StripePayments(
-        settings.stripe_secret_key, f"{sandbox}/stripe", [WEBHOOK_SECRET], livemode=False
-    )
+    client = StripePayments(settings.stripe_secret_key, sandbox, [WEBHOOK_SECRET], livemode=False)
     yield client
     await client.aclose()

@@ -13,7 +13,7 @@ from bountyexpo.sandbox.edge import BODY_BYTES_MAX, DRAIN_BYTES_MAX
 ID = "00000000-0000-4000-8000-000000000001"
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 # Addresses that no route has, one below each emulator.
-UNKNOWN = ("/auth/v1/nothing", "/stripe/v1/nothing", "/sandbox/nothing", "/nothing")
+UNKNOWN = ("/auth/v1/nothing", "/v1/nothing", "/sandbox/nothing", "/nothing")
 BODY = b'{"email":"somebody@example.test","password":"correct horse"}'
 
 PATIENCE_S = 5.0
@@ -34,7 +34,7 @@ def keys(settings):
     """The headers that open each emulator."""
 
     def headers(path):
-        if path.startswith("/stripe"):
+        if path.startswith("/v1"):
             return {"Authorization": f"Bearer {settings.stripe_secret_key}"}
         return {"apikey": settings.anon_key, "Authorization": f"Bearer {settings.service_role_key}"}
 
@@ -168,7 +168,7 @@ async def test_every_error_is_json_in_the_shape_of_its_emulator(sandbox, address
                     {404: "not_found", 405: "method_not_allowed"}[status],
                 )
                 assert body["msg"]
-            elif path.startswith("/stripe/"):
+            elif path.startswith("/v1/"):
                 assert body["error"]["type"] == "invalid_request_error"
                 assert body["error"]["message"].startswith("Unrecognized request URL")
             else:

@@ -235,7 +235,7 @@ async def test_a_lost_answer_can_be_asked_for_again(
     create, fault, payments, sandbox, settings, http
 ):
     impatient = StripePayments(
-        settings.stripe_secret_key, f"{sandbox}/stripe", [], livemode=False, deadline_s=0.3
+        settings.stripe_secret_key, sandbox, [], livemode=False, deadline_s=0.3
     )
     intent = await create()
     await fault("lost_reply")
@@ -258,9 +258,7 @@ async def test_a_lost_answer_can_be_asked_for_again(
 async def test_a_silent_server_is_asked_again_with_the_same_key(
     create, fault, sandbox, settings, customer
 ):
-    hurried = StripePayments(
-        settings.stripe_secret_key, f"{sandbox}/stripe", [], livemode=False, timeout_s=0.3
-    )
+    hurried = StripePayments(settings.stripe_secret_key, sandbox, [], livemode=False, timeout_s=0.3)
     await fault("lost_reply")
 
     found = await hurried.create_payment_intent(
@@ -279,7 +277,7 @@ async def test_a_rate_limit_means_nothing_happened(create, fault):
 
 
 async def test_a_wrong_key_of_ours_is_not_the_payers_fault(sandbox):
-    wrong = StripePayments("sk_test_wrong", f"{sandbox}/stripe", [], livemode=False)
+    wrong = StripePayments("sk_test_wrong", sandbox, [], livemode=False)
 
     with pytest.raises(Unavailable):
         await wrong.create_customer(user_id="u", email=None, idempotency_key="k")
@@ -300,9 +298,9 @@ async def test_events_are_listed_newest_first(create, confirm, sandbox, settings
     await confirm(await create())
     key = httpx.BasicAuth(settings.stripe_secret_key, "")
 
-    page = (await http.get(f"{sandbox}/stripe/v1/events?limit=1", auth=key)).json()
+    page = (await http.get(f"{sandbox}/v1/events?limit=1", auth=key)).json()
     newest = page["data"][0]
-    event = (await http.get(f"{sandbox}/stripe/v1/events/{newest['id']}", auth=key)).json()
+    event = (await http.get(f"{sandbox}/v1/events/{newest['id']}", auth=key)).json()
 
     assert page["has_more"]
     assert newest["type"] == "payment_intent.succeeded"

@@ -54,7 +54,7 @@ async def test_each_change_is_told(payments, next_event, sandbox, http, card, ev
 
     step, form = ("confirm", {"payment_method": card}) if card else ("cancel", {})
     headers = {"Authorization": "Bearer sk_test_sandbox"}
-    url = f"{sandbox}/stripe/v1/payment_intents/{intent.id}/{step}"
+    url = f"{sandbox}/v1/payment_intents/{intent.id}/{step}"
     await http.post(url, data=form, headers=headers)
 
     event = await next_event()
@@ -111,6 +111,8 @@ async def test_a_repeated_request_tells_nothing_new(payments, next_event, sandbo
     listed = (await http.get(f"{sandbox}/sandbox/events")).json()["events"]
 
     assert sorted(event["type"] for event in listed) == [
+        "charge.succeeded",
+        "customer.created",
         "payment_intent.created",
         "payment_intent.succeeded",
     ]
@@ -120,7 +122,7 @@ async def test_unsent_events_outlive_the_server(database, settings, clock, recei
     key = settings.stripe_secret_key
     receiver.answers = [500]
     async with running(SandboxServer(database, settings, clock)) as url:
-        payments = StripePayments(key, f"{url}/stripe", [], livemode=False)
+        payments = StripePayments(key, url, [], livemode=False)
         intent = await create(payments)
         first = await next_event()
         await payments.aclose()

@@ -30,12 +30,10 @@ NOWHERE = "http://127.0.0.1:9/webhooks"
 # How an intent comes to each state without us: the native SDK's steps and the bank's, in order.
 ELSEWHERE: dict[str, tuple[tuple[str, str, dict[str, str]], ...]] = {
     "requires_payment_method": (),
-    "succeeded": (("/stripe/v1", "confirm", {"payment_method": "pm_card_visa"}),),
-    "processing": (("/stripe/v1", "confirm", {"payment_method": "pm_usBankAccount"}),),
-    "requires_action": (
-        ("/stripe/v1", "confirm", {"payment_method": "pm_card_authenticationRequired"}),
-    ),
-    "canceled": (("/stripe/v1", "cancel", {}),),
+    "succeeded": (("/v1", "confirm", {"payment_method": "pm_card_visa"}),),
+    "processing": (("/v1", "confirm", {"payment_method": "pm_usBankAccount"}),),
+    "requires_action": (("/v1", "confirm", {"payment_method": "pm_card_authenticationRequired"}),),
+    "canceled": (("/v1", "cancel", {}),),
 }
 
 
@@ -90,7 +88,7 @@ async def payer(database: Any) -> AsyncIterator[Payer]:
         httpx.AsyncClient() as http,
         trio.open_nursery() as nursery,
     ):
-        stripe = StripePayments(KEY, f"{url}/stripe", [], livemode=False)
+        stripe = StripePayments(KEY, url, [], livemode=False)
         market = Market(database, stripe)
         await nursery.start(market.run_pools)
         found = Payer(market, url, http)
