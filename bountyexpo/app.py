@@ -59,7 +59,7 @@ from bountyexpo.sandbox.server import SandboxServer
 from bountyexpo.supervisors import ChildSpec, Strategy, Supervisor
 
 if TYPE_CHECKING:
-    from bountyexpo.sandbox.server import SandboxSettings
+    from bountyexpo.sandbox.sandbox_settings import SandboxSettings
     from bountyexpo.settings import Settings
     from bountyexpo.supervisors import Job, Node
 

@@ -236,9 +236,27 @@ def _welcome(settings: Settings) -> str:
         f"  socket      {base.replace('http', 'ws', 1)}/v1/socket",
         f"  health      {base}/readyz  and  {base}/metrics",
     ]
-    if settings.uses_sandbox_auth or settings.uses_sandbox_stripe:
-        lines.append(
-            f"  emulators   http://127.0.0.1:{settings.sandbox_port} (auth and card provider)"
-        )
+    lines += _emulators(settings)
     lines.append(f"  next        .venv/bin/bountyexpo demo --url {base}")
     return "\n".join(lines)
+
+
+def _emulators(settings: Settings) -> list[str]:
+    """Say where the emulators are, and with which keys, as a local Supabase does at its start."""
+    from bountyexpo.sandbox.emulators import MESSAGES_FOLDER, providers  # noqa: PLC0415
+
+    if not (settings.uses_sandbox_auth or settings.uses_sandbox_stripe):
+        return []
+    address = f"http://127.0.0.1:{settings.sandbox_port}"
+    lines = [f"  emulators   {address} (auth and card provider)"]
+    if settings.uses_sandbox_auth:
+        found = providers(settings)
+        # Where the secret may be a real project's, its key opens that project, too.
+        is_ours = settings.supabase_jwt_secret is None
+        service_key = found.supabase_service_role_key if is_ours else "of SUPABASE_JWT_SECRET"
+        lines += [
+            f"  mail        {address}/sandbox/messages  and  {settings.data_dir / MESSAGES_FOLDER}",
+            f"  anon key    {found.supabase_anon_key}",
+            f"  service key {service_key}",
+        ]
+    return lines

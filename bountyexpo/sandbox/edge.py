@@ -123,6 +123,13 @@ def apply(app: QuartTrio, shapes: Mapping[str, ErrorReply], now: Callable[[], da
     app.after_request(_allow_browsers)
 
 
+def is_local(host: str) -> bool:
+    """Tell whether a host with or without port is this machine by its own names."""
+    name = urlsplit(f"//{host}").hostname or ""
+    address = parse_address(name)
+    return name == "localhost" or (address is not None and address.is_loopback)
+
+
 async def _whole(receive: Receive) -> bytes:
     """Return the body, and only a little more than is allowed of one that is too large.
 
@@ -153,22 +160,15 @@ async def _refuse_strangers() -> None:
     if not request.path.startswith(BUTTONS):
         return
     # A name that was turned to this machine makes a foreign page look like one of ours.
-    if not _is_local(request.host):
+    if not is_local(request.host):
         raise NotAllowed("The sandbox is for programs on this machine.")
     origin = request.headers.get("Origin")
     if origin is None:
         is_ours = request.headers.get("Sec-Fetch-Site", "none") in {"none", "same-origin"}
     else:
-        is_ours = _is_local(urlsplit(origin).netloc)
+        is_ours = is_local(urlsplit(origin).netloc)
     if not is_ours:
         raise NotAllowed("Pages from elsewhere may not use the sandbox.")
-
-
-def _is_local(host: str) -> bool:
-    """Tell whether a host with or without port is this machine by its own names."""
-    name = urlsplit(f"//{host}").hostname or ""
-    address = parse_address(name)
-    return name == "localhost" or (address is not None and address.is_loopback)
 
 
 async def _preflight() -> Response | None:

@@ -16,7 +16,7 @@ import msgspec
 
 from bountyexpo.sandbox.auth.tokens import TokenSigner
 from bountyexpo.sandbox.operator import OPERATOR_ID
-from bountyexpo.sandbox.server import SandboxSettings
+from bountyexpo.sandbox.sandbox_settings import SandboxSettings
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from bountyexpo.settings import Settings
 
 SECRETS_FILE = "sandbox.json"
+
+# Below the data folder: what the emulators would have mailed.
+MESSAGES_FOLDER = "messages"
 
 # Who issues the token of a command on this machine, whatever the port of the server it asks.
 OPERATOR_ISSUER = "bountyexpo-operator"
@@ -77,6 +80,8 @@ def providers(settings: Settings) -> Providers:
         stripe_secret_key=kept.stripe_secret_key,
         webhook_url=f"{settings.local_url}/webhooks/stripe",
         webhook_secret=kept.webhook_secret,
+        messages=settings.data_dir / MESSAGES_FOLDER,
+        site_url=f"http://127.0.0.1:{settings.port}",
         port=settings.sandbox_port,
         issuer=settings.supabase_jwt_issuer or kept.issuer or f"{address}/auth/v1",
     )

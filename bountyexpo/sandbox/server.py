@@ -2,15 +2,14 @@
 
     /auth/v1/…   the Supabase auth API          (project address: http://127.0.0.1:<port>)
     /v1/…        Stripe's REST API              (API base: http://127.0.0.1:<port>)
-    /sandbox/…   triggers, see ``triggers``
+    /sandbox/…   triggers, see ``triggers``, and what would be mailed, see ``messages``
 
-All state is in PostgreSQL, so ``kill -9`` loses nothing. While the database is away every route
-answers 503, as the real services do in an outage.
+All state is in PostgreSQL, and mail in files, so ``kill -9`` loses nothing. While the database is
+away every route answers 503, as the real services do in an outage.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -22,9 +21,9 @@ from quart_trio import QuartTrio
 
 from bountyexpo.sandbox import edge
 from bountyexpo.sandbox.auth.api import AuthApi
-from bountyexpo.sandbox.auth.store import AuthStore
-from bountyexpo.sandbox.auth.tokens import Algorithm, TokenSigner, api_key
+from bountyexpo.sandbox.auth.passwords import Passwords
 from bountyexpo.sandbox.auth.views import failed as auth_failed
+from bountyexpo.sandbox.messages import MessageSink
 from bountyexpo.sandbox.operator import make_operator
 from bountyexpo.sandbox.stripe.api import ROOT as STRIPE_ROOT
 from bountyexpo.sandbox.stripe.api import StripeApi
@@ -37,56 +36,47 @@ from bountyexpo.sandbox.triggers import Triggers
 if TYPE_CHECKING:
     from bountyexpo.persistence.pool import Pool
     from bountyexpo.runtime.clock import Clock
+    from bountyexpo.sandbox.sandbox_settings import SandboxSettings
 
 # Connections that are still open when the server stops get this long.
 GRACE_S = 1.0
 
 
-@dataclass(frozen=True, kw_only=True)
-class SandboxSettings:
-    """What the emulators must agree on with the service."""
-
-    jwt_secret: str
-    stripe_secret_key: str
-    webhook_url: str
-    webhook_secret: str
-    host: str = "127.0.0.1"
-    port: int = 0
-    issuer: str = "http://127.0.0.1/auth/v1"
-    signing: Algorithm = "HS256"
-
-    def __repr__(self) -> str:
-        return f"SandboxSettings(host={self.host!r}, port={self.port})"
-
-    @property
-    def anon_key(self) -> str:
-        """The project key that apps carry."""
-        return api_key("anon", self.jwt_secret)
-
-    @property
-    def service_role_key(self) -> str:
-        """The project key of the service itself."""
-        return api_key("service_role", self.jwt_secret)
-
-
 class SandboxServer:
     """The emulators as one supervised child.
 
-    Owns:      the loopback listener and the webhook relay.
-    Persists:  everything but ordered faults, in schema ``sandbox``.
+    Owns:      the loopback listener, the webhook relay, and the process that hashes passwords.
+    Persists:  everything but ordered faults, in schema ``sandbox``; mail, in a folder.
     Restarts:  permanent; unsent events are sent again.
     """
 
     def __init__(self, pool: Pool, settings: SandboxSettings, clock: Clock) -> None:
         self._settings = settings
         self._pool = pool
+        self._now = clock.now
         self.url: str | None = None
         tables = Tables(pool)
+        self.passwords = Passwords()
         self.relay = WebhookRelay(
             pool, tables, clock, url=settings.webhook_url, secret=settings.webhook_secret
         )
-        self._now = clock.now
-        self.app = create_app(pool, tables, settings, clock, self.relay)
+        faults = Faults()
+        sink = MessageSink(settings.messages)
+        auth = AuthApi(pool, tables, clock, self.passwords, sink, settings)
+        stripe = StripeApi(
+            pool,
+            tables,
+            clock,
+            faults,
+            secret_key=settings.stripe_secret_key,
+            on_event=self.relay.wake,
+        )
+        triggers = Triggers(pool, tables, stripe, self.relay, faults)
+        self.app = QuartTrio("bountyexpo.sandbox")
+        for part in (auth, stripe, triggers, sink):
+            self.app.register_blueprint(part.blueprint())
+        edge.apply(self.app, {"/auth/": auth_failed, STRIPE_ROOT: stripe_failed}, clock.now)
+        self.app.add_url_rule("/", "index", _index)
 
     async def run(self, *, task_status: trio.TaskStatus[str] = trio.TASK_STATUS_IGNORED) -> None:
         """Listen and deliver until cancelled; reports the address it listens on."""
@@ -101,36 +91,8 @@ class SandboxServer:
             self.url = str(addresses[0])
             nursery.start_soon(self.relay.run)
             nursery.start_soon(make_operator, self._pool)
+            nursery.start_soon(self.passwords.run)
             task_status.started(self.url)
-
-
-def create_app(
-    pool: Pool, tables: Tables, settings: SandboxSettings, clock: Clock, relay: WebhookRelay
-) -> QuartTrio:
-    """Return the app with all emulators on it."""
-    app = QuartTrio("bountyexpo.sandbox")
-    faults = Faults()
-    auth = AuthApi(
-        AuthStore(pool, tables),
-        TokenSigner(settings.jwt_secret, settings.issuer, settings.signing),
-        clock,
-        anon_key=settings.anon_key,
-        service_role_key=settings.service_role_key,
-    )
-    stripe = StripeApi(
-        pool,
-        tables,
-        clock,
-        faults,
-        secret_key=settings.stripe_secret_key,
-        on_event=relay.wake,
-    )
-    app.register_blueprint(auth.blueprint())
-    app.register_blueprint(stripe.blueprint())
-    app.register_blueprint(Triggers(pool, tables, stripe, relay, faults).blueprint())
-    edge.apply(app, {"/auth/": auth_failed, STRIPE_ROOT: stripe_failed}, clock.now)
-    app.add_url_rule("/", "index", _index)
-    return app
 
 
 async def _index() -> Response:

@@ -29,11 +29,31 @@ STATEMENTS = (
         created_at timestamptz NOT NULL,
         updated_at timestamptz NOT NULL
     )""",
+    # Data folders of earlier versions have the table without these.
+    """ALTER TABLE sandbox.auth_users
+        ADD COLUMN IF NOT EXISTS phone text UNIQUE,
+        ADD COLUMN IF NOT EXISTS phone_confirmed_at timestamptz,
+        ADD COLUMN IF NOT EXISTS new_email text,
+        ADD COLUMN IF NOT EXISTS new_phone text,
+        ADD COLUMN IF NOT EXISTS banned_until timestamptz""",
+    """CREATE TABLE IF NOT EXISTS sandbox.auth_one_time_tokens (
+        user_id uuid NOT NULL REFERENCES sandbox.auth_users ON DELETE CASCADE,
+        kind text NOT NULL,
+        token_hash text NOT NULL,
+        sent_to text NOT NULL,
+        sent_at timestamptz NOT NULL,
+        attempts integer NOT NULL DEFAULT 0,
+        PRIMARY KEY (user_id, kind)
+    )""",
+    """CREATE INDEX IF NOT EXISTS auth_one_time_tokens_sent_to
+        ON sandbox.auth_one_time_tokens (sent_to)""",
     """CREATE TABLE IF NOT EXISTS sandbox.auth_sessions (
         id uuid PRIMARY KEY,
         user_id uuid NOT NULL REFERENCES sandbox.auth_users ON DELETE CASCADE,
         created_at timestamptz NOT NULL
     )""",
+    """ALTER TABLE sandbox.auth_sessions
+        ADD COLUMN IF NOT EXISTS method text NOT NULL DEFAULT 'password'""",
     "CREATE INDEX IF NOT EXISTS auth_sessions_user ON sandbox.auth_sessions (user_id)",
     """CREATE TABLE IF NOT EXISTS sandbox.auth_refresh_tokens (
         token text PRIMARY KEY,

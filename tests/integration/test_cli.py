@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 import sys
 from typing import TYPE_CHECKING
@@ -10,7 +11,12 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 import trio
+from bountyexpo.cli import _welcome
 from bountyexpo.data_folder import DataFolderRefused, claimed
+from bountyexpo.domain.ids import new_id
+from bountyexpo.sandbox.auth.tokens import api_key
+from bountyexpo.sandbox.emulators import with_ports
+from bountyexpo.settings import Settings
 
 from tests.server_process import ServerProcess, free_port, running
 
@@ -141,3 +147,32 @@ async def test_a_host_of_another_machine_is_named(folder: Path, host: str) -> No
     assert run.returncode == 2
     assert f"HOST: this machine has no address {host}" in said
     assert len(said.splitlines()) == 1
+
+
+async def test_the_start_prints_keys_that_open_the_auth_server(folder: Path, dsn: str) -> None:
+    server = ServerProcess(folder, DATABASE_URL=dsn)
+    async with running(server), httpx.AsyncClient() as client:
+        shown = r"^  (anon key|service key|mail) +(\S+)"
+        told = dict(re.findall(shown, "\n".join(server.output), re.MULTILINE))
+        anon, service = told["anon key"], told["service key"]
+        asked = f"{server.sandbox_url}/auth/v1"
+        settings = await client.get(f"{asked}/settings", headers={"apikey": anon})
+        headers = {"apikey": anon, "Authorization": f"Bearer {service}"}
+        unknown = await client.get(f"{asked}/admin/users/{new_id()}", headers=headers)
+        mail = await client.get(told["mail"])
+
+    assert settings.status_code == 200
+    assert (unknown.status_code, unknown.json()["error_code"]) == (404, "user_not_found")
+    assert mail.json() == {"messages": []}
+
+
+def test_a_service_key_of_a_secret_that_may_be_a_projects_is_not_printed(folder: Path) -> None:
+    environ = {"BOUNTYEXPO_DATA": str(folder), "BOUNTYEXPO_ENV": "test"}
+    secret = {"SUPABASE_JWT_SECRET": "a-secret-of-at-least-thirty-two-bytes"}
+
+    own = _welcome(with_ports(Settings.load(environ)))
+    given = _welcome(with_ports(Settings.load(environ | secret)))
+
+    assert api_key("service_role", secret["SUPABASE_JWT_SECRET"]) not in given
+    assert api_key("anon", secret["SUPABASE_JWT_SECRET"]) in given
+    assert "service key eyJ" in own

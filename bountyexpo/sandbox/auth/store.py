@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import secrets
+from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import msgspec
 
@@ -21,6 +22,49 @@ if TYPE_CHECKING:
 REUSE_GRACE = timedelta(seconds=10)
 
 Row = dict[str, Any]
+
+
+class Banned(Exception):
+    """The account may not be used at present."""
+
+
+class Session(NamedTuple):
+    """A session that was opened or continued: whose it is, and its refresh token."""
+
+    user: Row
+    id: str
+    method: str
+    refresh_token: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Change:
+    """What is changed of an account; None, and nothing in the metadata, stay as they are."""
+
+    email: str | None = None
+    email_confirm: bool = False
+    phone: str | None = None
+    phone_confirm: bool = False
+    password_hash: str | None = None
+    user_metadata: Row = field(default_factory=dict)
+    app_metadata: Row = field(default_factory=dict)
+    sets_ban: bool = False
+    banned_until: datetime | None = None
+
+    def parameters(self, user_id: str, now: datetime) -> Row:
+        """Return what the statement takes."""
+        less = [
+            [name for name, value in metadata.items() if value is None]
+            for metadata in (self.user_metadata, self.app_metadata)
+        ]
+        return vars(self) | {
+            "id": user_id,
+            "now": now,
+            "user_metadata": _json(self.user_metadata),
+            "app_metadata": _json(self.app_metadata),
+            "less_user": less[0],
+            "less_app": less[1],
+        }
 
 
 class AuthStore:
@@ -75,26 +119,23 @@ class AuthStore:
             "SELECT * FROM sandbox.auth_users WHERE id = %s", (user_id,)
         )
 
-    async def change_user(
-        self,
-        user_id: str,
-        *,
-        password_hash: str | None,
-        user_metadata: Row,
-        app_metadata: Row,
-        now: datetime,
-    ) -> Row | None:
-        """Change the password, when one is given, and merge the metadata."""
+    async def has_address(self, column: Literal["email", "phone"], address: str) -> bool:
+        """Tell whether an account has this address or number."""
         await self._tables.ensure()
-        return await self._pool.fetch_one(
-            """UPDATE sandbox.auth_users SET
-                   password_hash = coalesce(%s, password_hash),
-                   user_metadata = user_metadata || %s::jsonb,
-                   app_metadata = app_metadata || %s::jsonb,
-                   updated_at = %s
-               WHERE id = %s RETURNING *""",
-            (password_hash, _json(user_metadata), _json(app_metadata), now, user_id),
-        )
+        query = f"SELECT 1 AS found FROM sandbox.auth_users WHERE {column} = %s"  # noqa: S608
+        return await self._pool.fetch_one(query, (address,)) is not None
+
+    async def change_user(
+        self, user_id: str, change: Change, *, session_id: str | None, now: datetime
+    ) -> Row | None:
+        """Change an account; a new password ends all sessions but the one that has given it."""
+        await self._tables.ensure()
+        async with self._pool.transaction() as transaction:
+            user = await transaction.fetch_one(_CHANGE_USER, change.parameters(user_id, now))
+            if user is not None and change.password_hash is not None:
+                await transaction.execute(_FORGET_TOKENS, (user_id,))
+                await transaction.execute(_END_OTHER_SESSIONS, (user_id, session_id))
+        return user
 
     async def delete_user(self, user_id: str) -> bool:
         """Delete an account with its sessions; tell whether there was one."""
@@ -102,24 +143,18 @@ class AuthStore:
         query = "DELETE FROM sandbox.auth_users WHERE id = %s"
         return await self._pool.execute(query, (user_id,)) > 0
 
-    async def open_session(self, user_id: str, now: datetime) -> tuple[Row, str, str]:
-        """Return the account, a new session's id and its first refresh token."""
-        session_id = new_id()
-        async with self._pool.transaction() as transaction:
-            user = await transaction.fetch_one(
-                """UPDATE sandbox.auth_users SET last_sign_in_at = %s
-                   WHERE id = %s RETURNING *""",
-                (now, user_id),
-            )
-            assert user is not None, "the account was read a moment ago"
-            await transaction.execute(
-                "INSERT INTO sandbox.auth_sessions (id, user_id, created_at) VALUES (%s, %s, %s)",
-                (session_id, user_id, now),
-            )
-            token = await _add_refresh_token(transaction, session_id, now)
-        return user, session_id, token
+    async def open_session(
+        self, user_id: str, method: Literal["password", "otp"], now: datetime
+    ) -> Session:
+        """Open a session of an account that was read a moment ago.
 
-    async def rotate(self, token: str, now: datetime) -> tuple[Row, str, str] | None:
+        Raises:
+            LookupError: the account is gone meanwhile.
+        """
+        async with self._pool.transaction() as transaction:
+            return await add_session(transaction, user_id, method, now)
+
+    async def rotate(self, token: str, now: datetime) -> Session | None:
         """Trade a refresh token for the next one of its session.
 
         A token that was traded before gives the session's present token within the grace time;
@@ -127,12 +162,15 @@ class AuthStore:
 
         Raises:
             LookupError: no session has this token.
+            Banned: the account is banned; the token stays good for later.
         """
         await self._tables.ensure()
         async with self._pool.transaction() as transaction:
             row = await transaction.fetch_one(_SELECT_SESSION, (token,))
             if row is None:
                 raise LookupError(token)
+            if is_banned(row, now):
+                raise Banned
             session_id = str(row["session_id"])
             if row["rotated_at"] is None:
                 await transaction.execute(_MARK_ROTATED, (now, token))
@@ -145,7 +183,7 @@ class AuthStore:
                 return None
             user = await transaction.fetch_one(_USER_OF_SESSION, (session_id,))
         assert user is not None, "a session goes with its account"
-        return user, session_id, following
+        return Session(user, session_id, str(user["method"]), following)
 
     async def has_session(self, session_id: str) -> bool:
         """Tell whether the session is still open."""
@@ -166,18 +204,73 @@ class AuthStore:
         )
 
 
-_SELECT_SESSION = """SELECT token.rotated_at, token.session_id
+# A null in what is merged takes the name away.
+_CHANGE_USER = """UPDATE sandbox.auth_users SET
+        email = coalesce(%(email)s, email),
+        email_confirmed_at = CASE
+            WHEN %(email_confirm)s THEN coalesce(email_confirmed_at, %(now)s)
+            WHEN %(email)s IS NOT NULL THEN NULL
+            ELSE email_confirmed_at END,
+        phone = coalesce(%(phone)s, phone),
+        phone_confirmed_at = CASE
+            WHEN %(phone_confirm)s THEN coalesce(phone_confirmed_at, %(now)s)
+            WHEN %(phone)s IS NOT NULL THEN NULL
+            ELSE phone_confirmed_at END,
+        password_hash = coalesce(%(password_hash)s, password_hash),
+        user_metadata = (user_metadata || %(user_metadata)s::jsonb) - %(less_user)s::text[],
+        app_metadata = (app_metadata || %(app_metadata)s::jsonb) - %(less_app)s::text[],
+        banned_until = CASE WHEN %(sets_ban)s THEN %(banned_until)s ELSE banned_until END,
+        updated_at = %(now)s
+    WHERE id = %(id)s RETURNING *"""
+
+_FORGET_TOKENS = "DELETE FROM sandbox.auth_one_time_tokens WHERE user_id = %s"
+
+_END_OTHER_SESSIONS = """DELETE FROM sandbox.auth_sessions
+    WHERE user_id = %s AND id IS DISTINCT FROM %s"""
+
+_SELECT_SESSION = """SELECT token.rotated_at, token.session_id, users.banned_until
     FROM sandbox.auth_refresh_tokens AS token
     JOIN sandbox.auth_sessions AS session ON session.id = token.session_id
+    JOIN sandbox.auth_users AS users ON users.id = session.user_id
     WHERE token.token = %s FOR UPDATE OF session, token"""
 
 _MARK_ROTATED = "UPDATE sandbox.auth_refresh_tokens SET rotated_at = %s WHERE token = %s"
 
 _END_SESSION = "DELETE FROM sandbox.auth_sessions WHERE id = %s"
 
-_USER_OF_SESSION = """SELECT users.* FROM sandbox.auth_users AS users
+_USER_OF_SESSION = """SELECT users.*, session.method FROM sandbox.auth_users AS users
     JOIN sandbox.auth_sessions AS session ON session.user_id = users.id
     WHERE session.id = %s"""
+
+
+def is_banned(user: Row, now: datetime) -> bool:
+    """Tell whether the account may not be used at present."""
+    until = user["banned_until"]
+    return until is not None and now < until
+
+
+async def add_session(
+    transaction: Transaction, user_id: str, method: str, now: datetime
+) -> Session:
+    """Open a session of an account.
+
+    Raises:
+        LookupError: there is no such account.
+    """
+    session_id = new_id()
+    user = await transaction.fetch_one(
+        "UPDATE sandbox.auth_users SET last_sign_in_at = %s WHERE id = %s RETURNING *",
+        (now, user_id),
+    )
+    if user is None:
+        raise LookupError(user_id)
+    await transaction.execute(
+        """INSERT INTO sandbox.auth_sessions (id, user_id, method, created_at)
+           VALUES (%s, %s, %s, %s)""",
+        (session_id, user_id, method, now),
+    )
+    token = await _add_refresh_token(transaction, session_id, now)
+    return Session(user, session_id, method, token)
 
 
 async def _add_refresh_token(transaction: Transaction, session_id: str, now: datetime) -> str:

@@ -51,7 +51,9 @@ class TokenSigner:
             self._public = self._key.public_key()
             self._headers = {"kid": sha256(b"kid" + secret.encode()).hexdigest()[:32]}
 
-    def sign(self, user: dict[str, Any], session_id: str, now: datetime) -> tuple[str, int]:
+    def sign(
+        self, user: dict[str, Any], session_id: str, now: datetime, method: str = "password"
+    ) -> tuple[str, int]:
         """Return a token for one session of ``user``, and when it expires."""
         issued_at = int(now.timestamp())
         expires_at = int((now + timedelta(seconds=LIFETIME_S)).timestamp())
@@ -62,12 +64,12 @@ class TokenSigner:
             "exp": expires_at,
             "iat": issued_at,
             "email": user["email"],
-            "phone": "",
+            "phone": user.get("phone") or "",
             "app_metadata": user["app_metadata"],
             "user_metadata": user["user_metadata"],
             "role": "authenticated",
             "aal": "aal1",
-            "amr": [{"method": "password", "timestamp": issued_at}],
+            "amr": [{"method": method, "timestamp": issued_at}],
             "session_id": session_id,
             "is_anonymous": False,
         }

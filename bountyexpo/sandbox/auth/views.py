@@ -27,14 +27,18 @@ CODES = {
     404: "not_found",
     405: "method_not_allowed",
     413: "request_entity_too_large",
+    429: "over_request_rate_limit",
 }
 
 
 class AuthRefusal(Exception):
     """The auth API says no, and how."""
 
-    def __init__(self, status: int, code: str, message: str) -> None:
+    def __init__(
+        self, status: int, code: str, message: str, more: Mapping[str, Any] = MappingProxyType({})
+    ) -> None:
         super().__init__(message)
+        self.more = dict(more)
         self.status = status
         self.code = code
         self.message = message
@@ -45,8 +49,10 @@ def refused(refusal: AuthRefusal, headers: Mapping[str, str] = MappingProxyType(
     headers = {"x-sb-error-code": refusal.code, **headers}
     if request.headers.get(API_VERSION_HEADER, "") >= NEW_ERRORS_SINCE:
         headers[API_VERSION_HEADER] = NEW_ERRORS_SINCE
-        return reply({"code": refusal.code, "message": refusal.message}, refusal.status, headers)
-    body = {"code": refusal.status, "error_code": refusal.code, "msg": refusal.message}
+        body = {"code": refusal.code, "message": refusal.message, **refusal.more}
+    else:
+        names = {"code": refusal.status, "error_code": refusal.code, "msg": refusal.message}
+        body = names | refusal.more
     return reply(body, refusal.status, headers)
 
 
@@ -57,7 +63,7 @@ def failed(error: BountyExpoError) -> Response:
 
 
 def user_view(user: dict[str, Any]) -> dict[str, Any]:
-    """Show an account."""
+    """Show an account; what has not happened is left out."""
     times = {name: user[name] for name in ("created_at", "updated_at", "last_sign_in_at")}
     confirmed_at = user["email_confirmed_at"]
     identity = {
@@ -68,12 +74,13 @@ def user_view(user: dict[str, Any]) -> dict[str, Any]:
             "sub": user["id"],
             "email": user["email"],
             "email_verified": confirmed_at is not None,
-            "phone_verified": False,
+            "phone_verified": user["phone_confirmed_at"] is not None,
         },
         "provider": "email",
         "email": user["email"],
         **times,
     }
+    maybe = ("phone_confirmed_at", "new_email", "new_phone", "banned_until")
     return {
         "id": user["id"],
         "aud": "authenticated",
@@ -81,11 +88,12 @@ def user_view(user: dict[str, Any]) -> dict[str, Any]:
         "email": user["email"],
         "email_confirmed_at": confirmed_at,
         "confirmed_at": confirmed_at,
-        "phone": "",
+        "phone": user["phone"] or "",
         "app_metadata": user["app_metadata"],
         "user_metadata": user["user_metadata"],
         "identities": [identity],
         "is_anonymous": False,
+        **{name: user[name] for name in maybe if user[name] is not None},
         **times,
     }
 

@@ -12,10 +12,10 @@ export const good = async (name, call) => {
   return data
 }
 
-// A call of supabase-js that must be refused with this code.
+// A call of supabase-js that must be refused with this code, or by the name of what it makes of it.
 export const refused = async (name, code, call) => {
   const { error } = await call
-  assert.equal(error?.code, code, `${name}: ${error?.message}`)
+  assert.equal(error?.code ?? error?.name, code, `${name}: ${error?.message}`)
   console.log(`refused  ${name} (${code})`)
 }
 

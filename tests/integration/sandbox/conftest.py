@@ -13,7 +13,10 @@ import trio
 from bountyexpo.integrations.stripe import StripePayments
 from bountyexpo.integrations.supabase import SupabaseAuth
 from bountyexpo.runtime.clock import SystemClock
-from bountyexpo.sandbox.server import SandboxServer, SandboxSettings
+from bountyexpo.sandbox.sandbox_settings import SandboxSettings
+from bountyexpo.sandbox.server import SandboxServer
+
+from tests.integration.sandbox.auth_client import Client
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -89,12 +92,13 @@ async def receiver(nursery):
 
 
 @pytest.fixture
-def settings(receiver, signing):
+def settings(receiver, signing, tmp_path):
     return SandboxSettings(
         jwt_secret=JWT_SECRET,
         stripe_secret_key="sk_test_sandbox",
         webhook_url=receiver.url,
         webhook_secret=WEBHOOK_SECRET,
+        messages=tmp_path / "messages",
         signing=signing,
     )
 
@@ -136,3 +140,9 @@ async def payments(sandbox, settings):
     client = StripePayments(settings.stripe_secret_key, sandbox, [WEBHOOK_SECRET], livemode=False)
     yield client
     await client.aclose()
+
+
+@pytest.fixture
+def client(http, sandbox, settings):
+    """Somebody with the project key of the auth emulator."""
+    return Client(http, sandbox, settings)
