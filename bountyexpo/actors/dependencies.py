@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from bountyexpo.domain.events import Event
     from bountyexpo.domain.policy import Policy
-    from bountyexpo.integrations.stripe import StripePayments
+    from bountyexpo.integrations.stripe.port import Stripe
     from bountyexpo.persistence.pool import Pool
 
 
@@ -19,7 +19,7 @@ class ActorDependencies:
     """The outside of the actors."""
 
     db: Pool
-    stripe: StripePayments
+    stripe: Stripe
     policy: Policy
     # Publishes what anybody may see of a bounty that has just changed; never blocks.
     feed: Callable[[str, Event], None]

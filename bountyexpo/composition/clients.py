@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import httpx
 
-from bountyexpo.integrations.stripe import StripePayments
+from bountyexpo.integrations.stripe.port import Stripe
 from bountyexpo.integrations.supabase import SupabaseAuth
 from bountyexpo.integrations.tokens import TokenVerifier
 
@@ -23,7 +23,7 @@ class Clients:
 
     def __init__(self, found: Providers, audience: str, clock: Clock) -> None:
         http = httpx.AsyncClient(timeout=AUTH_TIMEOUT_S)
-        self.stripe = StripePayments(
+        self.stripe = Stripe(
             found.stripe_secret_key,
             found.stripe_api_base,
             found.stripe_webhook_secrets,

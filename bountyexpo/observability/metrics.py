@@ -135,6 +135,17 @@ CACHE_MISSES = _counter("cache_misses_total", "Reads that memory could not answe
 WEBHOOK_EVENTS = _counter("webhook_events_total", "Received webhooks", "type", "result")
 # deferred: for a version that has a route for them; dead: for somebody who has them replayed.
 WEBHOOKS_WAITING = _gauge("webhook_events_waiting", "Stored webhooks that wait", "status")
+# ok; refused: nothing happened; retry: neither, for now; unknown: no proper answer; cancelled.
+PROVIDER_CALL_MS = _histogram(
+    "provider_call_duration_milliseconds",
+    "Time of a call to the card service, its wait and its repeats included",
+    REQUEST_BUCKETS_MS,
+    "call",
+    "outcome",
+)
+PROVIDER_BREAKER_OPEN = _gauge(
+    "provider_breaker_open", "1 while the card service is not asked because it does not answer"
+)
 IDEMPOTENT_REPLAYS = _counter("idempotent_replays_total", "Replies repeated for a known key")
 PAYMENT_TRANSACTIONS = _counter("payment_transactions_total", "Attempted payments", "type")
 PAYMENT_SUCCESS = _counter("payment_success_total", "Successful payments", "type")

@@ -89,9 +89,7 @@ EXCEPTIONS: dict[str, dict[str, str]] = {
     "close_codes": {
         "bountyexpo/ws/transport/frames.py": "what RFC 6455 allows, ours or not",
     },
-    "open_matches": {
-        "bountyexpo/integrations/stripe.py": "the errors of the SDK are no closed set",
-    },
+    "open_matches": {},
     "dialect": {
         "tests/tidy/samples.py": WORDS,
         "tests/tidy/words.py": WORDS,

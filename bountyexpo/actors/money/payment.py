@@ -67,7 +67,7 @@ if TYPE_CHECKING:
     from enum import StrEnum
 
     from bountyexpo.actors.dependencies import ActorDependencies
-    from bountyexpo.integrations.stripe import Intent
+    from bountyexpo.integrations.stripe.intents import Intent
     from bountyexpo.persistence.transaction import Transaction
     from bountyexpo.runtime import Deferred
 

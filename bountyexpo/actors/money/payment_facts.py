@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
 
-    from bountyexpo.integrations.stripe import Intent
+    from bountyexpo.integrations.stripe.intents import Intent
     from bountyexpo.persistence.money.payments import Payment
 
 # What a bank debit is called; one that has failed is not tried again.

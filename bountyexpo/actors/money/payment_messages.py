@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 import msgspec
 
-from bountyexpo.integrations.stripe import Intent
+from bountyexpo.integrations.stripe.intents import Intent
 from bountyexpo.runtime import Continuation, Message, Reply
 
 

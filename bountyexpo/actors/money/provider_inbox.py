@@ -16,7 +16,7 @@ from bountyexpo.persistence.inbox import NewEvent
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from bountyexpo.integrations.stripe import StripePayments
+    from bountyexpo.integrations.stripe.port import Stripe
     from bountyexpo.persistence.pool import Pool
     from bountyexpo.runtime.clock import Clock
 
@@ -27,7 +27,7 @@ class ProviderInbox:
     """Takes deliveries; ``on_received`` wakes the job that routes them."""
 
     def __init__(
-        self, db: Pool, stripe: StripePayments, clock: Clock, on_received: Callable[[], None]
+        self, db: Pool, stripe: Stripe, clock: Clock, on_received: Callable[[], None]
     ) -> None:
         self._db = db
         self._stripe = stripe

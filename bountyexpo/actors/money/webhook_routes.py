@@ -13,14 +13,14 @@ from bountyexpo.actors.money.payment_messages import ApplyProviderEvent
 from bountyexpo.domain.ids import is_id
 from bountyexpo.domain.money.findings import Finding
 from bountyexpo.errors import NotFound
-from bountyexpo.integrations.stripe import intent_of
+from bountyexpo.integrations.stripe.intents import intent_of
 from bountyexpo.persistence.money import payments
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
     from bountyexpo.actors.system import Actors
-    from bountyexpo.integrations.stripe import Intent
+    from bountyexpo.integrations.stripe.intents import Intent
     from bountyexpo.persistence.inbox import InboxEvent
     from bountyexpo.persistence.money.payments import Payment
     from bountyexpo.persistence.pool import Pool
@@ -81,30 +81,11 @@ ROUTES: Final[Mapping[str, Route]] = dict.fromkeys(
 )
 
 
-class _Error(msgspec.Struct):
-    code: str | None = None
-    decline_code: str | None = None
-
-
-class _Shape(msgspec.Struct):
-    """What is read of an intent, and of which type it has to be."""
-
-    id: str
-    status: str
-    amount: int
-    currency: str
-    amount_received: int | None = None
-    metadata: dict[str, str] | None = None
-    last_payment_error: _Error | None = None
-    payment_method_types: list[str] | None = None
-
-
 def _intent(found: Any) -> Intent:
     try:
-        msgspec.convert(found, _Shape)
+        return intent_of(found)
     except msgspec.ValidationError as error:
         raise Unreadable(f"this is no intent: {error}") from error
-    return intent_of(found)
 
 
 async def _payment_of(db: Pool, intent: Intent) -> Payment | None:

@@ -18,7 +18,7 @@ import msgspec
 import trio
 from quart import Blueprint, Response, request
 
-from bountyexpo.integrations.stripe import API_VERSION
+from bountyexpo.integrations.stripe.calls import API_VERSION
 from bountyexpo.sandbox.replies import reply, retry_headers, text_reply
 from bountyexpo.sandbox.stripe import listing, store
 from bountyexpo.sandbox.stripe.cards import METHODS, shown

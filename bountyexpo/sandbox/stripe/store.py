@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from bountyexpo.domain.ids import new_id
-from bountyexpo.integrations.stripe import API_VERSION
+from bountyexpo.integrations.stripe.calls import API_VERSION
 
 if TYPE_CHECKING:
     from datetime import datetime

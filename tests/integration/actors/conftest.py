@@ -21,7 +21,7 @@ from bountyexpo.actors.system import Actors
 from bountyexpo.domain.ids import new_id
 from bountyexpo.domain.money.ledger.wallets import deposit_captured
 from bountyexpo.domain.policy import Policy
-from bountyexpo.integrations.stripe import Intent
+from bountyexpo.integrations.stripe.intents import Intent
 from bountyexpo.jobs.periodic import JobDependencies, JobRun
 from bountyexpo.persistence import leases
 from bountyexpo.persistence.chat import message_stream
@@ -44,15 +44,33 @@ class Provider:
     """A card processor: intents by id, the keys it was called with, and what fails next."""
 
     def __init__(self) -> None:
-        self.intents: dict[str, Intent] = {}
+        self.made: dict[str, Intent] = {}
         self.keys: list[str] = []
         self.failure: Exception | None = None
+        self.customers = _Customers()
+        self.intents = _Intents(self)
 
-    async def create_customer(self, *, user_id: str, email: Any, idempotency_key: str) -> str:
+    def change(self, intent_id: str, **fields: Any) -> Intent:
+        self.made[intent_id] = msgspec.structs.replace(self.made[intent_id], **fields)
+        return self.made[intent_id]
+
+    def called(self, key: str) -> None:
+        self.keys.append(key)
+        if self.failure is not None:
+            raise self.failure
+
+
+class _Customers:
+    async def create(self, *, user_id: str, email: Any, idempotency_key: str) -> str:
         return f"cus_{user_id}"
 
-    async def create_payment_intent(self, *, idempotency_key: str, **wanted: Any) -> Intent:
-        self._called(idempotency_key)
+
+class _Intents:
+    def __init__(self, provider: Provider) -> None:
+        self._provider = provider
+
+    async def create(self, *, idempotency_key: str, **wanted: Any) -> Intent:
+        self._provider.called(idempotency_key)
         intent = Intent(
             id=f"pi_{idempotency_key}",
             status="requires_payment_method",
@@ -62,31 +80,20 @@ class Provider:
             client_secret=None,
             metadata=wanted["metadata"],
         )
-        return self.intents.setdefault(intent.id, intent)
+        return self._provider.made.setdefault(intent.id, intent)
 
-    async def confirm_payment_intent(
-        self, intent_id: str, *, payment_method: str, idempotency_key: str
-    ) -> Intent:
-        self._called(idempotency_key)
-        return self.intents[intent_id]
+    async def confirm(self, intent_id: str, *, payment_method: str, idempotency_key: str) -> Intent:
+        self._provider.called(idempotency_key)
+        return self._provider.made[intent_id]
 
-    async def retrieve_payment_intent(self, intent_id: str) -> Intent:
-        return self.intents[intent_id]
+    async def retrieve(self, intent_id: str) -> Intent:
+        return self._provider.made[intent_id]
 
-    async def cancel_payment_intent(self, intent_id: str, *, idempotency_key: str) -> Intent:
-        self._called(idempotency_key)
-        if self.intents[intent_id].status in {"succeeded", "canceled"}:
-            return self.intents[intent_id]
-        return self.change(intent_id, status="canceled")
-
-    def change(self, intent_id: str, **fields: Any) -> Intent:
-        self.intents[intent_id] = msgspec.structs.replace(self.intents[intent_id], **fields)
-        return self.intents[intent_id]
-
-    def _called(self, key: str) -> None:
-        self.keys.append(key)
-        if self.failure is not None:
-            raise self.failure
+    async def cancel(self, intent_id: str, *, idempotency_key: str) -> Intent:
+        self._provider.called(idempotency_key)
+        if self._provider.made[intent_id].status in {"succeeded", "canceled"}:
+            return self._provider.made[intent_id]
+        return self._provider.change(intent_id, status="canceled")
 
 
 class Market:

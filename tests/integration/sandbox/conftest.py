@@ -10,7 +10,7 @@ import h11
 import httpx
 import pytest
 import trio
-from bountyexpo.integrations.stripe import StripePayments
+from bountyexpo.integrations.stripe.port import Stripe
 from bountyexpo.integrations.supabase import SupabaseAuth
 from bountyexpo.runtime.clock import SystemClock
 from bountyexpo.sandbox.sandbox_settings import SandboxSettings
@@ -137,7 +137,7 @@ def auth(sandbox, settings, http):
 
 @pytest.fixture
 async def payments(sandbox, settings):
-    client = StripePayments(settings.stripe_secret_key, sandbox, [WEBHOOK_SECRET], livemode=False)
+    client = Stripe(settings.stripe_secret_key, sandbox, [WEBHOOK_SECRET], livemode=False)
     yield client
     await client.aclose()
 

@@ -6,8 +6,11 @@ import json
 
 import msgspec
 import pytest
+import stripe
 from bountyexpo.domain.ids import new_id
-from bountyexpo.integrations.stripe import API_VERSION, StripePayments, intent_of
+from bountyexpo.integrations.stripe.calls import API_VERSION
+from bountyexpo.integrations.stripe.intents import intent_of
+from bountyexpo.integrations.stripe.port import Stripe
 from bountyexpo.sandbox.server import SandboxServer
 from bountyexpo.sandbox.stripe import webhooks
 
@@ -16,7 +19,7 @@ from tests.integration.sandbox.conftest import WEBHOOK_SECRET, running
 
 @pytest.fixture
 def next_event(receiver, clock):
-    verifier = StripePayments("sk", None, ["whsec_other", WEBHOOK_SECRET], livemode=False)
+    verifier = Stripe("sk", None, ["whsec_other", WEBHOOK_SECRET], livemode=False)
 
     async def receive():
         body, signature = await receiver.next_post()
@@ -26,10 +29,10 @@ def next_event(receiver, clock):
 
 
 async def create(payments):
-    customer = await payments.create_customer(
+    customer = await payments.customers.create(
         user_id=new_id(), email=None, idempotency_key=new_id()
     )
-    return await payments.create_payment_intent(
+    return await payments.intents.create(
         amount_cents=2500,
         currency="usd",
         customer_id=customer,
@@ -62,7 +65,7 @@ async def test_each_change_is_told(payments, next_event, sandbox, http, card, ev
     assert event.object["id"] == intent.id
     assert event.api_version == API_VERSION
     assert not event.livemode
-    told, found = intent_of(event.object), await payments.retrieve_payment_intent(intent.id)
+    told, found = intent_of(event.object), await payments.intents.retrieve(intent.id)
     # What opens the intent and what is written for people is not kept.
     hidden = {"client_secret": None, "error_message": None, "next_action": told.next_action}
     assert told == msgspec.structs.replace(found, **hidden)
@@ -78,6 +81,18 @@ async def test_an_event_has_the_shape_of_the_processor(payments, receiver):
     assert event["object"] == "event"
     assert event["request"]["idempotency_key"]
     assert event["data"]["object"]["object"] == "payment_intent"
+
+
+async def test_a_delivery_is_good_to_the_verifier_of_the_sdk(payments, receiver):
+    await create(payments)
+    body, signature = await receiver.next_post()
+
+    event = stripe.Webhook.construct_event(body, signature, WEBHOOK_SECRET)
+
+    assert event.type == "payment_intent.created"
+    for raw, secret in ((body + b" ", WEBHOOK_SECRET), (body, "whsec_other")):
+        with pytest.raises(stripe.SignatureVerificationError):
+            stripe.Webhook.construct_event(raw, signature, secret)
 
 
 async def test_an_undelivered_event_is_sent_again(payments, receiver, next_event, monkeypatch):
@@ -104,7 +119,7 @@ async def test_an_event_can_be_resent(payments, next_event, sandbox, http):
 async def test_a_repeated_request_tells_nothing_new(payments, next_event, sandbox, http):
     intent = await create(payments)
     for _ in range(2):
-        await payments.confirm_payment_intent(
+        await payments.intents.confirm(
             intent.id, payment_method="pm_card_visa", idempotency_key="once"
         )
 
@@ -122,7 +137,7 @@ async def test_unsent_events_outlive_the_server(database, settings, clock, recei
     key = settings.stripe_secret_key
     receiver.answers = [500]
     async with running(SandboxServer(database, settings, clock)) as url:
-        payments = StripePayments(key, url, [], livemode=False)
+        payments = Stripe(key, url, [], livemode=False)
         intent = await create(payments)
         first = await next_event()
         await payments.aclose()

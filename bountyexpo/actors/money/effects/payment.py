@@ -20,7 +20,7 @@ from bountyexpo.domain.money.events import (
 from bountyexpo.domain.money.ledger import chargebacks, wallets
 from bountyexpo.domain.money.payment import Effect, Event, PaymentStatus
 from bountyexpo.domain.notices import Notice
-from bountyexpo.integrations.stripe import Intent
+from bountyexpo.integrations.stripe.intents import Intent
 from bountyexpo.persistence.money import ledger, ledger_accounts, payments
 from bountyexpo.persistence.money.payments import Advance
 

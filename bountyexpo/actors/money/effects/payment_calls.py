@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
     from bountyexpo.actors.dependencies import ActorDependencies
-    from bountyexpo.integrations.stripe import Intent
+    from bountyexpo.integrations.stripe.intents import Intent
 
 
 # What the provider calls an intent that waits for us and not for the payer, a bank or nobody.
@@ -63,7 +63,7 @@ async def _make_intent(ports: ActorDependencies, question: Question) -> Intent:
     }
     if payment.description:
         metadata["description"] = payment.description
-    return await ports.stripe.create_payment_intent(
+    return await ports.stripe.intents.create(
         amount_cents=payment.amount_cents,
         currency=payment.currency.lower(),
         customer_id=await _customer_of(ports, question),
@@ -86,11 +86,11 @@ async def _make_customer(ports: ActorDependencies, user_id: str, email: str | No
     """Make the payer's record; an address that the provider does not take is left out."""
     stripe, key = ports.stripe, f"customer_{user_id}"
     try:
-        return await stripe.create_customer(user_id=user_id, email=email, idempotency_key=key)
+        return await stripe.customers.create(user_id=user_id, email=email, idempotency_key=key)
     except InvalidRequest:
         if email is None:
             raise
-    return await stripe.create_customer(
+    return await stripe.customers.create(
         user_id=user_id, email=None, idempotency_key=f"{key}_unaddressed"
     )
 
@@ -101,7 +101,7 @@ async def _confirm_intent(ports: ActorDependencies, question: Question) -> Inten
     card = question.payment_method
     if card is None or intent.status not in UNCONFIRMED:
         return intent
-    return await ports.stripe.confirm_payment_intent(
+    return await ports.stripe.intents.confirm(
         intent.id,
         payment_method=card,
         idempotency_key=f"{question.key('confirm')}_{sha256(card.encode()).hexdigest()[:16]}",
@@ -109,13 +109,13 @@ async def _confirm_intent(ports: ActorDependencies, question: Question) -> Inten
 
 
 async def _cancel_intent(ports: ActorDependencies, question: Question) -> Intent:
-    return await ports.stripe.cancel_payment_intent(
+    return await ports.stripe.intents.cancel(
         question.intent_id, idempotency_key=question.key("cancel")
     )
 
 
 async def _retrieve_intent(ports: ActorDependencies, question: Question) -> Intent:
-    return await ports.stripe.retrieve_payment_intent(question.intent_id)
+    return await ports.stripe.intents.retrieve(question.intent_id)
 
 
 CALLS: Final[Mapping[Any, Callable[[ActorDependencies, Question], Awaitable[Intent]]]] = {

@@ -102,7 +102,7 @@ async def test_a_deposit_that_nobody_pays_is_given_up_after_a_day(market):
 
     ended = await market.payment(payment_id)
     assert (ended.status, ended.give_up_at) == ("canceled", None)
-    assert market.provider.intents[made.stripe_payment_intent_id].status == "canceled"
+    assert market.provider.made[made.stripe_payment_intent_id].status == "canceled"
     assert market.provider.keys[-1] == f"cancel_{payment_id}_{made.version}"
 
 

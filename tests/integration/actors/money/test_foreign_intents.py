@@ -227,7 +227,7 @@ async def test_money_for_a_deposit_that_is_being_made_is_looked_up_in_our_accoun
     async def retrieve(_intent_id: str) -> None:
         raise NotFound
 
-    monkeypatch.setattr(attack.market.provider, "retrieve_payment_intent", retrieve)
+    monkeypatch.setattr(attack.market.provider.intents, "retrieve", retrieve)
     await attack.hear(attack.intent(id="pi_foreign", metadata={"payment_id": payment_id}))
 
     assert await attack.credited() == 0
@@ -283,7 +283,7 @@ async def test_an_answer_of_the_provider_itself_is_looked_at_in_the_same_way(
     attack: Attack,
 ) -> None:
     """What we asked for may still be another's: a shared key, a restored database."""
-    changed = msgspec.structs.asdict(attack.market.provider.intents[attack.intent_id]) | {
+    changed = msgspec.structs.asdict(attack.market.provider.made[attack.intent_id]) | {
         "status": "succeeded",
         "amount_received_cents": CENTS * 3,
     }

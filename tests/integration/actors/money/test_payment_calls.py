@@ -13,7 +13,7 @@ from bountyexpo.actors.money.payment_messages import ConfirmIntent, CreateIntent
 from bountyexpo.domain.ids import new_id
 from bountyexpo.domain.money.payment import Effect
 from bountyexpo.errors import CardRefused, ProviderFailed
-from bountyexpo.integrations.stripe import StripePayments
+from bountyexpo.integrations.stripe.port import Stripe
 from bountyexpo.persistence.money import customers
 from bountyexpo.runtime.clock import SystemClock
 from bountyexpo.sandbox.server import SandboxServer, SandboxSettings
@@ -67,7 +67,7 @@ class Payer:
         for root, step, form in ELSEWHERE[state]:
             url = f"{self.url}{root}/payment_intents/{intent_id}/{step}"
             await self.http.post(url, data=form, headers={"Authorization": f"Bearer {KEY}"})
-        assert (await self.stripe.retrieve_payment_intent(intent_id)).status == state
+        assert (await self.stripe.intents.retrieve(intent_id)).status == state
 
     async def fault(self, **fault: Any) -> None:
         done = await self.http.post(f"{self.url}/sandbox/faults", json=fault)
@@ -88,7 +88,7 @@ async def payer(database: Any) -> AsyncIterator[Payer]:
         httpx.AsyncClient() as http,
         trio.open_nursery() as nursery,
     ):
-        stripe = StripePayments(KEY, url, [], livemode=False)
+        stripe = Stripe(KEY, url, [], livemode=False)
         market = Market(database, stripe)
         await nursery.start(market.run_pools)
         found = Payer(market, url, http)
@@ -139,7 +139,7 @@ async def test_a_confirmation_in_the_midst_of_ours_is_no_refusal(
 ) -> None:
     payment_id = new_id()
     intent = (await payer.create(payment_id)).intent
-    real = payer.stripe.retrieve_payment_intent
+    real = payer.stripe.intents.retrieve
 
     async def overtaken(intent_id: str) -> Any:
         found = await real(intent_id)
@@ -147,7 +147,7 @@ async def test_a_confirmation_in_the_midst_of_ours_is_no_refusal(
         await payer.elsewhere(intent_id, "succeeded")
         return found
 
-    monkeypatch.setattr(payer.stripe, "retrieve_payment_intent", overtaken)
+    monkeypatch.setattr(payer.stripe.intents, "retrieve", overtaken)
 
     answer = await payer.confirm(payment_id)
 
@@ -181,7 +181,7 @@ async def test_a_customer_is_asked_for_in_the_same_words_after_a_crash(
     payer: Payer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     payment_id, asked = new_id(), []
-    real_create, real_keep = payer.stripe.create_customer, customers.keep
+    real_create, real_keep = payer.stripe.customers.create, customers.keep
 
     async def create(**wanted: Any) -> str:
         asked.append(wanted)
@@ -190,7 +190,7 @@ async def test_a_customer_is_asked_for_in_the_same_words_after_a_crash(
     async def crash(*_: Any) -> str:
         raise RuntimeError("the power is gone")
 
-    monkeypatch.setattr(payer.stripe, "create_customer", create)
+    monkeypatch.setattr(payer.stripe.customers, "create", create)
     monkeypatch.setattr(customers, "keep", crash)
     with pytest.raises(Exception, match="wrong on our side"):
         await payer.create(payment_id, "first@example.test")
@@ -205,6 +205,18 @@ async def test_a_customer_is_asked_for_in_the_same_words_after_a_crash(
     kept = await customers.of_user(payer.market.db, payer.id)
     assert kept is not None
     assert (kept.customer_id is not None, kept.customer_email) == (True, None)
+
+
+async def test_an_address_that_the_provider_does_not_take_is_left_out(payer: Payer) -> None:
+    answer = await payer.create(new_id(), "nobody")
+
+    assert answer.status == "intent"
+    kept = await customers.of_user(payer.market.db, payer.id)
+    assert kept is not None
+    found = await payer.http.get(
+        f"{payer.url}/v1/customers/{kept.customer_id}", headers={"Authorization": f"Bearer {KEY}"}
+    )
+    assert (found.json()["email"], found.json()["metadata"]) == (None, {"user_id": payer.id})
 
 
 async def test_the_first_customer_stays(payer: Payer) -> None:

@@ -16,7 +16,7 @@ from bountyexpo.errors import CardRefused
 from bountyexpo.persistence.money import ledger, payments
 
 if TYPE_CHECKING:
-    from bountyexpo.integrations.stripe import Intent
+    from bountyexpo.integrations.stripe.intents import Intent
     from bountyexpo.persistence.money.payments import Payment
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)

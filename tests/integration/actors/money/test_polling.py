@@ -23,13 +23,13 @@ class Polled:
     def __init__(self, market: Any) -> None:
         self.market = market
         self.asked: list[str] = []
-        retrieve = market.provider.retrieve_payment_intent
+        retrieve = market.provider.intents.retrieve
 
         async def counted(intent_id: str) -> Any:
             self.asked.append(intent_id)
             return await retrieve(intent_id)
 
-        market.provider.retrieve_payment_intent = counted
+        market.provider.intents.retrieve = counted
 
     async def deposit(self) -> tuple[str, str, str]:
         payer = await self.market.person()
@@ -111,15 +111,15 @@ async def test_a_provider_that_does_not_answer_is_asked_again(
 ) -> None:
     payer, _, intent_id = await polled.deposit()
     polled.market.provider.change(intent_id, status="succeeded", amount_received_cents=500)
-    whole = polled.market.provider.retrieve_payment_intent
+    whole = polled.market.provider.intents.retrieve
 
     async def lost(_intent_id: str) -> None:
         raise ProviderFailed
 
-    monkeypatch.setattr(polled.market.provider, "retrieve_payment_intent", lost)
+    monkeypatch.setattr(polled.market.provider.intents, "retrieve", lost)
     await polled.run_due()
     assert await polled.market.available(payer) == 0
-    monkeypatch.setattr(polled.market.provider, "retrieve_payment_intent", whole)
+    monkeypatch.setattr(polled.market.provider.intents, "retrieve", whole)
 
     await polled.run_due()
 

@@ -1,0 +1,1 @@
+"""The card adapter against providers that misbehave."""
