@@ -2,23 +2,32 @@
 
 Noun modules write psycopg's placeholders, ``%s`` or ``%(name)s``; PostgreSQL wants ``$1``. Rows
 come back as dicts in which uuids are ``str``, times are aware and in UTC, and jsonb is decoded.
+
+A column can hold more than Python and JSON can say: years before 1 and after 9999, infinite times,
+numbers without bound. One such value, written long ago or by somebody else, must not make its row
+unreadable, and with it every list that the row stands in. So there are two sets of loaders: the
+usual ones, written in C, and patient ones, which are asked when a usual one gives up.
 """
 
 from __future__ import annotations
 
+import json
 import re
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 import psycopg
 from psycopg.adapt import AdaptersMap, PyFormat, Transformer
+from psycopg.types.datetime import TimestamptzLoader
 from psycopg.types.json import Jsonb, JsonbDumper, set_json_loads
 from psycopg.types.string import TextLoader
 
+from bountyexpo.domain.values import MOMENT_MAX, MOMENT_MIN
 from bountyexpo.observability import metrics
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from datetime import datetime
 
     from psycopg.abc import Buffer
     from psycopg.pq.abc import PGresult
@@ -37,6 +46,13 @@ _VERB = re.compile(r"\s*(?:--[^\n]*\n\s*)*(\w+)")
 _VERBS = frozenset({"select", "insert", "update", "delete", "with"})
 
 
+# What a usual loader raises for a value that it cannot say.
+UNREADABLE = (psycopg.DataError, msgspec.MsgspecError, RecursionError, ValueError)
+
+# Digits of a whole number beyond which its value does not matter.
+DIGITS_MAX = 4_000
+
+
 def _encode(value: Any) -> bytes:
     try:
         return msgspec.json.encode(value)
@@ -50,16 +66,47 @@ class _JsonDumper(JsonbDumper):
     _dumps = staticmethod(_encode)
 
 
-def _adapters() -> AdaptersMap:
+class _PatientTimes(TimestamptzLoader):
+    """Reads a time that Python cannot say as the nearest one that every layer can keep."""
+
+    def load(self, data: Buffer) -> datetime:
+        """Return the time."""
+        try:
+            return super().load(data)
+        except psycopg.DataError:
+            text = bytes(data)
+            is_early = text.endswith(b" BC") or text == b"-infinity"
+            return MOMENT_MIN if is_early else MOMENT_MAX
+
+
+def _patient_json(data: str | bytes) -> Any:
+    """Return the JSON; a number without bound is infinite, and what is bottomless stays text."""
+    try:
+        return msgspec.json.decode(data)
+    except UNREADABLE:
+        try:
+            return json.loads(data, parse_int=_whole)
+        except RecursionError:
+            return data if isinstance(data, str) else bytes(data).decode()
+
+
+def _whole(digits: str) -> int | float:
+    return int(digits) if len(digits) <= DIGITS_MAX else float(digits)
+
+
+def _adapters(read_json: Callable[[str | bytes], Any]) -> AdaptersMap:
     adapters = AdaptersMap(psycopg.adapters)
     adapters.register_loader("uuid", TextLoader)
     adapters.register_dumper(dict, _JsonDumper)
     adapters.register_dumper(Jsonb, _JsonDumper)
-    set_json_loads(msgspec.json.decode, adapters)
+    set_json_loads(read_json, adapters)
     return adapters
 
 
-_ADAPTERS = _adapters()
+ADAPTERS = _adapters(msgspec.json.decode)
+
+PATIENT_ADAPTERS = _adapters(_patient_json)
+PATIENT_ADAPTERS.register_loader("timestamptz", _PatientTimes)
 
 
 class Statement:
@@ -70,7 +117,7 @@ class Statement:
     """
 
     __slots__ = (
-        *("_formats", "_names", "_row_makers", "_transformer"),
+        *("_formats", "_names", "_patient", "_row_makers", "_transformer"),
         *("count", "errors", "milliseconds", "query"),
     )
 
@@ -78,7 +125,9 @@ class Statement:
         self._names: list[str] = []
         self.query = _PLACEHOLDER.sub(self._number, sql).encode()
         self._formats = [PyFormat.AUTO] * len(self._names)
-        self._transformer = Transformer(_ADAPTERS)
+        self._transformer = Transformer(ADAPTERS)
+        # For results that the usual loaders cannot read, of which there are next to none.
+        self._patient: Any = None
         self._row_makers: dict[tuple[bytes | None, ...], Callable[[Sequence[Any]], Row]] = {}
         found = _VERB.match(sql)
         verb = found.group(1).lower() if found else ""
@@ -113,8 +162,14 @@ class Statement:
         count = result.ntuples
         if not count:
             return []
-        self._transformer.set_pgresult(result)
-        return self._transformer.load_rows(0, count, self._row_maker(result))
+        maker = self._row_maker(result)
+        try:
+            self._transformer.set_pgresult(result)
+            return self._transformer.load_rows(0, count, maker)
+        except UNREADABLE:
+            patient = self._patient = self._patient or Transformer(PATIENT_ADAPTERS)
+            patient.set_pgresult(result)
+            return patient.load_rows(0, count, maker)
 
     def _row_maker(self, result: PGresult) -> Callable[[Sequence[Any]], Row]:
         raw = tuple([result.fname(index) for index in range(result.nfields)])
