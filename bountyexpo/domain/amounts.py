@@ -47,6 +47,20 @@ def cents_from_dollars(value: Any, *, field: str = "amount") -> int:
     return -cents if found["sign"] else cents
 
 
+def cents_of_price(amount: Any, amount_cents: int | None) -> int:
+    """Return the price that was said in dollars, in cents, or in both; 0 when in neither.
+
+    Raises:
+        InvalidRequest: the two are not the same, or the dollars are not a price.
+    """
+    cents = cents_from_dollars(amount) if amount is not None else None
+    if cents is not None and amount_cents is not None and cents != amount_cents:
+        message = "amount and amount_cents must say the same price."
+        issues = [{"path": field, "message": message} for field in ("amount", "amount_cents")]
+        raise InvalidRequest(message, code="invalid_amount", issues=issues)
+    return cents or amount_cents or 0
+
+
 def check_cents(value: Any, *, field: str = "amountCents") -> int:
     """Return ``value``, if it is a whole number of cents greater than zero.
 

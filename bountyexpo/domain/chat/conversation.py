@@ -5,10 +5,11 @@ Pure functions that return nothing or a value, and raise the refusal that the cl
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Final
 
 from bountyexpo.domain import limits
+from bountyexpo.domain.chat.emoji import is_emoji
+from bountyexpo.domain.chat.envelope import is_envelope
 from bountyexpo.errors import InvalidRequest, NotAllowed, TooLarge
 
 if TYPE_CHECKING:
@@ -25,16 +26,9 @@ EMOJI_PER_MESSAGE_MAX: Final = 20
 TYPING_EVERY_S: Final = 2.0
 TYPING_ENDS_AFTER_S: Final = 5.0
 
-# An emoji is one picture of at most so many code points: flags, families and tones take several.
-EMOJI_CHARS_MAX: Final = 32
-
 OWNER, ADMIN, MEMBER = "owner", "admin", "member"
 LEADERS: Final = frozenset({OWNER, ADMIN})
 MODERATORS: Final = frozenset({"moderator", "admin", "super_admin"})
-
-_NOT_AN_EMOJI: Final = re.compile(r"[\w\s\x00-\x1f\x7f]", re.ASCII)
-# The digits, "#" and "*" are parts of emoji when the enclosing keycap follows.
-_KEYCAP: Final = re.compile("[0-9#*]\ufe0f?\u20e3")
 
 
 def check_member(user_id: str, participants: Collection[str], conversation_id: str) -> None:
@@ -94,11 +88,14 @@ def check_delete(user_id: str, message: Mapping[str, object], *, is_moderator: b
 def message_text(text: str, *, is_encrypted: bool, has_media: bool) -> str | None:
     """Return the text as it is stored, or None for a message of media alone.
 
-    An encrypted envelope is never touched (realtime §1.3).
+    An encrypted envelope is never touched (realtime §1.3), and has bounds of its own; another text
+    that calls itself encrypted is none, for it would be told unlooked at.
     """
     if is_encrypted:
         if len(text.encode()) > limits.ENVELOPE_BYTES_MAX:
             raise TooLarge("This message is too long.", code="TEXT_TOO_LONG")
+        if not is_envelope(text):
+            raise InvalidRequest("An encrypted message is an envelope.", code="NOT_AN_ENVELOPE")
     else:
         text = limits.CONTROL_CHARACTERS.sub("", text)
         if len(text) > limits.MESSAGE_CHARS_MAX:
@@ -114,12 +111,8 @@ def message_text(text: str, *, is_encrypted: bool, has_media: bool) -> str | Non
 
 
 def check_emoji(emoji: str) -> str:
-    """Return the emoji; letters, blanks and controls are none."""
-    is_emoji = 1 <= len(emoji) <= EMOJI_CHARS_MAX and (
-        _KEYCAP.fullmatch(emoji) is not None
-        or (_NOT_AN_EMOJI.search(emoji) is None and not emoji.isascii() and not emoji.isalpha())
-    )
-    if not is_emoji:
+    """Return the emoji, if it is one that can be seen."""
+    if not is_emoji(emoji):
         raise InvalidRequest(
             "This is not an emoji.", issues=[{"path": "emoji", "message": "is not an emoji"}]
         )

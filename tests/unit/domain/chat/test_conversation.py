@@ -6,10 +6,15 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from bountyexpo.domain.chat import conversation as rules
+from bountyexpo.domain.chat.envelope import Envelope, text_of
 from bountyexpo.errors import BountyExpoError, InvalidRequest, NotAllowed
 
 MESSAGE = {"sender_id": "anna", "kind": "text", "deleted_at": None}
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
+# An envelope that is longer than a text may be, in a spelling that is not ours.
+LONG = text_of(
+    Envelope(ciphertext=b"x" * 5_000, nonce=b"n" * 24, sender_public_key=b"k" * 32, version="2.0")
+).replace(",", ", ")
 
 
 @pytest.mark.parametrize("emoji", ["👍", "❤️", "👩‍👩‍👧", "🇩🇪", "👋🏽", "1️⃣", "#️⃣"])
@@ -107,7 +112,11 @@ def test_a_group_passes_to_the_first_admin_or_member(members, owner):
     [
         ("x" * 5_000, {}, None),
         ("x" * 5_001, {}, "TEXT_TOO_LONG"),
-        ("x" * 5_001, {"is_encrypted": True}, None),
+        (LONG, {"is_encrypted": True}, None),
+        # What only says that it is encrypted has no bounds of its own.
+        ("x" * 5_001, {"is_encrypted": True}, "NOT_AN_ENVELOPE"),
+        ("\u202e", {"is_encrypted": True}, "NOT_AN_ENVELOPE"),
+        ("", {"is_encrypted": True, "has_media": True}, "NOT_AN_ENVELOPE"),
         ("x" * (32 * 1024 + 1), {"is_encrypted": True}, "TEXT_TOO_LONG"),
         (" \n", {}, "EMPTY_MESSAGE"),
         (" \n", {"has_media": True}, None),
@@ -125,4 +134,4 @@ def test_a_message_has_text_or_media_within_bounds(text, fields, code):
 
 def test_controls_vanish_from_text_but_not_from_envelopes():
     assert rules.message_text("a\x07b\tc", is_encrypted=False, has_media=False) == "ab\tc"
-    assert rules.message_text("a\x07b", is_encrypted=True, has_media=False) == "a\x07b"
+    assert rules.message_text(LONG, is_encrypted=True, has_media=False) == LONG
