@@ -26,6 +26,7 @@ VALUES_MAX: Final = 10_000
 
 # Characters or bytes of one value: the longest honest one is an envelope of 32 KiB.
 TEXT_MAX: Final = 64 * 1024
+TOO_LONG: Final = f"must have at most {TEXT_MAX} characters."
 
 # PostgreSQL's bigint; a larger number could only fail later and worse.
 INTEGER_MAX: Final = 2**63 - 1
@@ -109,7 +110,8 @@ def _check(value: Any, depth: int, left: int) -> int:
         for item in value:
             left = _check(item, depth + 1, left)
     elif isinstance(value, bytes):
-        _check_length(value)
+        if len(value) > TEXT_MAX:
+            raise _Unfit(TOO_LONG)
     else:
         _check_number(value)
     return left
@@ -122,14 +124,10 @@ def _check_key(key: object) -> None:
 
 
 def _check_text(value: str) -> None:
-    _check_length(value)
+    if len(value) > TEXT_MAX:
+        raise _Unfit(TOO_LONG)
     if "\x00" in value or (not value.isascii() and _NO_TEXT.search(value)):
         raise _Unfit("contains a character that is not allowed.")
-
-
-def _check_length(value: str | bytes) -> None:
-    if len(value) > TEXT_MAX:
-        raise _Unfit(f"must have at most {TEXT_MAX} characters.")
 
 
 def _check_depth(depth: int) -> None:

@@ -25,9 +25,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, Union, get_args, get
 
 import msgspec
 
-from bountyexpo.errors import InvalidRequest
 from bountyexpo.operations.areas import GRANTS
 from bountyexpo.operations.idempotency.keeps import Keeps, by_default
+from bountyexpo.operations.require import say_once
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping
@@ -131,6 +131,7 @@ class Operation:
     summary: str
     description: str
     frame: str | None = None
+    repeat_status: int | None = None
     aliases: tuple[Route, ...] = ()
     aliased_fields: Mapping[str, str] = field(default_factory=dict)
     fields: Mapping[str, msgspec.structs.FieldInfo] = field(default_factory=dict)
@@ -152,6 +153,11 @@ class Operation:
     def access(self) -> AccessLevel:
         """Who may call it at all."""
         return self.grant.level
+
+    @property
+    def statuses(self) -> tuple[int, ...]:
+        """Every status of a success: of the first time, and of a repetition where it differs."""
+        return (self.status, *([self.repeat_status] if self.repeat_status else []))
 
     @property
     def routes(self) -> tuple[Route, ...]:
@@ -182,35 +188,16 @@ class Operation:
         named = dict(first)
         for alias, name in self.aliased_fields.items():
             if alias in named:
-                _say(named, name, named.pop(alias))
+                say_once(named, name, named.pop(alias))
         for arguments in others:
             for alias, value in arguments.items():
-                _say(named, self.aliased_fields.get(alias, alias), value)
+                say_once(named, self.aliased_fields.get(alias, alias), value)
         return named
 
     @property
     def area(self) -> str:
         """The first word of the name: what the reference pages group by."""
         return self.name.partition(".")[0]
-
-
-def _say(named: dict[str, Any], name: str, value: Any) -> None:
-    """Add one argument; whoever says two things of one field means something that we cannot know.
-
-    Raises:
-        InvalidRequest: it was said otherwise before.
-    """
-    before = named.get(name)
-    if before is None:
-        named[name] = value
-    elif value is not None and value != before and _folded(value) != _folded(before):
-        message = f"{name} is given twice, with different values."
-        raise InvalidRequest(message, issues=[{"path": name, "message": message}])
-
-
-def _folded(value: Any) -> Any:
-    """Return a text as names and ids are compared."""
-    return value.casefold() if isinstance(value, str) else value
 
 
 class Catalogue:
@@ -247,10 +234,11 @@ class Catalogue:
     ) -> Callable[[HandlerT], HandlerT]:
         """Declare the decorated coroutine function an operation.
 
-        Options: ``status`` of a success (200), ``frame`` for an own socket frame name, ``aliases``
-        (old routes, answered with deprecation headers), ``aliased_fields`` (old name to wire name),
-        ``keeps`` (what of a call with a key), ``secrets`` and ``refill`` (what of its reply not),
-        ``heeds_token`` (True; False where a token that is over counts as none).
+        Options: ``status`` of a success (200), ``repeat_status`` where a repetition has another,
+        ``frame`` for an own socket frame name, ``aliases`` (old routes, answered with deprecation
+        headers), ``aliased_fields`` (old name to wire name), ``keeps`` (what of a call with a key),
+        ``secrets`` and ``refill`` (what of its reply not), ``heeds_token`` (True; False where a
+        token that is over counts as none).
 
         Raises:
             CatalogueError: the declaration is not consistent, or nobody has said who may do it.

@@ -7,6 +7,7 @@ import binascii
 from datetime import datetime
 
 from bountyexpo.domain.ids import is_id
+from bountyexpo.domain.values import moment
 from bountyexpo.errors import InvalidRequest
 
 
@@ -29,7 +30,7 @@ def decode_cursor(cursor: str) -> tuple[datetime, str]:
         raise _refusal() from error
     if found.tzinfo is None or not is_id(row_id):
         raise _refusal()
-    return found, row_id
+    return moment(found, "cursor"), row_id
 
 
 def _refusal() -> InvalidRequest:

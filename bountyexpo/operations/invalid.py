@@ -43,6 +43,8 @@ RANGE = re.compile(r"Expected `(?P<kind>\w+)` (?P<sign>>=|<=|>|<) (?P<bound>\S+)
 CHOICE = re.compile("Invalid enum value")
 TYPES = re.compile(r"Expected `(?P<wanted>[^`]+)`, got `(?P<given>[^`]+)`")
 
+UNITS = {"str": "characters", "bytes": "bytes"}
+
 SIGNS = {
     ">=": "at least",
     "<=": "at most",
@@ -99,7 +101,7 @@ def _fault(what: str) -> str:
 
 
 def _length(match: re.Match[str]) -> str:
-    unit = "characters" if match["kind"] == "str" else "entries"
+    unit = UNITS.get(match["kind"], "entries")
     return f"must have {SIGNS[match['sign']]} {match['count']} {unit}"
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final, Literal
+from datetime import datetime
+from typing import TYPE_CHECKING, Final, Literal
 
 import msgspec
 
@@ -71,9 +71,8 @@ def schedule(
     latest_arrival_time: datetime | None = None,
     duration_minutes: int | None = None,
 ) -> Schedule:
-    """Return the schedule; a time without a zone is in UTC."""
-    start, end, latest = (_in_zone(at) for at in (start_date, end_date, latest_arrival_time))
-    if start is not None and end is not None and end < start:
+    """Return the schedule; the gate has brought its times into UTC."""
+    if start_date is not None and end_date is not None and end_date < start_date:
         raise _refusal("end_date", "end_date must not be before start_date.")
     if duration_minutes is not None and not 0 < duration_minutes <= limits.DURATION_MINUTES_MAX:
         raise _refusal(
@@ -81,35 +80,11 @@ def schedule(
             f"duration_minutes must be from 1 to {limits.DURATION_MINUTES_MAX}.",
         )
     return Schedule(
-        start_date=start,
-        end_date=end,
-        latest_arrival_time=latest,
+        start_date=start_date,
+        end_date=end_date,
+        latest_arrival_time=latest_arrival_time,
         duration_minutes=duration_minutes,
     )
-
-
-def attachments(value: str | list[dict[str, Any]] | None) -> list[dict[str, Any]]:
-    """Return the attachments, sent as a list or as its JSON text."""
-    try:
-        rows = msgspec.json.decode(value or "[]") if not isinstance(value, list) else value
-        found = msgspec.convert(rows, type=list[dict[str, Any]])
-        encoded = msgspec.json.encode(found)
-    except (msgspec.MsgspecError, RecursionError):
-        raise _refusal(
-            "attachments_json", "attachments_json must be the JSON text of a list."
-        ) from None
-    if b"\\u0000" in encoded:
-        # The text of a text: the edge looks for such characters in the outer one only.
-        raise _refusal("attachments_json", "A text contains a character that is not allowed.")
-    if len(found) > limits.ATTACHMENTS_MAX:
-        raise _refusal(
-            "attachments_json", f"A bounty has at most {limits.ATTACHMENTS_MAX} attachments."
-        )
-    return found
-
-
-def _in_zone(at: datetime | None) -> datetime | None:
-    return at.replace(tzinfo=UTC) if at is not None and at.tzinfo is None else at
 
 
 def _refusal(field: str, message: str) -> InvalidRequest:

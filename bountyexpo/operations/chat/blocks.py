@@ -7,13 +7,13 @@ stays open to both, for there is money in it.
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from bountyexpo.actors.chat.contacts import SetBlock
 from bountyexpo.actors.chat.conversation_messages import Reload
+from bountyexpo.domain.field_types import Id, Moment
 from bountyexpo.errors import InvalidRequest, Unavailable
 from bountyexpo.operations.catalogue import READ, WRITE, operation
 from bountyexpo.operations.require import parse_id
@@ -29,7 +29,7 @@ SPELLINGS = {"user_id": "userId", "blockedId": "userId", "blocked_id": "userId"}
 class BlockRef(msgspec.Struct, kw_only=True):
     """Whom to block, or no longer."""
 
-    userId: str | None = None
+    userId: Id | None = None
 
 
 class BlockView(msgspec.Struct, kw_only=True):
@@ -40,8 +40,8 @@ class BlockView(msgspec.Struct, kw_only=True):
     username: str
     displayName: str | None
     avatar: str | None
-    createdAt: datetime
-    created_at: datetime
+    createdAt: Moment
+    created_at: Moment
 
 
 class BlockList(msgspec.Struct, kw_only=True):
@@ -75,6 +75,7 @@ async def list_blocks(call: Call) -> BlockList:
     http="POST /api/blocks",
     rate=WRITE,
     status=201,
+    repeat_status=200,
     aliases=("POST /blocks",),
     aliased_fields=SPELLINGS,
 )

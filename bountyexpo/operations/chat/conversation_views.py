@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from bountyexpo.domain.field_types import Moment
 from bountyexpo.operations.require import require
 from bountyexpo.persistence.chat import conversation_lists
 
@@ -40,7 +41,7 @@ class LastMessageView(msgspec.Struct, kw_only=True):
     kind: str
     text: str | None
     senderId: str
-    createdAt: str
+    createdAt: Moment
 
 
 class ConversationView(msgspec.Struct, kw_only=True):
@@ -58,10 +59,10 @@ class ConversationView(msgspec.Struct, kw_only=True):
     participants: list[ParticipantView]
     createdBy: str | None
     created_by: str | None
-    createdAt: datetime
-    created_at: datetime
-    updatedAt: datetime
-    updated_at: datetime
+    createdAt: Moment
+    created_at: Moment
+    updatedAt: Moment
+    updated_at: Moment
     seq: int
     epoch: str
     lastReadSeq: int
@@ -69,7 +70,7 @@ class ConversationView(msgspec.Struct, kw_only=True):
     unread: int
     unreadCount: int
     muted: bool
-    mutedUntil: datetime | None
+    mutedUntil: Moment | None
     pinnedMessageId: str | None
     lastMessage: LastMessageView | None
     # Told by the reply that opened it: whether it was there before.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import msgspec
@@ -18,6 +17,7 @@ from bountyexpo.actors.chat.conversation_messages import (
     SetRole,
 )
 from bountyexpo.domain.chat.conversation import PARTICIPANTS_MAX, check_size
+from bountyexpo.domain.field_types import Cursor, Id, Moment, clamped
 from bountyexpo.errors import InvalidRequest
 from bountyexpo.operations.catalogue import READ, WRITE, Limit, RateClass, operation
 from bountyexpo.operations.chat.conversation_routes import HOME, old_routes
@@ -46,7 +46,7 @@ PAGE_MAX, PAGE_DEFAULT = 200, 50
 Url = Annotated[str, msgspec.Meta(max_length=2_000, pattern=r"^(https?://[!-~]+)?$(?!\n)")]
 Named = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
 CONVERSATION_ID = {"conversation_id": "conversationId"}
-PEOPLE = Annotated[list[str], msgspec.Meta(min_length=1, max_length=PARTICIPANTS_MAX * 2)]
+PEOPLE = Annotated[list[Id], msgspec.Meta(min_length=1, max_length=PARTICIPANTS_MAX * 2)]
 
 
 class ListConversations(msgspec.Struct, kw_only=True):
@@ -55,15 +55,15 @@ class ListConversations(msgspec.Struct, kw_only=True):
     A ``limit`` out of 1 to 200 is taken for the nearest of them.
     """
 
-    limit: int | None = None
-    cursor: str | None = None
+    limit: Annotated[int, clamped(1, PAGE_MAX)] | None = None
+    cursor: Cursor | None = None
 
 
 class NewConversation(msgspec.Struct, kw_only=True):
     """With whom to talk; the caller takes part without being named."""
 
     participantIds: PEOPLE
-    bountyId: str | None = None
+    bountyId: Id | None = None
     isGroup: bool | None = None
     name: Named | None = None
     avatar: Url | None = None
@@ -72,31 +72,31 @@ class NewConversation(msgspec.Struct, kw_only=True):
 class ConversationRef(msgspec.Struct, kw_only=True):
     """One conversation."""
 
-    conversationId: str
+    conversationId: Id
 
 
 class ChangeConversation(msgspec.Struct, kw_only=True):
     """What to change: name and picture of a group; the caller's own mute."""
 
-    conversationId: str
+    conversationId: Id
     name: Named | None = None
     avatar: Url | None = None
     muted: bool | None = None
-    mutedUntil: datetime | None = None
+    mutedUntil: Moment | None = None
 
 
 class NewParticipants(msgspec.Struct, kw_only=True):
     """Who shall join a group."""
 
-    conversationId: str
+    conversationId: Id
     participantIds: PEOPLE
 
 
 class ParticipantRef(msgspec.Struct, kw_only=True):
     """One person in one group."""
 
-    conversationId: str
-    userId: str
+    conversationId: Id
+    userId: Id
 
 
 class NewRole(ParticipantRef, kw_only=True):
@@ -163,6 +163,7 @@ async def list_conversations(call: Call, request: ListConversations) -> Conversa
     http=f"POST {HOME}",
     rate=WRITE,
     status=201,
+    repeat_status=200,
     aliases=old_routes("POST"),
     aliased_fields={
         "participant_ids": "participantIds",
@@ -227,6 +228,9 @@ async def update_conversation(call: Call, request: ChangeConversation) -> Conver
     ``muted`` is the caller's own and keeps notices away, until ``mutedUntil`` or for good.
     """
     conversation_id = parse_id(request.conversationId, "conversation")
+    if request.muted is False and request.mutedUntil is not None:
+        message = "mutedUntil is not for a conversation that is not muted."
+        raise InvalidRequest(message, issues=[{"path": "mutedUntil", "message": message}])
     owner = call.services.actors.conversation(conversation_id)
     if request.name is not None or request.avatar is not None:
         name = request.name.strip() if request.name is not None else None
@@ -235,8 +239,6 @@ async def update_conversation(call: Call, request: ChangeConversation) -> Conver
         await owner.ask(Rename(user_id=call.user_id, name=name, avatar_url=request.avatar))
     if request.muted is not None or request.mutedUntil is not None:
         until = None if request.muted is False else request.mutedUntil or FOR_GOOD
-        if until is not None and until.tzinfo is None:
-            raise InvalidRequest("mutedUntil needs a time zone.")
         await owner.ask(Mute(user_id=call.user_id, until=until))
     return ConversationReply(conversation=await seen_by(call, conversation_id))
 

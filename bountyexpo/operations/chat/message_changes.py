@@ -6,7 +6,6 @@ Each is acked with the number that its event has in the conversation's stream. W
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 
 import msgspec
@@ -18,6 +17,8 @@ from bountyexpo.actors.chat.conversation_messages import (
     React,
 )
 from bountyexpo.domain.chat.conversation import check_emoji
+from bountyexpo.domain.chat.emoji import EMOJI_CHARS_MAX
+from bountyexpo.domain.field_types import Id, Moment
 from bountyexpo.domain.limits import ENVELOPE_BYTES_MAX
 from bountyexpo.operations.catalogue import Limit, RateClass, operation
 from bountyexpo.operations.chat.conversation_routes import HOME, SNAKE_CASE, old_routes
@@ -40,8 +41,8 @@ REACTION = f"{ONE}/reactions/{{emoji}}"
 class MessageRef(msgspec.Struct, kw_only=True):
     """One message of one conversation."""
 
-    conversationId: str
-    messageId: str
+    conversationId: Id
+    messageId: Id
 
 
 class NewText(MessageRef, kw_only=True):
@@ -53,7 +54,7 @@ class NewText(MessageRef, kw_only=True):
 class Reaction(MessageRef, kw_only=True):
     """One emoji on one message."""
 
-    emoji: str
+    emoji: Annotated[str, msgspec.Meta(min_length=1, max_length=EMOJI_CHARS_MAX)]
 
 
 class ChangedView(msgspec.Struct, kw_only=True):
@@ -64,7 +65,7 @@ class ChangedView(msgspec.Struct, kw_only=True):
     seq: int
     epoch: str
     changed: bool
-    at: datetime | None
+    at: Moment | None
 
 
 @operation(

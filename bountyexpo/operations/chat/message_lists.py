@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 
 from bountyexpo.domain.chat.conversation import check_member
+from bountyexpo.domain.field_types import Id, Seq, clamped
 from bountyexpo.domain.ids import is_id
 from bountyexpo.errors import InvalidRequest
 from bountyexpo.operations.catalogue import READ, operation
@@ -32,11 +33,11 @@ class ReadMessages(msgspec.Struct, kw_only=True):
     A ``limit`` out of 1 to 100 is taken for the nearest of them.
     """
 
-    conversationId: str
-    limit: int = 50
+    conversationId: Id
+    limit: Annotated[int, clamped(1, PAGE_MAX)] = 50
     page: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 1
-    before: int | str | None = None
-    after: Annotated[int, msgspec.Meta(ge=0)] | None = None
+    before: Seq | Id | None = None
+    after: Seq | None = None
 
 
 class MessagePagination(msgspec.Struct, kw_only=True):

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from bountyexpo.domain.chat.conversation import status_of
 from bountyexpo.domain.chat.system_messages import SystemNote, note_of
+from bountyexpo.domain.field_types import Moment
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,11 +47,11 @@ class MessageView(msgspec.Struct, kw_only=True):
     isEncrypted: bool
     isPinned: bool
     is_pinned: bool
-    createdAt: datetime
-    created_at: datetime
-    updatedAt: datetime
-    editedAt: datetime | None
-    deletedAt: datetime | None
+    createdAt: Moment
+    created_at: Moment
+    updatedAt: Moment
+    editedAt: Moment | None
+    deletedAt: Moment | None
     reactions: list[ReactionView]
     status: str
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import msgspec
@@ -13,7 +12,9 @@ from bountyexpo.actors.chat.conversation_messages import SendMessage
 from bountyexpo.domain.chat import system_messages
 from bountyexpo.domain.chat.conversation import message_text
 from bountyexpo.domain.chat.envelope import Envelope, is_envelope, text_of
+from bountyexpo.domain.field_types import Id, Moment
 from bountyexpo.domain.ids import new_id
+from bountyexpo.domain.limits import ENVELOPE_BYTES_MAX
 from bountyexpo.errors import InvalidRequest
 from bountyexpo.operations.catalogue import MESSAGE, THREAD, operation
 from bountyexpo.operations.chat.conversation_routes import HOME, old_routes
@@ -38,11 +39,11 @@ class NewMessage(msgspec.Struct, kw_only=True):
     An envelope is stored and told as its JSON text, which old clients send as ``text`` themselves.
     """
 
-    conversationId: str
+    conversationId: Id
     clientMsgId: Annotated[str, msgspec.Meta(min_length=1, max_length=128)] | None = None
-    text: str | None = None
+    text: Annotated[str, msgspec.Meta(max_length=ENVELOPE_BYTES_MAX)] | None = None
     mediaUrl: Annotated[str, msgspec.Meta(max_length=2_000)] | None = None
-    replyTo: str | None = None
+    replyTo: Id | None = None
     kind: Literal["text", "media", "encrypted"] | None = None
     envelope: Envelope | None = None
 
@@ -58,7 +59,7 @@ class SentView(msgspec.Struct, kw_only=True, omit_defaults=True):
     epoch: str
     conversationId: str
     clientMsgId: str
-    createdAt: datetime
+    createdAt: Moment
     duplicate: bool
     message: MessageView | None = None
 
@@ -68,6 +69,7 @@ class SentView(msgspec.Struct, kw_only=True, omit_defaults=True):
     http=f"POST {HOME}/{{conversationId}}/messages",
     rate=MESSAGE,
     status=201,
+    repeat_status=200,
     frame="message.send",
     aliases=old_routes("POST", "/{conversationId}/messages"),
     aliased_fields={
@@ -126,12 +128,22 @@ async def send_message(call: Call, request: NewMessage) -> SentView:
 
 
 def _written(request: NewMessage) -> tuple[str, bool]:
-    """Return the text as it was written, and whether only its readers can read it."""
+    """Return the text as it was written, and whether only its readers can read it.
+
+    Raises:
+        InvalidRequest: the fields contradict each other.
+    """
     text = request.text or ""
+    if request.kind == "media" and not request.mediaUrl:
+        message = "mediaUrl is required where the kind is media."
+        raise InvalidRequest(message, issues=[{"path": "mediaUrl", "message": message}])
     if request.envelope is None:
         return text, request.kind == "encrypted" or is_envelope(text)
     if text:
         raise InvalidRequest("Send the text or its envelope, not both.")
+    if request.kind not in {None, "encrypted"}:
+        message = "kind must be encrypted where there is an envelope."
+        raise InvalidRequest(message, issues=[{"path": "kind", "message": message}])
     return text_of(request.envelope), True
 
 

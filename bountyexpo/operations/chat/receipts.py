@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import msgspec
 
 from bountyexpo.actors.chat.conversation_messages import Receive, Type
+from bountyexpo.domain.field_types import WHOLE_MAX, Id, Seq
 from bountyexpo.errors import InvalidRequest
 from bountyexpo.operations.catalogue import Limit, RateClass, operation
 from bountyexpo.operations.chat.conversation_routes import HOME, old_routes
@@ -26,9 +27,9 @@ RECEIPTS = RateClass("receipts", per_user=Limit(10, 1, burst=30), is_merged=True
 TYPING = RateClass("typing", per_user=Limit(10, 1, burst=30), is_merged=True)
 
 # Beyond every number that a conversation can reach.
-SEQ_MAX = 2**62
+SEQ_MAX = WHOLE_MAX
 
-Ids = Annotated[list[str], msgspec.Meta(max_length=500)]
+Ids = Annotated[list[Id], msgspec.Meta(max_length=500)]
 SPELLINGS = {
     "conversation_id": "conversationId",
     "up_to_seq": "upToSeq",
@@ -39,15 +40,15 @@ SPELLINGS = {
 class Receipt(msgspec.Struct, kw_only=True):
     """How far the caller has got: up to a number, or up to the highest of some messages."""
 
-    conversationId: str
-    upToSeq: Annotated[int, msgspec.Meta(ge=0)] | None = None
+    conversationId: Id
+    upToSeq: Seq | None = None
     messageIds: Ids | None = None
 
 
 class StatusReport(msgspec.Struct, kw_only=True):
     """The older form of a receipt."""
 
-    conversationId: str
+    conversationId: Id
     messageIds: Ids
     status: Literal["delivered", "read"]
 
@@ -55,7 +56,7 @@ class StatusReport(msgspec.Struct, kw_only=True):
 class TypingReport(msgspec.Struct, kw_only=True):
     """Whether the caller types in a conversation."""
 
-    conversationId: str
+    conversationId: Id
     isTyping: bool = False
 
 

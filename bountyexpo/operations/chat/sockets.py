@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import msgspec
 
+from bountyexpo.domain.field_types import Moment
 from bountyexpo.errors import InvalidRequest, NotAuthenticated
 from bountyexpo.operations.catalogue import READ, WRITE, operation
 from bountyexpo.operations.users.tickets import TICKET_TTL_S
@@ -26,7 +27,7 @@ class TicketView(msgspec.Struct, kw_only=True):
     """A pass for one upgrade: ``/v1/socket?ticket=…``."""
 
     ticket: str
-    expiresAt: datetime
+    expiresAt: Moment
 
 
 class PresenceQuestion(msgspec.Struct, kw_only=True):
@@ -41,7 +42,7 @@ class PresenceEntry(msgspec.Struct, kw_only=True):
     userId: str
     state: Literal["online", "away", "offline"] = "offline"
     isOnline: bool = False
-    lastSeenAt: datetime | None = None
+    lastSeenAt: Moment | None = None
 
 
 class PresenceList(msgspec.Struct, kw_only=True):

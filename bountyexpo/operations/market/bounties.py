@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import msgspec
 
 from bountyexpo.actors.market.bounty_messages import CreateBounty
-from bountyexpo.domain import amounts, limits
+from bountyexpo.domain import amounts, client_json, limits
+from bountyexpo.domain.client_json import ATTACHMENTS
+from bountyexpo.domain.field_types import (
+    Cents,
+    Cursor,
+    Dollars,
+    Id,
+    Moment,
+    clamped,
+    shown,
+    text,
+)
 from bountyexpo.domain.ids import new_id
 from bountyexpo.domain.market import bounty_limits
 from bountyexpo.domain.market.bounty import LISTED_TO_OTHERS, LISTED_TO_PARTIES, Status
@@ -27,52 +37,62 @@ if TYPE_CHECKING:
 
 PAGE_LIMIT_MAX = 100
 OWN_LIMIT_MAX = 200
-ARRAY_ROWS_MAX = 1_000
+
+Skills = Annotated[str, text(0, limits.SKILLS_CHARS_MAX)]
+DURATION = shown(minimum=1, maximum=limits.DURATION_MINUTES_MAX)
+ZIP_CODE = shown(chars_max=64, pattern="^[0-9]{5}$")
 
 
 class ListBounties(msgspec.Struct, kw_only=True, forbid_unknown_fields=False):
     """Which bounties to list; newest first."""
 
-    status: str | None = None
-    poster_id: str | None = None
-    accepted_by: str | None = None
-    work_type: str | None = None
+    status: Annotated[str, text(1, 200)] | None = None
+    poster_id: Id | None = None
+    accepted_by: Id | None = None
+    work_type: Annotated[str, text(1, 32)] | None = None
     page: Annotated[int, msgspec.Meta(ge=1, le=10_000)] | None = None
-    limit: int = 20
+    limit: Annotated[int, clamped(1, OWN_LIMIT_MAX)] = 20
     offset: Annotated[int, msgspec.Meta(ge=0, le=10_000)] | None = None
-    cursor: str | None = None
+    cursor: Cursor | None = None
     format: Literal["array", "page"] | None = None
 
 
 class BountyById(msgspec.Struct, kw_only=True):
     """One bounty."""
 
-    bounty_id: str
+    bounty_id: Id
+
+
+class Price(msgspec.Struct, kw_only=True):
+    """A price as some clients send it."""
+
+    amount: Dollars | None = None
+    currency: Annotated[str, text(1, 16)] = amounts.CURRENCY
 
 
 class NewBounty(msgspec.Struct, kw_only=True):
     """What a poster offers; ``amount`` in dollars, or ``amount_cents``."""
 
-    title: str
-    description: str
-    amount: float | str | dict[str, Any] | None = None
-    amount_cents: int | None = None
+    title: Annotated[str, text(*limits.TITLE_CHARS)]
+    description: Annotated[str, text(*limits.DESCRIPTION_CHARS)]
+    amount: Dollars | Price | None = None
+    amount_cents: Cents | None = None
     is_for_honor: bool = False
-    location: str | None = None
+    location: Annotated[str, text(0, limits.LOCATION_CHARS[1])] | None = None
     work_type: bounty_limits.WorkType = "online"
-    timeline: str = ""
-    skills_required: str | list[str] = ""
+    timeline: Annotated[str, text(0, limits.TIMELINE_CHARS_MAX)] = ""
+    skills_required: Skills | Annotated[list[Skills], msgspec.Meta(max_length=100)] = ""
     category: bounty_limits.Category | None = None
     is_time_sensitive: bool = False
-    deadline: str | None = None
+    deadline: Annotated[str, text(0, limits.DEADLINE_CHARS_MAX)] | None = None
     schedule_type: bounty_limits.ScheduleType | None = None
-    start_date: datetime | None = None
-    end_date: datetime | None = None
-    latest_arrival_time: datetime | None = None
-    duration_minutes: int | None = None
-    conditional_end_note: str | None = None
-    zip_code: str | None = None
-    attachments_json: str | list[dict[str, Any]] | None = None
+    start_date: Moment | None = None
+    end_date: Moment | None = None
+    latest_arrival_time: Moment | None = None
+    duration_minutes: Annotated[int, DURATION] | None = None
+    conditional_end_note: Annotated[str, text(0, limits.NOTE_CHARS_MAX)] | None = None
+    zip_code: Annotated[str, ZIP_CODE] | None = None
+    attachments_json: client_json.JsonText | client_json.JsonObjects | None = None
     idempotency_key: IdempotencyKey | None = None
 
 
@@ -93,7 +113,7 @@ async def list_bounties(call: Call, request: ListBounties) -> BountyPage | list[
     """List bounties, newest first; open ones unless asked otherwise.
 
     The reply is a bare array when ``offset``, ``poster_id`` or ``work_type`` is given without
-    ``page`` and ``cursor``, or with ``format=array``; older clients slice that array themselves.
+    ``page`` and ``cursor``, or with ``format=array``.
     """
     is_own = call.identity is not None and call.identity.user_id in {
         request.poster_id,
@@ -102,7 +122,6 @@ async def list_bounties(call: Call, request: ListBounties) -> BountyPage | list[
     wanted = _page_wanted(request, is_own=is_own)
     db = call.services.db
     if _wants_array(request):
-        wanted.limit, wanted.offset = min(wanted.offset + wanted.limit, ARRAY_ROWS_MAX), 0
         return [bounty_view(row) for row in await bounties.page(db, wanted)]
     limit, wanted.limit = wanted.limit, wanted.limit + 1
     rows = await bounties.page(db, wanted)
@@ -130,6 +149,7 @@ async def get_bounty(call: Call, request: BountyById) -> BountyView:
     http="POST /api/bounties",
     rate=WRITE,
     status=201,
+    repeat_status=200,
     aliases=("POST /api/supabase/bounties",),
     aliased_fields={
         "isForHonor": "is_for_honor",
@@ -164,13 +184,17 @@ async def create_bounty(call: Call, request: NewBounty) -> BountyView:
 
 def _page_wanted(request: ListBounties, *, is_own: bool) -> Page:
     limit = max(1, min(request.limit, OWN_LIMIT_MAX if is_own else PAGE_LIMIT_MAX))
+    skipped = (request.page - 1) * limit if request.page is not None else request.offset
+    if request.offset not in {None, skipped}:
+        message = "page and offset must mean the same rows."
+        raise InvalidRequest(message, issues=[{"path": "offset", "message": message}])
     wanted = Page(
         statuses=_statuses(request.status, is_own=is_own),
         poster_id=parse_id(request.poster_id, "user") if request.poster_id else None,
         hunter_id=parse_id(request.accepted_by, "user") if request.accepted_by else None,
         work_type=request.work_type,
         limit=limit,
-        offset=request.offset or ((request.page or 1) - 1) * limit,
+        offset=skipped or 0,
     )
     if request.cursor is not None:
         wanted.before, wanted.before_id = decode_cursor(request.cursor)
@@ -201,12 +225,9 @@ def _wants_array(request: ListBounties) -> bool:
 
 
 def _terms(call: Call, request: NewBounty) -> Terms:
-    amount = request.amount if request.amount is not None else 0
-    cents = (
-        request.amount_cents
-        if request.amount_cents is not None
-        else amounts.cents_from_dollars(amount)
-    )
+    amount = request.amount
+    dollars = msgspec.structs.asdict(amount) if isinstance(amount, Price) else amount
+    cents = amounts.cents_of_price(dollars, request.amount_cents)
     when = bounty_limits.schedule(
         start_date=request.start_date,
         end_date=request.end_date,
@@ -236,5 +257,5 @@ def _terms(call: Call, request: NewBounty) -> Terms:
         conditional_end_note=limits.optional_text(
             request.conditional_end_note, "conditional_end_note", limits.NOTE_CHARS_MAX
         ),
-        attachments=bounty_limits.attachments(request.attachments_json),
+        attachments=ATTACHMENTS.parse(request.attachments_json),
     )

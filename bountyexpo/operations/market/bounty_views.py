@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from bountyexpo.domain import amounts
+from bountyexpo.domain.field_types import Moment
 from bountyexpo.operations.cursor import encode_cursor
 
 if TYPE_CHECKING:
@@ -33,12 +33,14 @@ class BountyView(msgspec.Struct, kw_only=True):
     is_time_sensitive: bool
     deadline: str | None
     schedule_type: str | None
-    start_date: datetime | None
-    end_date: datetime | None
-    latest_arrival_time: datetime | None
+    start_date: Moment | None
+    end_date: Moment | None
+    latest_arrival_time: Moment | None
     duration_minutes: int | None
     conditional_end_note: str | None
     attachments_json: str
+    # In a list, where they are large: read the bounty itself.
+    attachments_omitted: bool
     poster_id: str
     user_id: str
     creator_id: str
@@ -48,8 +50,8 @@ class BountyView(msgspec.Struct, kw_only=True):
     username: str
     poster_avatar: str | None
     version: int
-    created_at: datetime
-    updated_at: datetime
+    created_at: Moment
+    updated_at: Moment
 
 
 class BountyPagination(msgspec.Struct, kw_only=True):
@@ -102,6 +104,7 @@ def bounty_view(bounty: Bounty) -> BountyView:
         duration_minutes=bounty.duration_minutes,
         conditional_end_note=bounty.conditional_end_note,
         attachments_json=msgspec.json.encode(bounty.attachments).decode(),
+        attachments_omitted=bounty.are_attachments_omitted,
         poster_id=bounty.poster_id,
         user_id=bounty.poster_id,
         creator_id=bounty.poster_id,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
@@ -10,7 +9,8 @@ import msgspec
 from bountyexpo.actors.market.bounty_messages import ApproveCompletion, SubmitCompletion
 from bountyexpo.domain import limits
 from bountyexpo.domain.access import caller_of
-from bountyexpo.domain.limits import PROOF_ITEMS_MAX
+from bountyexpo.domain.client_json import PROOF_ITEMS, JsonObjects
+from bountyexpo.domain.field_types import Id, Moment, shown, text
 from bountyexpo.domain.market.access import GRANTS
 from bountyexpo.operations.catalogue import READ, WRITE, operation
 from bountyexpo.operations.require import parse_id, require
@@ -25,25 +25,23 @@ if TYPE_CHECKING:
 class NewCompletion(msgspec.Struct, kw_only=True):
     """The work that the caller hands in, with up to 20 proof items."""
 
-    bounty_id: str
-    message: str
-    proof_items: Annotated[list[dict[str, Any]], msgspec.Meta(max_length=PROOF_ITEMS_MAX)] = (
-        msgspec.field(default_factory=list)
-    )
+    bounty_id: Id
+    message: Annotated[str, text(*limits.COMPLETION_CHARS)]
+    proof_items: JsonObjects = msgspec.field(default_factory=list)
 
 
 class CompletionOfBounty(msgspec.Struct, kw_only=True):
     """The newest submission to one bounty."""
 
-    bounty_id: str
+    bounty_id: Id
 
 
 class Approval(msgspec.Struct, kw_only=True):
     """The poster's verdict, with an optional rating of the hunter."""
 
-    submission_id: str
-    rating: int | None = None
-    comment: str | None = None
+    submission_id: Id
+    rating: Annotated[int, shown(minimum=1, maximum=5)] | None = None
+    comment: Annotated[str, text(0, limits.COMMENT_CHARS_MAX)] | None = None
 
 
 class CompletionView(msgspec.Struct, kw_only=True):
@@ -57,8 +55,8 @@ class CompletionView(msgspec.Struct, kw_only=True):
     status: str
     poster_feedback: str | None
     revision_count: int
-    submitted_at: datetime
-    reviewed_at: datetime | None
+    submitted_at: Moment
+    reviewed_at: Moment | None
 
 
 @operation(
@@ -66,6 +64,7 @@ class CompletionView(msgspec.Struct, kw_only=True):
     http="POST /api/completions",
     rate=WRITE,
     status=201,
+    repeat_status=200,
     aliased_fields={"bountyId": "bounty_id"},
 )
 async def submit_completion(call: Call, request: NewCompletion) -> CompletionView:
@@ -76,7 +75,7 @@ async def submit_completion(call: Call, request: NewCompletion) -> CompletionVie
             caller_id=call.user_id,
             work=Delivery(
                 text=limits.text(request.message, "message", *limits.COMPLETION_CHARS),
-                proof=request.proof_items,
+                proof=PROOF_ITEMS.parse(request.proof_items),
             ),
         )
     )

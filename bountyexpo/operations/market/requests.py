@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import msgspec
@@ -10,6 +9,7 @@ import msgspec
 from bountyexpo.actors.market.bounty_messages import AcceptApplication, SubmitApplication
 from bountyexpo.domain import amounts, limits
 from bountyexpo.domain.access import caller_of
+from bountyexpo.domain.field_types import Cursor, Id, Moment, text
 from bountyexpo.domain.market.access import GRANTS
 from bountyexpo.errors import Conflict
 from bountyexpo.operations.catalogue import READ, WRITE, operation
@@ -32,25 +32,25 @@ LIST_MAX: Final = 100
 class NewRequest(msgspec.Struct, kw_only=True):
     """An application; who applies is always the caller."""
 
-    bounty_id: str
-    message: str | None = None
-    proposed_completion_date: datetime | None = None
+    bounty_id: Id
+    message: Annotated[str, text(0, limits.APPLICATION_CHARS_MAX)] | None = None
+    proposed_completion_date: Moment | None = None
 
 
 class RequestById(msgspec.Struct, kw_only=True):
     """One application."""
 
-    request_id: str
+    request_id: Id
 
 
 class ListRequests(msgspec.Struct, kw_only=True):
     """Which of the caller's applications, made or received, to list."""
 
-    bounty_id: str | None = None
-    hunter_id: str | None = None
-    status: str | None = None
+    bounty_id: Id | None = None
+    hunter_id: Id | None = None
+    status: Annotated[str, text(1, 32)] | None = None
     limit: Annotated[int, msgspec.Meta(ge=1, le=200)] | None = None
-    cursor: str | None = None
+    cursor: Cursor | None = None
 
 
 class RequestView(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -62,8 +62,8 @@ class RequestView(msgspec.Struct, kw_only=True, omit_defaults=True):
     user_id: str
     status: str
     message: str | None
-    created_at: datetime
-    updated_at: datetime
+    created_at: Moment
+    updated_at: Moment
     profile: dict[str, Any]
     profiles: dict[str, Any]
     poster_id: str | None = None

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import msgspec
 
+from bountyexpo.domain.field_types import Moment
 from bountyexpo.operations.catalogue import READ, WRITE, operation
 from bountyexpo.operations.require import require
 from bountyexpo.persistence import inbox
@@ -36,8 +36,8 @@ class FindingView(msgspec.Struct, kw_only=True):
     details: dict[str, Any]
     status: str
     times: int
-    createdAt: datetime
-    foundAt: datetime
+    createdAt: Moment
+    foundAt: Moment
 
 
 class FindingsView(msgspec.Struct, kw_only=True):

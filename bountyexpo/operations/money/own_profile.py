@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from bountyexpo.domain import amounts
+from bountyexpo.domain.field_types import Moment
 from bountyexpo.operations.catalogue import READ, operation
 from bountyexpo.operations.require import require
 from bountyexpo.operations.users.auth import summary
@@ -33,8 +33,8 @@ class OwnProfileView(msgspec.Struct, kw_only=True):
     balance: float
     email_confirmed: bool
     onboarding_completed: bool
-    created_at: datetime
-    updated_at: datetime
+    created_at: Moment
+    updated_at: Moment
     user: dict[str, Any]
 
 

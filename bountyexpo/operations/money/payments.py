@@ -13,6 +13,7 @@ import msgspec
 from bountyexpo.actors.money.payment_messages import ConfirmIntent, CreateIntent, IntentAnswer
 from bountyexpo.domain import amounts, limits
 from bountyexpo.domain.access import caller_of
+from bountyexpo.domain.field_types import ProviderId, text
 from bountyexpo.domain.ids import new_id
 from bountyexpo.domain.money.access import GRANTS
 from bountyexpo.errors import InvalidRequest
@@ -35,9 +36,11 @@ DONE = frozenset({"succeeded", "processing"})
 class NewIntent(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """A deposit in whole cents of US dollars."""
 
-    amountCents: Annotated[int, msgspec.Meta(ge=1)]
-    currency: str = "usd"
-    metadata: dict[str, Any] = msgspec.field(default_factory=dict)
+    amountCents: Annotated[int, msgspec.Meta(ge=1, le=amounts.CENTS_MAX)]
+    currency: Annotated[str, text(1, 16)] = "usd"
+    metadata: Annotated[dict[str, Any], msgspec.Meta(max_length=50)] = msgspec.field(
+        default_factory=dict
+    )
     paymentMethodType: Literal["card"] | None = None
     idempotencyKey: IdempotencyKey | None = None
 
@@ -55,8 +58,8 @@ class IntentView(msgspec.Struct, kw_only=True):
 class Confirmation(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """Take the money of an intent, with a card or with the one that it has."""
 
-    paymentIntentId: str
-    paymentMethodId: str | None = None
+    paymentIntentId: ProviderId
+    paymentMethodId: ProviderId | None = None
 
 
 class ConfirmationView(msgspec.Struct, kw_only=True, omit_defaults=True):

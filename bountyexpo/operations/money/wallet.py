@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from bountyexpo.domain import amounts
+from bountyexpo.domain.field_types import Moment
 from bountyexpo.operations.catalogue import READ, operation
 from bountyexpo.persistence.money import ledger
 
@@ -23,7 +24,7 @@ class BalanceView(msgspec.Struct, kw_only=True):
     availableCents: int
     heldCents: int
     version: int
-    payoutFailedAt: str | None = None
+    payoutFailedAt: Moment | None = None
     payoutFailureCode: str | None = None
 
 

@@ -43,7 +43,7 @@ VALUES: Final[dict[str, Any]] = {
 
 # Fields that an example shows although they may be left out.
 SHOWN: Final = frozenset(
-    {"amount", "clientMsgId", "comment", "isTyping", "message", "paymentMethodId"}
+    {"amount", "clientMsgId", "comment", "identifier", "isTyping", "message", "paymentMethodId"}
     | {"rating", "text", "upToSeq", "userId", "username"}
 )
 

@@ -209,9 +209,10 @@ def _responses(operation: Operation, schemas: Schemas) -> Schema:
         content: Schema = {"text/plain": {"schema": {"type": "string"}}}
     else:
         content = {"application/json": {"schema": schemas.reply(operation)}}
-    responses: Schema = {
-        str(operation.status): {"description": "Done.", "content": content},
-    }
+    responses: Schema = {str(operation.status): {"description": "Done.", "content": content}}
+    if operation.repeat_status is not None:
+        repeated = {"description": "Done before; nothing has changed.", "content": content}
+        responses[str(operation.repeat_status)] = repeated
     by_status: dict[int, list[type[BountyExpoError]]] = {}
     for error in refusals(operation):
         by_status.setdefault(error.status, []).append(error)

@@ -7,16 +7,18 @@ made by one request, in an order that a repetition of the request completes.
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import msgspec
 
 from bountyexpo.actors.users.user import Register, SignOut
 from bountyexpo.domain import limits
+from bountyexpo.domain.field_types import Email, NewPassword, Secret, Token, Username, text
 from bountyexpo.errors import (
     AccountClosed,
     BountyExpoError,
     Conflict,
+    InvalidRequest,
     NotAuthenticated,
     SessionRevoked,
     TokenExpired,
@@ -40,23 +42,24 @@ WRONG_CREDENTIALS = "Invalid email or password"
 class Registration(msgspec.Struct, kw_only=True):
     """A new account; without a user name it gets a generated one."""
 
-    email: str
-    password: str
-    username: str | None = None
+    email: Email
+    password: NewPassword
+    username: Username | None = None
     age_confirmed: bool = False
 
 
 class Credentials(msgspec.Struct, kw_only=True):
-    """An e-mail address or user name, and the password."""
+    """An e-mail address or user name, and the password; where both are given, of one account."""
 
-    identifier: str
-    password: str
+    identifier: Annotated[str, text(1, 320)] | None = None
+    username: Annotated[str, text(1, 320)] | None = None
+    password: Secret
 
 
 class RefreshRequest(msgspec.Struct, kw_only=True):
     """A refresh token, good for one use."""
 
-    refreshToken: str
+    refreshToken: Token
 
 
 class SignOutRequest(msgspec.Struct, kw_only=True):
@@ -149,18 +152,27 @@ async def register(call: Call, request: Registration) -> RegisteredView:
     rate=AUTH,
     heeds_token=False,
     aliases=("POST /app/auth/sign-in-form",),
-    aliased_fields={"email": "identifier", "username": "identifier"},
+    aliased_fields={"email": "identifier"},
 )
 async def sign_in(call: Call, request: Credentials) -> SignedInView:
     """Open a session; a wrong password and an unknown account look the same."""
-    identifier = request.identifier.strip()
+    named = request.identifier or request.username
+    if named is None:
+        message = "identifier is required."
+        raise InvalidRequest(message, issues=[{"path": "identifier", "message": message}])
+    identifier = named.strip()
     if "@" not in identifier.removeprefix("@"):
         known = await users.by_identifier(call.services.db, identifier)
         if known is None or known.email is None:
             raise NotAuthenticated(WRONG_CREDENTIALS, code="invalid_credentials")
         identifier = known.email
     session = await call.services.auth.sign_in(identifier.lower(), request.password)
-    return await _enter(call, session)
+    entered = await _enter(call, session)
+    name = request.username.strip().lower().removeprefix("@") if request.username else None
+    if name is not None and name not in {entered.user["username"], entered.user["email"]}:
+        # Told only to whoever knows the password: whose address it is is nobody's business.
+        raise NotAuthenticated(WRONG_CREDENTIALS, code="invalid_credentials")
+    return entered
 
 
 @operation(

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from bountyexpo.actors.users.user import SetPublicKey
+from bountyexpo.domain.field_types import Id
 from bountyexpo.domain.users.e2e_keys import PublicKey
 from bountyexpo.operations.catalogue import READ, WRITE, operation
 from bountyexpo.operations.require import parse_id, require
@@ -30,7 +31,7 @@ class NewKey(msgspec.Struct, kw_only=True):
 class KeyRef(msgspec.Struct, kw_only=True):
     """Whose key."""
 
-    userId: str
+    userId: Id
 
 
 class KeyView(msgspec.Struct, kw_only=True):

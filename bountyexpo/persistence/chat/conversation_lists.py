@@ -7,7 +7,7 @@ beyond the user's own read marker.
 
 from __future__ import annotations
 
-from datetime import datetime  # noqa: TC003 - fields of structs
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -90,7 +90,7 @@ class LastMessage(msgspec.Struct, frozen=True, kw_only=True):
     kind: str
     text: str | None
     sender_id: str
-    created_at: str
+    created_at: datetime
 
 
 class Person(msgspec.Struct, frozen=True, kw_only=True):

@@ -14,14 +14,26 @@ if TYPE_CHECKING:
 
     from bountyexpo.persistence.queries import Queries
 
-COLUMNS = """
+FACTS = """
     b.id, b.poster_id, b.hunter_id, b.accepted_request_id, b.title, b.description,
     b.amount_cents, b.platform_fee_bps, b.is_for_honor, b.status, b.category, b.work_type,
     b.location_text, b.zip_code, b.timeline, b.skills_required, b.is_time_sensitive, b.deadline,
     b.schedule_type, b.start_date, b.end_date, b.latest_arrival_time, b.duration_minutes,
-    b.conditional_end_note, b.attachments, b.expiry_notified_at, b.is_stale, b.stale_reason,
+    b.conditional_end_note, b.expiry_notified_at, b.is_stale, b.stale_reason,
     b.stale_detected_at, b.revision_count, b.version, b.created_at, b.updated_at,
     u.username, p.avatar_url as poster_avatar
+"""
+
+COLUMNS = f"{FACTS}, b.attachments, false as are_attachments_omitted"
+
+# A list of many bounties carries the attachments of each up to this size, in bytes; beyond it they
+# are found with the bounty itself, so that no poster decides how large a page is.
+LISTED_ATTACHMENTS_BYTES_MAX = 4 * 1024
+
+LISTED = f"""
+    {FACTS}, octet_length(b.attachments::text) > %(attachments_max)s as are_attachments_omitted,
+    case when octet_length(b.attachments::text) > %(attachments_max)s then '[]'::jsonb
+         else b.attachments end as attachments
 """
 
 SOURCE = """
@@ -35,7 +47,7 @@ STANDING = """
 """
 
 PAGE = f"""
-    select {COLUMNS} {SOURCE}
+    select {LISTED} {SOURCE}
     where b.status = any(%(statuses)s)
       and (%(poster_id)s::uuid is null or b.poster_id = %(poster_id)s)
       and (%(hunter_id)s::uuid is null or b.hunter_id = %(hunter_id)s)
@@ -116,6 +128,7 @@ class Bounty(Terms, frozen=True, kw_only=True):
     updated_at: datetime
     username: str
     poster_avatar: str | None
+    are_attachments_omitted: bool = False
 
     @property
     def parties(self) -> Parties:
@@ -172,8 +185,10 @@ async def standing(db: Queries, bounty_ids: Collection[str]) -> dict[str, Standi
 
 
 async def page(db: Queries, wanted: Page) -> list[Bounty]:
-    """Return one page in a total order."""
-    return [bounty_of(row) for row in await db.fetch(PAGE, msgspec.structs.asdict(wanted))]
+    """Return one page in a total order; large attachments are left out."""
+    bounds = {"attachments_max": LISTED_ATTACHMENTS_BYTES_MAX}
+    rows = await db.fetch(PAGE, msgspec.structs.asdict(wanted) | bounds)
+    return [bounty_of(row) for row in rows]
 
 
 async def count(db: Queries, wanted: Page) -> int:

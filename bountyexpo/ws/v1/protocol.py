@@ -12,6 +12,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 import msgspec
 
+from bountyexpo.domain.field_types import Seq
+from bountyexpo.domain.limits import ENVELOPE_BYTES_MAX
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from datetime import datetime
@@ -40,14 +43,15 @@ Key = Annotated[str, msgspec.Meta(min_length=1, max_length=255)]
 Token = Annotated[str, msgspec.Meta(min_length=1, max_length=16_384)]
 # Names of types, topics and streams reach the database; printable ASCII is all they ever hold.
 Name = Annotated[str, msgspec.Meta(max_length=128, pattern=r"^[\x20-\x7e]+$(?!\n)")]
+Text = Annotated[str, msgspec.Meta(max_length=ENVELOPE_BYTES_MAX)]
 Names = Annotated[list[Name], msgspec.Meta(max_length=LIST_MAX)]
 
 
 class Position(msgspec.Struct, frozen=True):
     """The last event of a stream that the client has."""
 
-    seq: Annotated[int, msgspec.Meta(ge=0)]
-    epoch: str | int | None = None
+    seq: Seq
+    epoch: Annotated[str, msgspec.Meta(max_length=64)] | Seq | None = None
 
 
 Positions = Annotated[dict[Name, Position], msgspec.Meta(max_length=LIST_MAX)]
@@ -65,13 +69,13 @@ class Resume(msgspec.Struct, frozen=True):
     """The session that a client wants to go on with, and the last event it has of it."""
 
     sid: Annotated[str, msgspec.Meta(max_length=64)] = ""
-    n: Annotated[int, msgspec.Meta(ge=0)] = 0
+    n: Seq = 0
 
 
 class Hello(msgspec.Struct, frozen=True, rename="camel"):
     """The first frame of a socket."""
 
-    v: int = 0
+    v: Seq = 0
     token: Token | None = None
     echo: bool = False
     subscribe: Names = []
@@ -123,8 +127,8 @@ class LegacySend(msgspec.Struct, frozen=True):
 
     conversation_id: Name = ""
     conversationId: Name = ""  # noqa: N815 - both spellings were documented
-    message: str = ""
-    text: str = ""
+    message: Text = ""
+    text: Text = ""
 
 
 class ConversationRef(msgspec.Struct, frozen=True, rename="camel"):

@@ -126,6 +126,20 @@ def test_a_wrong_password_and_an_unknown_account_look_the_same(product: Product)
     assert answers[0]["code"] == answers[1]["code"]
 
 
+def test_two_names_that_sign_in_are_of_one_account(product: Product) -> None:
+    name = f"owner_{new_id()[:8]}"
+    account = {"email": f"{name}@example.com", "password": "Correct-horse-7"}
+    assert product.post("/auth/register", account | {"username": name}).status_code == 201
+
+    for good in ({"username": f"@{name.upper()}"}, {"username": account["email"]}):
+        assert product.post("/auth/sign-in", account | good).status_code == 200
+    other = product.post("/auth/sign-in", account | {"username": "somebody_else"})
+    twice = product.post("/auth/sign-in", account | {"identifier": "other@example.com"})
+
+    refused(other, 401, "invalid_credentials")
+    assert [issue["path"] for issue in refused(twice, 400)["issues"]] == ["identifier"]
+
+
 def test_public_things_stay_public_under_a_dead_token(product: Product, scene: Scene) -> None:
     caller = Person("", "", expired(product, scene.poster))
 

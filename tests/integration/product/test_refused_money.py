@@ -198,10 +198,38 @@ def test_a_bounty_in_progress_takes_no_application(product: Product, scene: Scen
 def test_an_honor_bounty_moves_no_money(product: Product, scene: Scene) -> None:
     before = product.balance(scene.poster)
 
-    honor = product.post(BOUNTIES, wish(amount=25, is_for_honor=True), by=scene.poster)
+    honor = product.post(BOUNTIES, wish(amount=0, is_for_honor=True), by=scene.poster)
 
     assert honor.json()["amount_cents"] == 0
     assert product.balance(scene.poster) == before
+
+
+@pytest.mark.parametrize(
+    ("fields", "named"),
+    [
+        ({"amount": 25, "is_for_honor": True}, {"amount"}),
+        ({"amount": ..., "amount_cents": 2_500, "is_for_honor": True}, {"amount"}),
+        ({"amount": 10, "amount_cents": 100}, {"amount", "amount_cents"}),
+        ({"amount": "10.00", "amountCents": 999}, {"amount", "amount_cents"}),
+        ({"amount": 0, "amount_cents": 1_000}, {"amount", "amount_cents"}),
+        ({"amount": ..., "amount_cents": 1_000, "amountCents": 100}, {"amount_cents"}),
+    ],
+)
+def test_prices_that_contradict_each_other_are_refused_by_name(
+    product: Product, scene: Scene, fields: dict[str, Any], named: set[str]
+) -> None:
+    with product.unchanged():
+        body = refused(product.post(BOUNTIES, wish(**fields), by=scene.poster), 400)
+
+    assert {issue["path"] for issue in body["issues"]} == named
+
+
+def test_one_price_may_be_said_twice(product: Product, scene: Scene) -> None:
+    body = wish(amount="12.5", amount_cents=1_250, amountCents=1_250)
+
+    made = product.post(BOUNTIES, body, by=scene.poster)
+
+    assert (made.status_code, made.json()["amount_cents"]) == (201, 1_250)
 
 
 @pytest.mark.parametrize(("card", "codes"), CARDS.items(), ids=CARDS.keys())
