@@ -23,6 +23,7 @@ The columns are the HTTP status, the close code where it ends a socket, and the 
     │   ├── StaleVersion           409  1011  STALE_VERSION
     │   │   └── Duplicate          409  1011  STALE_VERSION, of a row that is there already
     │   ├── IdempotencyConflict    409  1011  idempotency_conflict
+    │   ├── RequestInProgress      409  1011  request_in_progress
     │   └── AccountOverdrawn       409  1011  BALANCE_CONFLICT
     ├── TooLarge                   413  1009  PAYLOAD_TOO_LARGE
     │   └── HeadTooLarge           431  1009  REQUEST_HEADER_FIELDS_TOO_LARGE
@@ -210,6 +211,17 @@ class IdempotencyConflict(Conflict):
     """This idempotency key was already used for a different request."""
 
     code = "idempotency_conflict"
+
+
+class RequestInProgress(Conflict):
+    """This request is still being worked on. Please ask again in a moment."""
+
+    code = "request_in_progress"
+    retryable = True
+
+    def __init__(self, message: str | None = None, **fields: Any) -> None:
+        fields.setdefault("retry_after_s", 1)
+        super().__init__(message, **fields)
 
 
 class AccountOverdrawn(Conflict):

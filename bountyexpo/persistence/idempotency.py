@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from bountyexpo.errors import Conflict, IdempotencyConflict
+from bountyexpo.errors import IdempotencyConflict, RequestInProgress
 from bountyexpo.persistence.statement import Json
 
 if TYPE_CHECKING:
@@ -171,7 +171,7 @@ async def begin(db: Queries, claim: Claim, *, is_dead: Callable[[str], bool]) ->
 
     Raises:
         IdempotencyConflict: the key was used for a different request.
-        Conflict: ``request_in_progress``.
+        RequestInProgress: the first is still at work.
     """
     values: dict[str, Any] = msgspec.structs.asdict(claim)
     values |= {"lease_s": LEASE_S, "keep_s": KEEP_S, "dead": None}
@@ -188,9 +188,7 @@ async def begin(db: Queries, claim: Claim, *, is_dead: Callable[[str], bool]) ->
         if found["attempt"] is None or not is_dead(found["attempt"]):
             break
         values["dead"] = found["attempt"]
-    raise Conflict(
-        "This request is still being worked on.", code="request_in_progress", retry_after_s=1
-    )
+    raise RequestInProgress
 
 
 async def finish(db: Queries, claim: Claim, status_code: int, response: Any) -> bool:

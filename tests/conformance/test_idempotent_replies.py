@@ -173,6 +173,20 @@ def test_who_comes_while_the_first_is_at_work_is_told_to_come_again(asked: Asked
     assert busy.headers["retry-after"] == "1"
 
 
+async def test_over_a_socket_too_who_comes_too_early_hears_when_to_come_again(
+    product: Product,
+) -> None:
+    asked = Asked(product, "bounty.create")
+    assert asked.by is not None
+    async with Wire.opened(product, asked.by) as wire:
+        assert (await asked.wire(wire))["type"] == "ack"
+        asked.cut_off(60)
+        busy = await asked.wire(wire)
+
+    assert (busy["type"], busy["code"]) == ("error", "REQUEST_IN_PROGRESS")
+    assert (busy["retryable"], busy["retryAfterMs"]) == (True, 1_000)
+
+
 def test_work_that_was_cut_off_before_it_began_is_done_once(asked: Asked) -> None:
     owner = asked.by.id if asked.by else NOBODY
     row = (asked.operation.name, owner, asked.key, asked.digest)

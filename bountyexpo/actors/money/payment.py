@@ -52,6 +52,7 @@ from bountyexpo.errors import (
     IdempotencyConflict,
     InternalError,
     ProviderFailed,
+    RequestInProgress,
     StaleVersion,
     Unavailable,
 )
@@ -162,11 +163,7 @@ class PaymentActor(Actor[PaymentKind]):
             if inserted is not None:
                 self._resume_later(tx, decision, inserted.version)
         if inserted is None:
-            raise Conflict(
-                "This request is still being worked on.",
-                code="request_in_progress",
-                retry_after_s=1,
-            )
+            raise RequestInProgress
         self._payment = inserted
         metrics.PAYMENT_TRANSACTIONS.labels(type="deposit").inc()
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from bountyexpo.domain.machine import Guard, Machine, Outcome, Refusal, Role, Rule, Timer
-from bountyexpo.errors import NotFound
+from bountyexpo.errors import NotFound, RequestInProgress
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -139,7 +139,9 @@ OWNER, PROVIDER, TIMER = (Role.OWNER,), (Role.PROVIDER,), (Role.TIMER,)
 
 _MISMATCH: Final = Refusal("This event does not match the deposit it names.", "invalid_status")
 _ENDED: Final = Refusal("This deposit has ended. Please start a new one.", "payment_ended")
-_WAIT: Final = Refusal("This request is still being worked on.", "request_in_progress")
+_WAIT: Final = Refusal(
+    "This request is still being worked on.", "request_in_progress", error=RequestInProgress
+)
 _GIVE_UP: Final = (Timer(Event.GIVE_UP, after_s=GIVE_UP_S),)
 _RESUME: Final = (Timer(Event.RESUME, after_s=RESUME_S),)
 _POLL: Final = (Timer(Event.POLL, after_s=POLL_FIRST_S),)

@@ -57,7 +57,7 @@ class Replies:
 
         Raises:
             IdempotencyConflict: the key was used for a different request.
-            Conflict: ``request_in_progress``.
+            RequestInProgress: the first is still at work.
             BountyExpoError: what the handler says now, or said then.
         """
         attempt = f"{self._node}:{next(self._numbers)}"
