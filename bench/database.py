@@ -138,7 +138,7 @@ async def _prepare(pool: Pool) -> None:
 async def _measure(dsn: str) -> list[Figure]:
     figures: list[Figure] = []
     async with trio.open_nursery() as nursery:
-        pool = Pool(dsn, AfterCommit(lambda _events: None, lambda: None), migrate=migrate)
+        pool = Pool(dsn, AfterCommit(lambda _events: None, lambda: None), prepare=migrate)
         await nursery.start(pool.run)
         await pool.wait_ready()
         await _prepare(pool)

@@ -1,7 +1,7 @@
 """The composition root: builds every part of the service and the supervisor tree over them.
 
     root (rest_for_one)
-    ├─ persistence (one_for_all)   [postgres] · pool · journal
+    ├─ persistence (one_for_all)   [postgres] · pool · journal · [claim]
     ├─ [sandbox]                   emulators of the auth server and of Stripe
     ├─ actors (one_for_one)        user · contacts · conversation · bounty · payment
     ├─ authority (one_for_one)     listening · watch
@@ -59,6 +59,7 @@ from bountyexpo.sandbox.server import SandboxServer
 from bountyexpo.supervisors import ChildSpec, Strategy, Supervisor
 
 if TYPE_CHECKING:
+    from bountyexpo.persistence.server.check import DatabaseRefused
     from bountyexpo.sandbox.sandbox_settings import SandboxSettings
     from bountyexpo.settings import Settings
     from bountyexpo.supervisors import Job, Node
@@ -114,6 +115,10 @@ class App:
     def tree(self) -> Node:
         """Return the picture of the running tree."""
         return self.root.tree()
+
+    async def wait_refused(self) -> DatabaseRefused:
+        """Wait until the service finds that it can never use its database."""
+        return await self._storage.db.wait_refused()
 
     async def drain(self, sockets_grace_s: float) -> None:
         """Send clients elsewhere and finish what is in flight; the caller bounds it."""

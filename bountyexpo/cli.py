@@ -86,6 +86,7 @@ def _serve(_options: argparse.Namespace) -> int:
     # The service's parts are heavy to import and no other command needs them.
     from bountyexpo.app import App  # noqa: PLC0415
     from bountyexpo.lifecycle import serve  # noqa: PLC0415
+    from bountyexpo.persistence.server.check import DatabaseRefused  # noqa: PLC0415
     from bountyexpo.sandbox.emulators import with_ports  # noqa: PLC0415
     from bountyexpo.supervisors import SupervisorFailed  # noqa: PLC0415
 
@@ -110,12 +111,24 @@ def _serve(_options: argparse.Namespace) -> int:
         print(refusal, file=sys.stderr)
         return EXIT_BAD_SETTINGS
     except BaseExceptionGroup as group:
+        refused, others = group.split(DatabaseRefused)
+        if refused is not None and others is None:
+            print(_leaf(refused), file=sys.stderr)
+            return EXIT_BAD_SETTINGS
         failures, others = group.split(SupervisorFailed)
         if failures is None or others is not None:
             raise
-        print(f"bountyexpo stopped: {failures.exceptions[0]}", file=sys.stderr)
+        print(f"bountyexpo stopped: {_leaf(failures)}", file=sys.stderr)
         return EXIT_FAILED
     return 0
+
+
+def _leaf(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """Return the first error of a group that is no group."""
+    error: BaseException = group
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
 
 
 def _check_ports(settings: Settings) -> None:

@@ -45,6 +45,7 @@ async def serve(app: App, on_started: Callable[[], None]) -> None:
 
     Raises:
         SupervisorFailed: the tree could not be kept up.
+        DatabaseRefused: the database can never be used as it is.
     """
     grace_s = app.settings.shutdown_grace_s
     if app.settings.redis_url is not None:
@@ -55,6 +56,7 @@ async def serve(app: App, on_started: Callable[[], None]) -> None:
             gc_tuning.install()
             metrics.install_gc_metric()
             nursery.start_soon(gc_tuning.collect_rarely)
+            nursery.start_soon(_end_when_refused, app)
             on_started()
             await anext(signals)
             log.info("draining", grace_s=grace_s)
@@ -71,6 +73,10 @@ async def _run_tree(
     """Run the tree; when it has ended in good order there is nothing left to wait for."""
     await app.root.run(task_status=task_status)
     scope.cancel()
+
+
+async def _end_when_refused(app: App) -> None:
+    raise await app.wait_refused()
 
 
 async def _abort_on_interrupt(signals: AsyncIterator[int]) -> None:

@@ -21,7 +21,7 @@ PORT_MAX: Final = 65_535
 
 # Parameters that other drivers take, and what to do about them.
 FOREIGN: Final = {
-    "pgbouncer": "it is for another driver; behind a pooler use its session mode",
+    "pgbouncer": "it is for another driver; leave it out, poolers are noticed by themselves",
     "connection_limit": "it is for another driver; set DB_POOL_MAX instead",
     "pool_timeout": "it is for another driver",
     "schema": "it is for another driver; our tables have a schema of their own",

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from bountyexpo.composition.branch import branch
+from bountyexpo.composition.process_name import process_name
 from bountyexpo.domain.ids import new_id
 from bountyexpo.persistence.after_commit import AfterCommit, Bell
 from bountyexpo.persistence.chat.journal import Journal
 from bountyexpo.persistence.migrate import migrate
 from bountyexpo.persistence.pool import Pool
+from bountyexpo.persistence.server.claim import ServiceClaim
+from bountyexpo.persistence.server.preparation import Preparation
 from bountyexpo.persistence.users.listening import Listening
 from bountyexpo.sandbox.postgres import EmbeddedPostgres
 from bountyexpo.supervisors import ChildSpec, Strategy
@@ -38,12 +42,13 @@ class Storage:
         )
         self.effects_left = Bell()
         self._dsn = self._embedded.dsn if self._embedded else (settings.database_url or "")
+        self._claim = ServiceClaim(process_name(settings.port)) if self._embedded is None else None
         self.db = Pool(
             self._dsn,
             AfterCommit(publish, self.effects_left.ring),
             size_min=settings.db_pool_min,
             size_max=settings.db_pool_max,
-            migrate=migrate,
+            prepare=Preparation(self._claim) if self._claim else migrate,
         )
         self.journal = Journal(self.db, publish)
 
@@ -57,6 +62,8 @@ class Storage:
             ChildSpec(id="pool", start=self.db.run),
             ChildSpec(id="journal", start=self.journal.run),
         ]
+        if self._claim is not None:
+            children.append(ChildSpec(id="claim", start=partial(self._claim.run, self.db)))
         if self._embedded is not None:
             server = ChildSpec(
                 id="postgres", start=self._embedded.run, shutdown_s=POSTGRES_SHUTDOWN_S

@@ -12,6 +12,7 @@ A cancelled wait leaves the session in the middle of a statement. It must not be
 
 from __future__ import annotations
 
+import hashlib
 import os
 import select
 import socket
@@ -20,10 +21,11 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 import psycopg
 import trio
 from psycopg import generators, pq
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.waiting import Ready, Wait
 
 from bountyexpo.errors import DatabaseUnavailable, Duplicate, NotStorable, StaleVersion
+from bountyexpo.persistence.server.address import resolved
+from bountyexpo.persistence.statement import statement
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -40,19 +42,14 @@ PREPARED_MAX = 1000
 # How long asking the server to stop a statement may take before the session is thrown away.
 RESTORE_TIMEOUT_S = 2.0
 
-# What every session is opened with. JIT compilation costs more than our short statements.
-_SETTINGS = "-c search_path=app,public -c timezone=UTC -c datestyle=ISO -c jit=off"
+# What every session works with. JIT compilation costs more than our short statements.
+_STATE = {"search_path": "app, public", "timezone": "UTC", "datestyle": "ISO", "jit": "off"}
 
-_DEFAULTS: dict[str, Any] = {
-    "application_name": "bountyexpo",
-    "client_encoding": "UTF8",
-    "gssencmode": "disable",
-    # A peer that vanished without a word is noticed within half a minute.
-    "keepalives_idle": 10,
-    "keepalives_interval": 5,
-    "keepalives_count": 3,
-    "tcp_user_timeout": 20_000,
-}
+_READ_BACK = statement(
+    "select current_setting('search_path') as search_path, current_setting('timezone') as timezone"
+)
+
+_BEGIN = b"begin"
 
 _IDLE = pq.TransactionStatus.IDLE
 _IN_ERROR = pq.TransactionStatus.INERROR
@@ -60,11 +57,15 @@ _OK = pq.ConnStatus.OK
 _FINE = (pq.ExecStatus.TUPLES_OK, pq.ExecStatus.COMMAND_OK, pq.ExecStatus.EMPTY_QUERY)
 
 
+class StateLost(Exception):
+    """A session does not remember what it was told: another one answers for it."""
+
+
 class Connection:
     """One session, used by one task at a time; the pool sees to that."""
 
     __slots__ = (
-        *("_fd", "_named", "_names", "_pgconn", "_poll", "_seen"),
+        *("_begin", "_fd", "_is_pooled", "_names", "_pgconn", "_poll", "_prepares", "_seen"),
         *("busy_since", "idle_since", "worn"),
     )
 
@@ -72,7 +73,10 @@ class Connection:
         self._pgconn = pgconn
         self._fd = pgconn.socket
         self._names: dict[tuple[Statement, tuple[int, ...]], bytes] = {}
-        self._named = 0
+        self._begin = _BEGIN
+        self._is_pooled = False
+        # Not before it is known that the session keeps what it is told.
+        self._prepares = False
         self._seen: set[tuple[Statement, tuple[int, ...]]] = set()
         self._poll = select.poll()
         self._poll.register(self._fd, select.POLLIN)
@@ -81,23 +85,65 @@ class Connection:
         self.worn = False
 
     @classmethod
-    async def open(cls, dsn: str, *, timeout_s: float, statement_timeout_s: float) -> Connection:
-        """Open a session.
+    async def open(cls, dsn: str, *, timeout_s: float) -> Connection:
+        """Open a session, which has the settings of its server until ``set_state``.
 
         Raises:
             DatabaseUnavailable: nobody answered, or the server refused us.
         """
-        timeout_ms = int(statement_timeout_s * 1000)
-        options = (
-            f"{_SETTINGS} -c statement_timeout={timeout_ms}"
-            f" -c idle_in_transaction_session_timeout={timeout_ms * 2}"
-        )
         try:
             with trio.fail_after(timeout_s):
-                address = await _address(dsn, options)
+                address = await resolved(dsn)
                 return cls(await _drive_connecting(generators.connect(address)))
         except (psycopg.Error, OSError, trio.TooSlowError) as error:
             raise DatabaseUnavailable from error
+
+    @classmethod
+    async def open_with_state(
+        cls, dsn: str, *, timeout_s: float, statement_timeout_s: float, pooled: bool
+    ) -> Connection:
+        """Open a session with our settings.
+
+        Raises:
+            DatabaseUnavailable: as for ``open``.
+            StateLost: as for ``set_state``.
+        """
+        session = await cls.open(dsn, timeout_s=timeout_s)
+        try:
+            with trio.fail_after(timeout_s):
+                await session.set_state(statement_timeout_s, pooled=pooled)
+        except BaseException as error:
+            session.close()
+            if isinstance(error, (psycopg.Error, trio.TooSlowError)):
+                raise DatabaseUnavailable from error
+            raise
+        return session
+
+    async def set_state(self, statement_timeout_s: float, *, pooled: bool) -> None:
+        """Give the session our settings, by statements, and read them back.
+
+        Poolers drop or refuse the options of a start. Where ``pooled``, each transaction may have
+        another session of the server: it gets its settings as it begins, and nothing is prepared.
+
+        Raises:
+            StateLost: the session has forgotten them; there is such a pooler.
+        """
+        timeout_ms = int(statement_timeout_s * 1000)
+        state = {
+            **_STATE,
+            "statement_timeout": str(timeout_ms),
+            "idle_in_transaction_session_timeout": str(timeout_ms * 2),
+        }
+        if pooled:
+            settings = "".join(f"; set local {name} = {value}" for name, value in state.items())
+            self._begin = _BEGIN + settings.encode()
+            self._is_pooled = True
+        else:
+            await self.command("; ".join(f"set {n} = {v}" for n, v in state.items()).encode())
+        (found,) = _READ_BACK.load(await self.query(_READ_BACK, ()))
+        if any(_STATE[name] != value for name, value in found.items()):
+            raise StateLost
+        self._prepares = not pooled
 
     @property
     def is_clean(self) -> bool:
@@ -140,10 +186,25 @@ class Connection:
         Raises:
             psycopg.Error: what the server answered, or that it is gone.
         """
+        if not self._is_pooled:
+            return await self._query(statement, params)
+        if self._pgconn.transaction_status != _IDLE:
+            return await self._query(statement, params)
+        # By itself it would be a transaction without our settings.
+        await self.command(_BEGIN)
+        try:
+            result = await self._query(statement, params)
+        except psycopg.Error:
+            await self.command(b"rollback")
+            raise
+        await self.command(b"commit")
+        return result
+
+    async def _query(self, statement: Statement, params: Parameters) -> PGresult:
         values, types, formats = statement.dump(params)
         key = (statement, types)
         name = self._names.get(key)
-        if name is None and key in self._seen:
+        if name is None and key in self._seen and self._prepares:
             name = await self._prepare(key)
         self.busy_since = trio.current_time()
         if name is None:
@@ -161,7 +222,7 @@ class Connection:
     async def command(self, sql: bytes) -> None:
         """Run a statement without parameters or rows, such as ``begin``."""
         self.busy_since = trio.current_time()
-        self._pgconn.send_query(sql)
+        self._pgconn.send_query(self._begin if sql == _BEGIN else sql)
         for result in await self._drive(generators.execute(self._pgconn)):
             if result.status not in _FINE:
                 self._raise(result)
@@ -212,15 +273,17 @@ class Connection:
 
     async def _prepare(self, key: tuple[Statement, tuple[int, ...]]) -> bytes:
         statement, types = key
-        # A name is used once, even if nobody waits for what becomes of it: the server may know it.
-        self._named += 1
-        name = b"s%d" % self._named
+        # By its text and types: whatever happens to the session, a name means one statement.
+        told = statement.query + b"\0" + repr(types).encode()
+        name = b"s" + hashlib.blake2b(told, digest_size=16).hexdigest().encode()
+        # If nobody waits for what becomes of it, the server may know the name or not.
+        was_worn, self.worn = self.worn, True
         self._pgconn.send_prepare(name, statement.query, param_types=types)
         for result in await self._drive(generators.execute(self._pgconn)):
             if result.status not in _FINE:
                 self._raise(result)
         self._names[key] = name
-        self.worn = self._named >= PREPARED_MAX
+        self.worn = was_worn or len(self._names) >= PREPARED_MAX
         return name
 
     async def _drive(self, steps: Generator[int, Any, T]) -> T:
@@ -242,8 +305,9 @@ class Connection:
 
     def _raise(self, result: PGresult) -> NoReturn:
         error = psycopg.errors.error_from_result(result, encoding="utf-8")
-        # A table changed under a prepared statement: only a new session can plan it afresh.
-        self.worn = self.worn or isinstance(error, psycopg.errors.FeatureNotSupported)
+        # A table changed under a prepared statement: only a new session can plan it afresh. Nor is
+        # one kept that has lost a statement, or has somebody else's.
+        self.worn = self.worn or isinstance(error, _WEARING)
         raise error
 
 
@@ -274,29 +338,22 @@ _NOT_STORABLE = (
     psycopg.errors.ProgramLimitExceeded,
 )
 
+_WEARING = (
+    psycopg.errors.FeatureNotSupported,
+    psycopg.errors.InvalidSqlStatementName,
+    psycopg.errors.DuplicatePreparedStatement,
+)
+
 # A standby that took over, a session ended for idling, a stale plan, and all loss of contact.
 _UNAVAILABLE = (
     psycopg.OperationalError,
     psycopg.InterfaceError,
-    psycopg.errors.FeatureNotSupported,
+    *_WEARING,
     psycopg.errors.IdleInTransactionSessionTimeout,
     psycopg.errors.ReadOnlySqlTransaction,
     trio.ClosedResourceError,
     OSError,
 )
-
-
-async def _address(dsn: str, options: str) -> str:
-    """Complete an address; names are resolved here because libpq would block on them."""
-    parts: dict[str, Any] = {**_DEFAULTS, **conninfo_to_dict(dsn)}
-    parts["options"] = f"{options} {parts.get('options') or ''}"
-    host = str(parts.get("host") or "")
-    if host and not parts.get("hostaddr") and not host.startswith("/") and "," not in host:
-        found = await trio.socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
-        addresses = [str(entry[4][0]) for entry in found]
-        parts["hostaddr"] = ",".join(addresses)
-        parts["host"] = ",".join([host] * len(addresses))
-    return make_conninfo(**parts)
 
 
 async def _drive_connecting(steps: Generator[tuple[int, int], Any, T]) -> T:

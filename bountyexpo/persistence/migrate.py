@@ -1,23 +1,26 @@
 """Bring a database to the newest schema: plain SQL files, in order, forward only.
 
-``yoyo`` reads the files of ``persistence/migrations``, runs each in one transaction and remembers
-which have run. Its own lock is a row that a killed process leaves behind for ever, so any number of
-nodes are kept apart by an advisory lock instead: PostgreSQL drops that with the session.
+Each file runs in one transaction, which first takes an advisory lock that ends with it. So any
+number of nodes may migrate at once, a process that is killed leaves neither a lock nor half a file
+behind, and a pooler that gives each transaction another session does no harm.
 
-Everything lives in the schema ``app``; connections see it through their ``search_path``.
+Everything lives in the schema ``app``; sessions see it through their ``search_path``.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
-from urllib.parse import urlencode
+from typing import TYPE_CHECKING
 
 import psycopg
 import trio
-from psycopg.conninfo import conninfo_to_dict
-from yoyo import get_backend, read_migrations  # type: ignore[import-untyped]
+from psycopg.conninfo import make_conninfo
 
 from bountyexpo.observability.logs import get_logger
+from bountyexpo.persistence.server.address import parts_of
+
+if TYPE_CHECKING:
+    from typing import LiteralString
 
 FOLDER = Path(__file__).parent / "migrations"
 
@@ -26,8 +29,27 @@ SCHEMA = "app"
 # The advisory lock of migrators, an arbitrary number nobody else uses.
 _LOCK = 7_262_019_481
 
-# How long one node waits for another that is migrating.
+# How long one node waits for another that is migrating, and how long a file may take.
 _LOCK_WAIT_S = 120
+
+_BEGIN: LiteralString = f"""
+    set local statement_timeout = '{_LOCK_WAIT_S}s';
+    set local timezone = 'UTC';
+    select pg_advisory_xact_lock({_LOCK});
+    create schema if not exists {SCHEMA};
+    set local search_path to {SCHEMA}, public;
+    create table if not exists schema_migrations (
+        name        text primary key,
+        applied_at  timestamptz not null default clock_timestamp()
+    );
+"""
+
+# Databases of earlier days remember their files in the table of a tool.
+_IS_OLD = "select 1 where to_regclass('_yoyo_migrations') is not null"
+_ADOPT = """
+    insert into schema_migrations (name) select migration_id from _yoyo_migrations
+    on conflict do nothing
+"""
 
 _log = get_logger(__name__)
 
@@ -43,29 +65,26 @@ async def migrate(dsn: str, folder: Path = FOLDER) -> None:
 
 def migrate_now(dsn: str, folder: Path = FOLDER) -> list[str]:
     """Apply what is missing and return the names of the files that ran. Blocks."""
-    with psycopg.connect(dsn, autocommit=True) as session:
-        session.execute(f"set statement_timeout = '{_LOCK_WAIT_S}s'")
-        session.execute("select pg_advisory_lock(%s)", (_LOCK,))
-        session.execute(f"create schema if not exists {SCHEMA}")
-        return _apply(dsn, folder)
+    # A statement that is sent often would be prepared, which no session of a pooler remembers.
+    with psycopg.connect(
+        make_conninfo(**parts_of(dsn)), autocommit=True, prepare_threshold=None
+    ) as session:
+        applied = [path.stem for path in sorted(folder.glob("*.sql")) if _apply(session, path)]
+    if applied:
+        _log.info("database migrated", applied=applied)
+    return applied
 
 
-def _apply(dsn: str, folder: Path) -> list[str]:
-    backend = get_backend(_yoyo_address(dsn))
-    try:
-        backend.break_lock()  # left by a killed process; the advisory lock says nobody is at work
-        missing = backend.to_apply(read_migrations(str(folder)))
-        names = [migration.id for migration in missing]
-        backend.apply_migrations(missing)
-    finally:
-        backend.connection.close()
-    if names:
-        _log.info("database migrated", applied=names)
-    return names
-
-
-def _yoyo_address(dsn: str) -> str:
-    """Translate any libpq address into the only form that yoyo reads."""
-    parts = {name: str(value) for name, value in conninfo_to_dict(dsn).items() if value}
-    database = parts.pop("dbname", "postgres")
-    return f"postgresql+psycopg:///{database}?{urlencode({**parts, 'schema': SCHEMA})}"
+def _apply(session: psycopg.Connection, path: Path) -> bool:
+    """Run one file, unless it has run; tell whether it did."""
+    with session.transaction():
+        session.execute(_BEGIN)
+        if session.execute(_IS_OLD).rowcount:
+            session.execute(_ADOPT)
+        wrote = session.execute(
+            "insert into schema_migrations (name) values (%s) on conflict do nothing", (path.stem,)
+        )
+        if not wrote.rowcount:
+            return False
+        session.execute(path.read_text(encoding="utf-8"))
+        return True

@@ -13,6 +13,8 @@ lets surplus ones go. It waits for nothing itself: idle sessions are probed besi
 
 from __future__ import annotations
 
+from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import trio
@@ -20,7 +22,9 @@ import trio
 from bountyexpo.errors import DatabaseUnavailable
 from bountyexpo.observability import metrics
 from bountyexpo.observability.logs import get_logger
-from bountyexpo.persistence.connection import Connection, translated
+from bountyexpo.persistence.connection import Connection, StateLost, translated
+from bountyexpo.persistence.server.address import without_secrets
+from bountyexpo.persistence.server.check import DatabaseRefused
 from bountyexpo.persistence.statement import Json, statement
 from bountyexpo.persistence.transaction import Transaction
 from bountyexpo.persistence.waiting_line import WaitingLine
@@ -58,6 +62,7 @@ POOL_NAME = "main"
 CONNECT_TIMEOUT_S = 5.0
 
 _PROBE = statement("select 1")
+_OURS = statement("select 1 from leases limit 1")
 
 _log = get_logger(__name__)
 
@@ -78,22 +83,25 @@ class Pool:
         size_max: int = 10,
         statement_timeout_s: float = 10,
         acquire_timeout_s: float = 5,
-        migrate: Callable[[str], Awaitable[None]] | None = None,
+        prepare: Callable[[str], Awaitable[bool | None]] | None = None,
     ) -> None:
         assert 1 <= size_min <= size_max
-        self._dsn = dsn
+        self._address = partial(str, dsn) if isinstance(dsn, str) else dsn
         self._size_min = size_min
         self._size_max = size_max
         self._statement_timeout_s = statement_timeout_s
         self._acquire_timeout_s = acquire_timeout_s
-        self._migrate = migrate
+        self._prepare = prepare
         self.after_commit = after_commit
         self._nursery: trio.Nursery | None = None
         self._sessions: set[Connection] = set()
         self._idle: list[Connection] = []
         self._line = WaitingLine()
         self._opening = 0
-        self._is_migrated = migrate is None
+        self._is_prepared = prepare is None
+        self._is_pooled = False
+        self._refused = trio.Event()
+        self._refused_as: list[DatabaseRefused] = []
         self._ready = trio.Event()
         self._keeper_wake = trio.Event()
         self._last_error: str | None = None
@@ -113,6 +121,17 @@ class Pool:
         while not self.is_ready:
             await self._ready.wait()
 
+    async def wait_refused(self) -> DatabaseRefused:
+        """Wait until the database turns out to be one that this service can never use."""
+        await self._refused.wait()
+        return self._refused_as[0]
+
+    def refuse(self, refusal: DatabaseRefused) -> None:
+        """Give the database up, for ever; whoever waits for that ends the service."""
+        _log.error("database refused", reason=str(refusal))
+        self._refused_as.append(refusal)
+        self._refused.set()
+
     def statistics(self) -> dict[str, Any]:
         """Facts for the admin page."""
         return {
@@ -122,6 +141,7 @@ class Pool:
             "in_use": self._in_use(),
             "waiting": len(self._line),
             "last_error": self._last_error,
+            "pooled": self._is_pooled,
         }
 
     def _in_use(self) -> int:
@@ -234,12 +254,16 @@ class Pool:
             self._opening -= 1
 
     async def _open(self) -> Connection:
-        dsn = self._dsn if isinstance(self._dsn, str) else self._dsn()
-        return await Connection.open(
-            dsn,
-            timeout_s=CONNECT_TIMEOUT_S,
-            statement_timeout_s=self._statement_timeout_s,
-        )
+        try:
+            return await Connection.open_with_state(
+                self._address(),
+                timeout_s=CONNECT_TIMEOUT_S,
+                statement_timeout_s=self._statement_timeout_s,
+                pooled=self._is_pooled,
+            )
+        except StateLost as error:
+            self._is_pooled = True
+            raise DatabaseUnavailable from error
 
     def _add(self, session: Connection) -> None:
         self._last_error = None
@@ -267,6 +291,8 @@ class Pool:
         """Remember why no session could be opened; without any, refuse everybody."""
         cause = error.__cause__ or error
         reason = str(cause).strip() or type(cause).__name__
+        with suppress(DatabaseUnavailable):
+            reason = without_secrets(reason, self._address())
         if reason != self._last_error:
             _log.warning("database not reachable", reason=reason)
         self._last_error = reason
@@ -285,7 +311,7 @@ class Pool:
             self._nursery = None
 
     async def _keep(self) -> None:
-        """Connect, migrate once, then keep the minimum of sessions for ever."""
+        """Connect, prepare once, then keep the minimum of sessions for ever."""
         backoff_s = BACKOFF_FIRST_S
         while True:
             self._keeper_wake = trio.Event()
@@ -293,6 +319,9 @@ class Pool:
                 while len(self._sessions) + self._opening < self._size_min:
                     await self._open_kept()
                     backoff_s = BACKOFF_FIRST_S
+            except DatabaseRefused as refusal:
+                self.refuse(refusal)
+                await trio.sleep_forever()
             except Exception as error:  # noqa: BLE001 - whatever it is, it is tried again
                 self._note_failure(error)
                 await trio.sleep(backoff_s)
@@ -303,20 +332,22 @@ class Pool:
     async def _open_kept(self) -> None:
         self._opening += 1
         try:
+            if not self._is_prepared and self._prepare is not None:
+                self._is_pooled = bool(await self._prepare(self._address()))
+                self._is_prepared = True
             session = await self._open()
         finally:
             self._opening -= 1
         try:
-            if not self._is_migrated and self._migrate is not None:
-                await self._migrate(self._dsn if isinstance(self._dsn, str) else self._dsn())
-                self._is_migrated = True
+            if self._prepare is not None and not self.is_ready:
+                # Who could not read our tables must not say that it is ready.
+                await session.query(_OURS, ())
         except BaseException:
             session.close()
             raise
         self._add(session)
 
     def _stop(self) -> None:
-        self._nursery = None
         if self._ready.is_set():
             self._ready = trio.Event()
         for session in self._sessions:

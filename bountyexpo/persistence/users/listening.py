@@ -31,7 +31,6 @@ PAUSE_FIRST_S: Final = 0.1
 PAUSE_MAX_S: Final = 5.0
 
 CONNECT_TIMEOUT_S: Final = 5.0
-STATEMENT_TIMEOUT_S: Final = 10.0
 
 BEAT: Final = "beat:"
 
@@ -91,9 +90,7 @@ class Listening:
 
     async def _open(self) -> Connection:
         dsn = self._dsn if isinstance(self._dsn, str) else self._dsn()
-        return await Connection.open(
-            dsn, timeout_s=CONNECT_TIMEOUT_S, statement_timeout_s=STATEMENT_TIMEOUT_S
-        )
+        return await Connection.open(dsn, timeout_s=CONNECT_TIMEOUT_S)
 
     async def _listen(self, session: Connection) -> None:
         """Listen over one session until it is lost or has been silent for too long."""

@@ -52,17 +52,39 @@ def test_a_failed_file_leaves_nothing(empty_dsn: str, tmp_path):
     assert migrate_now(empty_dsn, tmp_path) == ["0002_bad"]
 
 
-def test_the_lock_row_of_a_killed_migrator_holds_nobody_up(empty_dsn: str):
-    migrate_now(empty_dsn)
-    with psycopg.connect(empty_dsn, autocommit=True) as session:
-        session.execute("insert into app.yoyo_lock (locked, ctime, pid) values (1, now(), 1)")
+def test_a_killed_migrator_holds_nobody_up(empty_dsn: str):
+    """Its lock ends with its transaction, and its transaction with its session."""
+    with psycopg.connect(empty_dsn) as killed:
+        killed.execute("select pg_advisory_xact_lock(7262019481)")
+        killed.execute("create table lost (id int)")
+        killed.cancel()
+        killed.close()
+
+    assert migrate_now(empty_dsn) != []
+    assert "lost" not in tables(empty_dsn)
+
+
+def test_a_database_of_the_tool_of_earlier_days_is_taken_as_it_is(empty_dsn: str):
+    applied = migrate_now(empty_dsn)
+    with psycopg.connect(empty_dsn, autocommit=True, options="-c search_path=app") as session:
+        session.execute(
+            "create table _yoyo_migrations"
+            " (migration_hash text, migration_id text, applied_at_utc timestamp)"
+        )
+        session.execute(
+            "insert into _yoyo_migrations select name, name, now() from schema_migrations"
+        )
+        session.execute("drop table schema_migrations")
 
     assert migrate_now(empty_dsn) == []
+    with psycopg.connect(empty_dsn, options="-c search_path=app") as session:
+        rows = session.execute("select name from schema_migrations order by 1").fetchall()
+    assert [name for (name,) in rows] == applied
 
 
 async def test_the_pool_migrates_before_it_is_ready(empty_dsn: str):
     async with trio.open_nursery() as nursery:
-        pool = Pool(empty_dsn, UNHEARD, migrate=migrate)
+        pool = Pool(empty_dsn, UNHEARD, prepare=migrate)
         await nursery.start(pool.run)
         with trio.fail_after(20):
             await pool.wait_ready()

@@ -1,0 +1,130 @@
+"""One service on one database, until several know of each other.
+
+Two processes over one database do not hear each other's events, and people would miss messages
+without a word. So a service takes a lease of the database (a row, which also holds behind poolers)
+and renews it. One that finds it taken watches whether it is renewed: then its holder lives, and the
+start is refused, naming it. A dead holder's lease runs out, at once when it was of this host.
+"""
+
+from __future__ import annotations
+
+import re
+import socket
+from typing import TYPE_CHECKING, Final
+
+import psutil
+import trio
+
+from bountyexpo.errors import DatabaseUnavailable
+from bountyexpo.observability.logs import get_logger
+from bountyexpo.persistence import leases
+from bountyexpo.persistence.leases import LeaseLost
+from bountyexpo.persistence.server.check import DatabaseRefused
+
+if TYPE_CHECKING:
+    from bountyexpo.persistence.pool import Pool
+    from bountyexpo.persistence.queries import Queries
+
+NAME: Final = "service"
+
+# A holder that died on another host keeps a new start waiting so long.
+LEASE_S: Final = 15.0
+RENEW_S: Final = 4.0
+
+# How often a lease that is taken is looked at.
+LOOK_S: Final = 0.25
+
+# Giving it back at the end is not interrupted, but it is bounded.
+RELEASE_S: Final = 2.0
+
+_READ = "select owner, epoch, expires_at from leases where name = %s"
+_FREE = "update leases set expires_at = clock_timestamp() where name = %s and epoch = %s"
+_OWNER = re.compile(r"process (\d+) on host (\S+),")
+
+_log = get_logger(__name__)
+
+
+class ServiceClaim:
+    """The claim of this process on its database; ``owner`` is what others call it."""
+
+    def __init__(self, owner: str) -> None:
+        assert _OWNER.match(owner), owner
+        self._owner = owner
+        self._epoch: int | None = None
+
+    async def take(self, db: Queries) -> None:
+        """Take the database, or make sure that it is still ours.
+
+        Raises:
+            DatabaseRefused: another process has it; the text names it.
+        """
+        if self._epoch is not None:
+            await self._renew(db)
+            return
+        seen = None
+        while self._epoch is None:
+            self._epoch = await leases.take(db, NAME, self._owner, LEASE_S)
+            found = None if self._epoch else await db.fetch_one(_READ, (NAME,))
+            if found is None:
+                continue
+            if _has_died(found["owner"]):
+                await db.execute(_FREE, (NAME, found["epoch"]))
+            elif seen in {None, found["expires_at"]}:
+                seen = found["expires_at"]
+                await trio.sleep(LOOK_S)
+            else:
+                raise _in_use(found["owner"])
+
+    async def run(
+        self, db: Pool, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
+    ) -> None:
+        """Keep the claim until cancelled; whoever loses it is refused the database."""
+        task_status.started()
+        try:
+            while True:
+                await db.wait_ready()
+                try:
+                    await self.take(db)
+                except DatabaseUnavailable:
+                    _log.warning("the claim on the database could not be renewed")
+                except DatabaseRefused as error:
+                    db.refuse(error)
+                await trio.sleep(RENEW_S)
+        finally:
+            with trio.move_on_after(RELEASE_S, shield=True):
+                await self._release(db)
+
+    async def _renew(self, db: Queries) -> None:
+        assert self._epoch is not None
+        try:
+            await leases.renew(db, NAME, self._epoch, LEASE_S)
+        except LeaseLost:
+            found = await db.fetch_one(_READ, (NAME,))
+            raise _in_use(found["owner"] if found else "another process") from None
+
+    async def _release(self, db: Queries) -> None:
+        if self._epoch is None:
+            return
+        try:
+            await leases.release(db, NAME, self._epoch)
+        except DatabaseUnavailable:
+            _log.info("the claim on the database will run out by itself")
+
+
+def _in_use(owner: str) -> DatabaseRefused:
+    return DatabaseRefused(
+        f"the database is in use by {owner}. Stop it first, or choose another database:"
+        " this version runs as one process"
+    )
+
+
+def _has_died(owner: str) -> bool:
+    """Tell whether a holder was a process of this host that is no more."""
+    found = _OWNER.match(owner)
+    if found is None or found[2] != socket.gethostname():
+        return False
+    try:
+        # Nobody has reaped a zombie yet; it serves nobody either.
+        return psutil.Process(int(found[1])).status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True

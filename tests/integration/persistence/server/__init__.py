@@ -1,0 +1,1 @@
+"""The server of the database, as poolers and odd databases show it."""

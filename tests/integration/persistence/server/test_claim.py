@@ -1,0 +1,109 @@
+"""A database belongs to one service; another is told whose it is."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+import trio
+from bountyexpo.composition.process_name import process_name
+from bountyexpo.persistence import leases
+from bountyexpo.persistence.server import claim
+from bountyexpo.persistence.server.check import DatabaseRefused
+from bountyexpo.persistence.server.claim import ServiceClaim
+
+if TYPE_CHECKING:
+    from bountyexpo.persistence.pool import Pool
+
+
+def dead_pid() -> int:
+    """The number of a process that has ended."""
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    return process.pid
+
+
+FIRST = "process 17 on host first, port 3001"
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch):
+    """Seconds become moments."""
+    monkeypatch.setattr(claim, "LEASE_S", 0.6)
+    monkeypatch.setattr(claim, "RENEW_S", 0.05)
+    monkeypatch.setattr(claim, "LOOK_S", 0.02)
+
+
+async def test_a_database_in_use_is_refused_by_name(database: Pool):
+    first = ServiceClaim(FIRST)
+    await first.take(database)
+    async with trio.open_nursery() as nursery:
+        await nursery.start(first.run, database)
+        with trio.fail_after(5), pytest.raises(DatabaseRefused) as refused:
+            await ServiceClaim("process 18 on host second, port 3001").take(database)
+        nursery.cancel_scope.cancel()
+
+    assert FIRST in str(refused.value)
+    assert str(refused.value).startswith("DATABASE_URL: the database is in use")
+
+
+async def test_it_is_free_once_the_first_has_ended(database: Pool, monkeypatch):
+    monkeypatch.setattr(claim, "LEASE_S", 3600)
+    first = ServiceClaim(FIRST)
+    await first.take(database)
+    async with trio.open_nursery() as nursery:
+        await nursery.start(first.run, database)
+        nursery.cancel_scope.cancel()
+
+    with trio.fail_after(5):
+        await ServiceClaim("process 18 on host second, port 3001").take(database)
+
+
+async def test_a_holder_that_died_elsewhere_is_waited_for(database: Pool):
+    await ServiceClaim(FIRST).take(database)
+
+    with trio.fail_after(5):
+        await ServiceClaim("process 18 on host second, port 3001").take(database)
+
+
+async def test_a_holder_that_died_here_is_not_waited_for(database: Pool, monkeypatch):
+    monkeypatch.setattr(claim, "LEASE_S", 3600)
+    here = socket.gethostname()
+    await ServiceClaim(f"process {dead_pid()} on host {here}, port 3001").take(database)
+
+    with trio.fail_after(5):
+        await ServiceClaim(process_name(3001)).take(database)
+
+
+async def test_who_was_taken_over_gives_the_database_up(database: Pool):
+    first = ServiceClaim(FIRST)
+    await first.take(database)
+    await database.execute(
+        "update leases set epoch = epoch + 1, owner = 'process 2 on host b, port 1'"
+    )
+    async with trio.open_nursery() as nursery:
+        await nursery.start(first.run, database)
+        with trio.fail_after(5):
+            refused = await database.wait_refused()
+        nursery.cancel_scope.cancel()
+
+    assert "process 2 on host b, port 1" in str(refused)
+
+
+async def test_a_claim_that_ran_out_while_nobody_wanted_it_is_kept(database: Pool):
+    first = ServiceClaim(FIRST)
+    await first.take(database)
+    await database.execute("update leases set expires_at = now() - interval '1 hour'")
+    await first.take(database)
+
+    assert await leases.take(database, claim.NAME, "other", 60) is None
+
+
+def test_the_name_of_a_process_says_where_to_find_it():
+    assert process_name(3001) == (
+        f"process {os.getpid()} on host {socket.gethostname()}, port 3001"
+    )
