@@ -15,6 +15,7 @@ from bountyexpo.jobs.chat.reactions import REACTIONS
 from bountyexpo.jobs.market.expiry import EXPIRY
 from bountyexpo.jobs.money import webhooks
 from bountyexpo.jobs.money.books import BOOKS, STUCK_WEBHOOKS
+from bountyexpo.jobs.money.dead_letters import tell_dead_letter
 from bountyexpo.jobs.money.deposits import PROCESSING, UNPAID, resume_payment
 from bountyexpo.jobs.prune import PRUNE
 from bountyexpo.jobs.users.sign_ins import SIGN_INS
@@ -57,7 +58,8 @@ def webhook_job(dependencies: JobDependencies, *, livemode: bool) -> Job:
 
 def branch(dependencies: JobDependencies, bell: Bell, webhooks_job: Job) -> ChildSpec:
     """Build the supervisor of all jobs; ``bell`` is rung when effects were left."""
-    relay = Relay(dependencies.db, effect_handlers(dependencies.actors), bell)
+    handlers = effect_handlers(dependencies.actors)
+    relay = Relay(dependencies.db, handlers, bell, tell_dead_letter)
     children = [
         ChildSpec(id="outbox", start=relay.run),
         webhooks_job.as_child(),

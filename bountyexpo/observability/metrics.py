@@ -122,6 +122,7 @@ SUPERVISOR_RESTARTS = _counter("supervisor_restarts_total", "Children restarted"
 JOURNAL_BATCH_ROWS = _histogram("journal_batch_rows", "Rows of one commit", BATCH_BUCKETS)
 JOURNAL_COMMIT_MS = _histogram("journal_commit_milliseconds", "Commit time", STEP_BUCKETS_MS)
 OUTBOX_EVENTS = _counter("outbox_events_processed_total", "Effects carried out", "type")
+OUTBOX_DEAD = _counter("outbox_dead_letters_total", "Effects nobody could carry out", "type")
 OUTBOX_LAG_S = _gauge("outbox_lag_seconds", "Age of the oldest effect that is due")
 JOB_DURATION_MS = _histogram(
     "job_duration_milliseconds", "Run time of a job", REQUEST_BUCKETS_MS, "job"

@@ -2,13 +2,17 @@
 
 The relay leases rows that are due (``for update skip locked``, so any number of nodes may work),
 hands each to the handler of its type, and marks it done; a failure is tried again with growing
-pauses and is dead after the last. A node that dies leaves its leases to run out. So an effect runs
-at least once: handlers carry an idempotency key outside.
+pauses. A node that dies leaves its leases to run out. So an effect runs at least once: handlers
+carry an idempotency key outside.
+
+Effects of one aggregate are carried out in their order, whichever nodes do it: none is leased while
+an earlier one is due, leased, or waits for another try. One that was left for a later time is a
+timer, and holds up nobody. What no handler knows, and what failed to the last, is a dead letter:
+it stays in the table, raises an alarm, and lets those behind it go on.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -22,14 +26,14 @@ from bountyexpo.observability import metrics
 from bountyexpo.observability.logs import get_logger
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from bountyexpo.persistence.after_commit import Bell
-    from bountyexpo.persistence.queries import Queries
+    from bountyexpo.persistence.queries import Database, Queries
 
-# How many rows one relay takes at once, and how many of them it works on at the same time.
-BATCH_ROWS = 50
-CONCURRENCY = 8
+# How many rows one relay takes at once, of as many aggregates; it works on all of them together, so
+# that each is done with before its lease has run out.
+BATCH_ROWS = 16
 
 # A relay that has not finished with a row by then has died, as far as the others can tell.
 LEASE_S = 60
@@ -39,29 +43,38 @@ ATTEMPTS_MAX = 12
 BACKOFF_FIRST_S = 2.0
 BACKOFF_MAX_S = 1800.0
 
+ERROR_CHARS_MAX = 500
+
 # How often the relay looks when nobody wakes it; effects of other nodes are found by this.
 INTERVAL_S = 1.0
 
 WRITE = """
-    insert into outbox (aggregate_type, aggregate_id, aggregate_version, type, payload,
+    insert into outbox (aggregate_type, aggregate_id, aggregate_version, type, payload, recipients,
                         available_at)
-    select aggregate_type, aggregate_id, version, type, payload,
+    select aggregate_type, aggregate_id, version, type, payload, recipients,
            clock_timestamp() + make_interval(secs => due_after_s)
     from jsonb_to_recordset(%s) as i(aggregate_type text, aggregate_id text, version bigint,
-                                     type text, payload jsonb, due_after_s double precision)
+                                     type text, payload jsonb, recipients uuid[],
+                                     due_after_s double precision)
 """
 
 _LEASE = """
     with due as (
-        select id from outbox
-        where status in ('pending', 'leased') and available_at <= clock_timestamp()
-        order by available_at, id limit %(limit)s for update skip locked
+        select o.id from outbox o
+        where o.status in ('pending', 'leased') and o.available_at <= clock_timestamp()
+            and not exists (
+                select 1 from outbox before
+                where before.aggregate_type = o.aggregate_type
+                    and before.aggregate_id = o.aggregate_id and before.id < o.id
+                    and before.status in ('pending', 'leased')
+                    and (before.attempts > 0 or before.available_at <= clock_timestamp()))
+        order by o.available_at, o.id limit %(limit)s for update skip locked
     )
     update outbox o set status = 'leased', attempts = attempts + 1, lease_owner = %(owner)s,
         available_at = clock_timestamp() + make_interval(secs => %(lease_s)s::int)
     from due where o.id = due.id
     returning o.id, o.aggregate_type, o.aggregate_id, o.aggregate_version, o.type, o.payload,
-              o.attempts, o.created_at
+              o.recipients, o.attempts, o.created_at
 """
 
 _DONE = """
@@ -70,8 +83,13 @@ _DONE = """
 """
 
 _FAILED = """
-    update outbox set status = %s, last_error = %s, lease_owner = null,
+    update outbox set status = 'pending', last_error = %s, lease_owner = null,
         available_at = clock_timestamp() + make_interval(secs => %s::double precision)
+    where id = %s and lease_owner = %s
+"""
+
+_DEAD = """
+    update outbox set status = 'dead', last_error = %s, lease_owner = null
     where id = %s and lease_owner = %s
 """
 
@@ -94,6 +112,8 @@ class Effect(msgspec.Struct, frozen=True, kw_only=True):
     aggregate_version: int
     type: str
     payload: dict[str, Any]
+    # Whom it is for, where it is for people; one row, however many they are.
+    recipients: tuple[str, ...]
     attempts: int
     created_at: datetime
 
@@ -101,12 +121,17 @@ class Effect(msgspec.Struct, frozen=True, kw_only=True):
 # Carries out one effect; raises when that has to be tried again.
 Handler: TypeAlias = Callable[[Effect], Awaitable[None]]
 
+# Lets people know of a dead letter, in the transaction that makes it one.
+Alarm: TypeAlias = Callable[["Queries", Effect, str], Awaitable[None]]
+
 
 def row(
     type: str,  # noqa: A002 - the column's own name
     aggregate: tuple[str, str],
     version: int,
     payload: Mapping[str, Any],
+    *,
+    recipients: Sequence[str],
     due_after_s: float,
 ) -> dict[str, Any]:
     """Return the row that ``WRITE`` takes."""
@@ -116,6 +141,7 @@ def row(
         "version": version,
         "type": type,
         "payload": payload,
+        "recipients": sorted(set(recipients)),
         "due_after_s": due_after_s,
     }
 
@@ -123,7 +149,7 @@ def row(
 async def lease(db: Queries, *, owner: str, limit: int, lease_s: int = LEASE_S) -> list[Effect]:
     """Take effects that are due; nobody else gets them before the lease has run out."""
     rows = await db.fetch(_LEASE, {"owner": owner, "limit": limit, "lease_s": lease_s})
-    effects = [Effect(**found) for found in rows]
+    effects = [Effect(**{**found, "recipients": tuple(found["recipients"])}) for found in rows]
     return sorted(effects, key=lambda effect: effect.id)
 
 
@@ -133,18 +159,14 @@ async def prune(db: Queries, days: int) -> int:
 
 
 class Relay:
-    """Carries out the effects: a supervised child.
-
-    Effects of one aggregate in a batch run in their order, one after the other; different
-    aggregates run side by side. The bell makes it look at once. An effect without a handler waits,
-    and is dead in the end.
-    """
+    """Carries out the effects: a supervised child. The bell makes it look at once."""
 
     def __init__(
         self,
-        db: Queries,
+        db: Database,
         handlers: Mapping[str, Handler],
         bell: Bell,
+        alarm: Alarm,
         *,
         interval_s: float = INTERVAL_S,
     ) -> None:
@@ -153,6 +175,7 @@ class Relay:
         self._interval_s = interval_s
         self._owner = new_id()
         self._bell = bell
+        self._alarm = alarm
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Relay until cancelled."""
@@ -173,36 +196,46 @@ class Relay:
             return 0
         found = await self._db.fetch_one(_LAG)
         metrics.OUTBOX_LAG_S.set(found["lag_s"] if found else 0)
-        by_aggregate: dict[tuple[str, str], list[Effect]] = defaultdict(list)
-        for effect in effects:
-            by_aggregate[effect.aggregate_type, effect.aggregate_id].append(effect)
-        limit = trio.CapacityLimiter(CONCURRENCY)
         async with trio.open_nursery() as nursery:
-            for group in by_aggregate.values():
-                nursery.start_soon(self._carry_out_group, group, limit)
+            for effect in effects:
+                nursery.start_soon(self._carry_out, effect)
         return len(effects)
 
-    async def _carry_out_group(self, group: list[Effect], limit: trio.CapacityLimiter) -> None:
-        async with limit:
-            for effect in group:
-                await self._carry_out(effect)
-
     async def _carry_out(self, effect: Effect) -> None:
+        handler = self._handlers.get(effect.type)
+        if handler is None:
+            await self._bury(effect, "no handler knows this type")
+            return
         try:
             with trio.fail_after(LEASE_S / 2):
-                await self._handlers[effect.type](effect)
+                await handler(effect)
         except Exception as error:  # noqa: BLE001 - whatever it is, it is written down and retried
-            await self._note_failure(effect, error)
+            await self._note_failure(effect, f"{type(error).__name__}: {error}"[:ERROR_CHARS_MAX])
         else:
             await self._write(_DONE, (effect.id, self._owner))
             metrics.OUTBOX_EVENTS.labels(effect.type).inc()
 
-    async def _note_failure(self, effect: Effect, error: Exception) -> None:
-        reason = f"{type(error).__name__}: {error}"[:500]
-        status = "dead" if effect.attempts >= ATTEMPTS_MAX else "pending"
+    async def _note_failure(self, effect: Effect, reason: str) -> None:
+        if effect.attempts >= ATTEMPTS_MAX:
+            await self._bury(effect, reason)
+            return
         pause_s = min(BACKOFF_FIRST_S * 2 ** (effect.attempts - 1), BACKOFF_MAX_S)
-        _log.warning("effect failed", type=effect.type, id=effect.id, to=status, reason=reason)
-        await self._write(_FAILED, (status, reason, pause_s, effect.id, self._owner))
+        _log.warning("effect failed", type=effect.type, id=effect.id, reason=reason)
+        await self._write(_FAILED, (reason, pause_s, effect.id, self._owner))
+
+    async def _bury(self, effect: Effect, reason: str) -> None:
+        """Make a dead letter of an effect, and raise the alarm; both or neither."""
+        try:
+            async with self._db.transaction() as tx:
+                is_ours = await tx.execute(_DEAD, (reason, effect.id, self._owner))
+                if is_ours:
+                    await self._alarm(tx, effect, reason)
+        except DatabaseUnavailable:
+            _log.warning("dead letter not marked; its lease will run out", id=effect.id)
+            return
+        if is_ours:
+            _log.error("effect is a dead letter", type=effect.type, id=effect.id, reason=reason)
+            metrics.OUTBOX_DEAD.labels(effect.type).inc()
 
     async def _write(self, sql: str, params: tuple[Any, ...]) -> None:
         try:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from contextlib import AbstractAsyncContextManager
 
     Parameters = Sequence[Any] | Mapping[str, Any]
 
@@ -21,3 +22,10 @@ class Queries(Protocol):
 
     async def execute(self, sql: str, params: Parameters = ()) -> int:
         """Return the number of rows that changed."""
+
+
+class Database(Queries, Protocol):
+    """What runs statements, and several of them as one."""
+
+    def transaction(self) -> AbstractAsyncContextManager[Queries]:
+        """Open a unit of work."""

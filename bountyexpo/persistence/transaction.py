@@ -210,10 +210,15 @@ class Transaction:
         version: int,
         payload: Mapping[str, Any],
         *,
+        recipients: Sequence[str] = (),
         due_after_s: float = 0,
     ) -> None:
-        """Leave an effect on the outside world for the outbox relay."""
-        self._effects.append(outbox.row(type, aggregate, version, payload, due_after_s))
+        """Leave an effect on the outside world for the outbox relay; one row for all recipients."""
+        self._effects.append(
+            outbox.row(
+                type, aggregate, version, payload, recipients=recipients, due_after_s=due_after_s
+            )
+        )
 
     def audit(
         self,

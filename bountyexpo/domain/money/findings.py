@@ -32,3 +32,5 @@ class Finding(StrEnum):
     WEBHOOK_FOREIGN_ACCOUNT = "webhook_foreign_account"
     # An event that did not do its work for a day, or cannot.
     WEBHOOK_FAILED = "webhook_failed"
+    # An effect that nobody knows how to carry out, or that failed to the last.
+    EFFECT_DEAD = "effect_dead"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -17,6 +16,7 @@ from bountyexpo.persistence import job_runs
 from bountyexpo.persistence.leases import LeaseLost
 from bountyexpo.supervisors import Cron, Every, NotNow
 
+from tests.dying_pool import Died, DyingPool
 from tests.fixed_clock import FixedClock
 
 if TYPE_CHECKING:
@@ -24,50 +24,6 @@ if TYPE_CHECKING:
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 HOURLY = Every(3_600)
-
-
-class Died(BaseException):
-    """The process is gone: no handler of ours runs any more."""
-
-
-class DyingPool:
-    """The pool of a process that dies at its nth statement, before it or right after it."""
-
-    def __init__(self, pool: Pool, *, at: int, after: bool) -> None:
-        self._pool = pool
-        self._left = at
-        self._is_after = after
-        self.has_died = False
-
-    @asynccontextmanager
-    async def transaction(self):
-        if self.has_died:
-            raise DatabaseUnavailable
-        async with self._pool.transaction() as tx:
-            yield DyingTransaction(self, tx)
-            self.step(is_end=False)
-        self.step(is_end=True)
-
-    def step(self, *, is_end: bool) -> None:
-        """Count one point where the process may die: before a commit, or once it is made."""
-        if self.has_died or is_end is not self._is_after:
-            return
-        self._left -= 1
-        if self._left < 0:
-            self.has_died = True
-            raise Died
-
-
-class DyingTransaction:
-    def __init__(self, pool: DyingPool, tx) -> None:
-        self._pool = pool
-        self._tx = tx
-
-    async def fetch_one(self, sql, params=()):
-        return await self._tx.fetch_one(sql, params)
-
-    async def execute(self, sql, params=()):
-        return await self._tx.execute(sql, params)
 
 
 async def runs(database: Pool) -> list[tuple[str, str]]:
