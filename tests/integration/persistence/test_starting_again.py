@@ -56,13 +56,15 @@ async def test_a_rejected_application_waits_again_in_its_own_row(
     )
     await bounty_writes.insert(database, bounty_id, poster, new)
     await _apply(database, bounty_id, hunter, "first")
-    (first,) = await requests.of_bounty(database, bounty_id)
+    first = await requests.of_hunter(database, bounty_id, hunter)
+    assert first is not None
     await requests.decide(database, {first.id: Status.REJECTED})
     assert await requests.count_of(database, hunter, Status.PENDING) == 0
 
     await _apply(database, bounty_id, hunter, "second")
 
-    (again,) = await requests.of_bounty(database, bounty_id)
+    again = await requests.of_hunter(database, bounty_id, hunter)
+    assert again is not None
     assert (again.id, again.status, again.message) == (first.id, "pending", "second")
 
 
