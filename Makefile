@@ -16,7 +16,7 @@ NPM := PATH="$(CURDIR)/$(BIN):$$PATH" npm --silent --no-audit --no-fund --ignore
 COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest \
 	--generate-hashes --no-header --no-emit-index-url
 
-.PHONY: help serve demo test check lint fmt fmt-check type bench bench-peers soak docs lock clean
+.PHONY: help serve demo test proxies check lint fmt fmt-check type bench bench-peers soak docs lock clean
 
 help:  ## Say what can be made
 	@sed -n 's/^\([a-z-]*\):.*##/\1:/p' $(MAKEFILE_LIST) | awk -F: '{printf "  make %-10s%s\n", $$1, $$2}'
@@ -29,6 +29,9 @@ demo: .venv/runtime.installed  ## Play the story of one bounty against URL, over
 
 test: .venv/dev.installed .venv/js.installed  ## Run the tests; ARGS="-k name" narrows them
 	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(ARGS)
+
+proxies: .venv/dev.installed .venv/debian.installed  ## Run the tests with programs of Debian's packages
+	@$(BIN)/python -m pytest -m debian $(ARGS)
 
 check: lint fmt-check type test  ## Everything that continuous integration runs
 
@@ -85,6 +88,15 @@ clean:  ## Remove the installed packages, the embedded data and all caches
 	@echo "Installing the packages of tests/clients/js into .venv/js ..."
 	@mkdir -p .venv/js && cp tests/clients/js/package*.json .venv/js/
 	@$(NPM) ci --prefix .venv/js
+	@touch $@
+
+# Packages are only unpacked, so that it needs no rights and leaves the machine as it is.
+.venv/debian.installed: tests/proxies/packages.txt
+	@echo "Unpacking the packages of $< into .venv/debian ..."
+	@rm -rf .venv/debian && mkdir -p .venv/debian
+	@cd .venv/debian && apt-get download --quiet --quiet $$(grep -v '^#' ../../$<) \
+		|| { echo "They need Debian or Ubuntu, and a fresh list: apt-get update"; exit 1; }
+	@for package in .venv/debian/*.deb; do dpkg --extract $$package .venv/debian; done
 	@touch $@
 
 # What the service is compared with lives in an environment of its own, Node's packages included.
