@@ -42,6 +42,7 @@ from bountyexpo.operations.idempotency.replies import Replies
 from bountyexpo.operations.services import Services
 from bountyexpo.operations.session_reader import SessionReader
 from bountyexpo.operations.users.authority import Authority
+from bountyexpo.operations.users.sign_in_guard import SignInGuard
 from bountyexpo.operations.users.standings import Standings
 from bountyexpo.operations.users.tickets import TicketStore
 from bountyexpo.persistence.users import last_seen
@@ -140,6 +141,7 @@ class App:
     def _services(self, callers: Callers, live: Live, webhooks: Job) -> Services:
         db, clock = self._storage.db, self._clock
         inbox = ProviderInbox(db, self._clients.stripe, clock, webhooks.wake)
+        limiter = limits.rate_limiter(self.settings, clock)
         return Services(
             actors=self.actors,
             db=db,
@@ -150,8 +152,9 @@ class App:
             settings=self.settings,
             verifier=callers.authority,
             tickets=callers.tickets,
-            rate_limiter=limits.rate_limiter(self.settings, clock),
+            rate_limiter=limiter,
             replies=Replies(db),
+            sign_ins=SignInGuard(limiter, clock.monotonic),
             sockets=LiveUsers(live.hub, live.presence),
             readiness=self._readiness.reason,
             tree=self.tree,

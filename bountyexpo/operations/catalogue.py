@@ -2,9 +2,8 @@
 
 A declaration names the operation, its HTTP method and path, how often it may be called, and the
 types of request and reply; the last two are read from the handler's annotations. Who may call it is
-its row in ``domain/<area>/access.py``; without a row nothing can be declared. The REST routes, the
-socket calls, validation, access, limits, metrics, the OpenAPI page and the socket reference are all
-made from it.
+its row in ``domain/<area>/access.py``; without a row nothing can be declared. REST routes, socket
+calls, validation, access, limits, metrics, OpenAPI page and socket reference are made from it.
 
     @operation("bounty.apply", http="POST /api/bounties/{bounty_id}/requests", rate=WRITE,
                status=201)
@@ -82,11 +81,12 @@ class RateClass:
 READ = RateClass("read", per_user=Limit(600, 60), per_address=Limit(3000, 60))
 WRITE = RateClass("write", per_user=Limit(60, 60))
 SEARCH = RateClass("search", per_user=Limit(120, 60), per_address=Limit(3000, 60))
-AUTH = RateClass("auth", per_address=Limit(5, 900), per_identifier=Limit(5, 900))
+# Wide by address, for carriers; ``users.sign_in_guard`` says how often one account may be tried.
+SIGN_UP = RateClass("sign_up", per_address=Limit(30, 900), per_identifier=Limit(5, 900))
+SIGN_IN = RateClass("sign_in", per_address=Limit(30, 900))
 PAYMENT = RateClass("payment", per_user=Limit(10, 60, burst=20))
-# Messages of one user, over either transport (realtime §4.8).
+# Over either transport (realtime §4.8): messages of one user, and those in one conversation.
 MESSAGE = RateClass("message", per_user=Limit(5, 1, burst=20))
-# Those of one user in one conversation, who are named together.
 THREAD = RateClass("thread", per_identifier=Limit(60, 60))
 UNLIMITED = RateClass("unlimited")
 
@@ -136,7 +136,6 @@ class Operation:
     aliased_fields: Mapping[str, str] = field(default_factory=dict)
     fields: Mapping[str, msgspec.structs.FieldInfo] = field(default_factory=dict)
     list_fields: frozenset[str] = frozenset()
-    # False for what who is signed out needs: there a token that is good no more is none.
     heeds_token: bool = True
     keeps: Keeps = Keeps.NOTHING
     # Fields of the reply that are not kept, and who finds them again for a repeat.

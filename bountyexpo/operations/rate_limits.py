@@ -113,6 +113,22 @@ class RateLimiter:
         """Tell whether an address meets limits at all."""
         return self._is_enabled and not self.is_exempt(address)
 
+    @property
+    def multiplier(self) -> float:
+        """By how much every limit is widened."""
+        return self._multiplier
+
+    def give_back(self, rate: RateClass, address: str, calls: int = 1) -> None:
+        """Take back calls that were counted of an address, as they turned out to be good ones."""
+        if not self.applies_to(address):
+            return
+        now = self._monotonic()
+        for bucket in _buckets(rate, None, address, None):
+            _, interval_s = self._measures(bucket.limit)
+            table = self._table(bucket)
+            full_at = table.full_at(bucket.key, now) - calls * interval_s
+            table.store(bucket.key, max(now, full_at), now)
+
     def is_exempt(self, address: str) -> bool:
         """Tell whether this address is on the allow-list."""
         if not self._allowed:

@@ -66,6 +66,28 @@ class Replies(Protocol):
         ...
 
 
+class SignIns(Protocol):
+    """How often passwords of one account may be tried."""
+
+    async def admit(self, account: str, address: str, *, is_known: bool) -> Any:
+        """Wait for the turn of an attempt; what is returned is its lane.
+
+        Raises:
+            RateLimited: it is not worth waiting for.
+        """
+
+    def failed(self, lane: Any) -> None:
+        """Count a wrong password.
+
+        Raises:
+            RateLimited: it was one too many.
+        """
+
+    def succeeded(self, account: str, address: str) -> bool:
+        """Forget the failures from this place; tells whether it is news that they are there."""
+        ...
+
+
 class EdgeSettings(Protocol):
     """The settings that requests are answered by."""
 
@@ -110,6 +132,7 @@ class Services:
     tickets: Tickets
     rate_limiter: RateLimiter
     replies: Replies
+    sign_ins: SignIns
     sockets: Sockets
     # Why the service cannot serve at present, or None; waits for nothing.
     readiness: Callable[[], str | None]

@@ -1,11 +1,11 @@
-"""Forgetting sign-ins that are over, once no token of theirs can be alive."""
+"""Forgetting sign-ins that are over, and places where people have not been for long."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
 from bountyexpo.jobs.periodic import Periodic
-from bountyexpo.persistence.users import standing
+from bountyexpo.persistence.users import places, standing
 from bountyexpo.supervisors import Cron
 
 if TYPE_CHECKING:
@@ -19,6 +19,8 @@ async def forget(run: JobRun) -> None:
     """Delete what is old enough."""
     async with run.transaction() as tx:
         await standing.prune(tx)
+    async with run.transaction() as tx:
+        await places.prune(tx)
 
 
 SIGN_INS = Periodic("sign_ins", Cron(AT), forget)

@@ -25,8 +25,9 @@ from bountyexpo.errors import (
     Unavailable,
 )
 from bountyexpo.observability import logs
-from bountyexpo.operations.catalogue import AUTH, READ, operation
+from bountyexpo.operations.catalogue import READ, SIGN_IN, SIGN_UP, operation
 from bountyexpo.operations.idempotency.keeps import Keeps
+from bountyexpo.operations.users import signing_in
 from bountyexpo.persistence.users import users
 
 if TYPE_CHECKING:
@@ -35,8 +36,6 @@ if TYPE_CHECKING:
     from bountyexpo.persistence.users.users import User
 
 log = logs.get_logger(__name__)
-
-WRONG_CREDENTIALS = "Invalid email or password"
 
 
 class Registration(msgspec.Struct, kw_only=True):
@@ -113,7 +112,7 @@ class DoneView(msgspec.Struct, kw_only=True):
 @operation(
     "auth.register",
     http="POST /auth/register",
-    rate=AUTH,
+    rate=SIGN_UP,
     heeds_token=False,
     status=201,
     keeps=Keeps.REPLY,
@@ -136,6 +135,7 @@ async def register(call: Call, request: Registration) -> RegisteredView:
         if not call.is_repeat:
             await call.services.auth.delete_user(identity.id)
         raise
+    await signing_in.note_place(call, user.id)
     return RegisteredView(
         success=True,
         userId=user.id,
@@ -149,7 +149,7 @@ async def register(call: Call, request: Registration) -> RegisteredView:
 @operation(
     "auth.sign_in",
     http="POST /auth/sign-in",
-    rate=AUTH,
+    rate=SIGN_IN,
     heeds_token=False,
     aliases=("POST /app/auth/sign-in-form",),
     aliased_fields={"email": "identifier"},
@@ -160,18 +160,13 @@ async def sign_in(call: Call, request: Credentials) -> SignedInView:
     if named is None:
         message = "identifier is required."
         raise InvalidRequest(message, issues=[{"path": "identifier", "message": message}])
-    identifier = named.strip()
-    if "@" not in identifier.removeprefix("@"):
-        known = await users.by_identifier(call.services.db, identifier)
-        if known is None or known.email is None:
-            raise NotAuthenticated(WRONG_CREDENTIALS, code="invalid_credentials")
-        identifier = known.email
-    session = await call.services.auth.sign_in(identifier.lower(), request.password)
+    who = await signing_in.whom(call, named)
+    session = await signing_in.open_session(call, who, request.password)
     entered = await _enter(call, session)
     name = request.username.strip().lower().removeprefix("@") if request.username else None
     if name is not None and name not in {entered.user["username"], entered.user["email"]}:
         # Told only to whoever knows the password: whose address it is is nobody's business.
-        raise NotAuthenticated(WRONG_CREDENTIALS, code="invalid_credentials")
+        raise NotAuthenticated(signing_in.WRONG_CREDENTIALS, code=signing_in.WRONG)
     return entered
 
 
@@ -232,6 +227,7 @@ async def _enter(call: Call, session: AuthSession) -> SignedInView:
         raise Unavailable from error
     user = await users.get(call.services.db, identity.user_id)
     assert user is not None, "who is let in has an account"
+    await signing_in.note_place(call, user.id)
     return _signed_in(session, user)
 
 

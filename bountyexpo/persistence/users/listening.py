@@ -69,6 +69,7 @@ class Listening:
         self._hearer = hearer
         self._heard_at = float("-inf")
         self._is_hearing = False
+        self._is_warned = False
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Listen until cancelled, and again whenever the session is lost."""
@@ -85,7 +86,7 @@ class Listening:
                     await self._listen(session)
                 finally:
                     session.close()
-                    self._lose()
+                self._lose()
             await trio.sleep(pause_s)
 
     async def _open(self) -> Connection:
@@ -123,13 +124,15 @@ class Listening:
         if payload == self._beat:
             self._heard_at = trio.current_time()
             if not self._is_hearing:
-                self._is_hearing = True
+                self._is_hearing, self._is_warned = True, False
                 self._hearer.hears()
         elif not payload.startswith(BEAT):
             self._hearer.heard(payload)
 
     def _lose(self) -> None:
+        if not self._is_warned:
+            self._is_warned = True
+            _log.warning("changes by others are looked for, not heard of", channel=self._channel)
         if self._is_hearing:
             self._is_hearing = False
-            _log.warning("changes by others are not heard of at present", channel=self._channel)
             self._hearer.is_deaf()

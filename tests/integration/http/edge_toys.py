@@ -19,15 +19,18 @@ from bountyexpo.errors import (
 )
 from bountyexpo.operations.call import Call, RawReply
 from bountyexpo.operations.catalogue import (
-    AUTH,
     READ,
     UNLIMITED,
     WRITE,
     Catalogue,
+    Limit,
+    RateClass,
 )
 from bountyexpo.operations.rate_limits import RateLimiter
 
 from tests.fixed_clock import FixedClock
+
+AUTH = RateClass("auth", per_address=Limit(5, 900), per_identifier=Limit(5, 900))
 
 NOW = datetime(2026, 5, 4, 3, 2, 1, 250000, tzinfo=UTC)
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 from bountyexpo.http.health import EDGE
-from bountyexpo.operations.catalogue import AUTH, UNLIMITED, WRITE, Catalogue
+from bountyexpo.operations.catalogue import SIGN_UP, UNLIMITED, WRITE, Catalogue
 from bountyexpo.operations.reference.openapi import describe, rate_text
 
 from tests.integration.http.edge_toys import TOYS
@@ -117,7 +117,7 @@ def test_raw_reply_is_not_described_as_json(document):
 
 def test_limits_are_said_in_words():
     assert rate_text(WRITE) == "60 per minute per caller"
-    assert rate_text(AUTH) == "5 per 15 minutes per address, 5 per 15 minutes per account"
+    assert rate_text(SIGN_UP) == "30 per 15 minutes per address, 5 per 15 minutes per account"
     assert rate_text(UNLIMITED) == "unlimited"
 
 

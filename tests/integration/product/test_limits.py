@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 import trio
 from bountyexpo.domain.ids import new_id
+from bountyexpo.operations.users.signing_in import REFUSAL_STEP_S
 
 from tests.databases import temporary_folder
 from tests.integration.product.product import Product, refused, standing
@@ -56,6 +57,73 @@ def test_guessing_a_password_is_slowed_down(limited: Product) -> None:
     assert int(response.headers["retry-after"]) == body["retryAfter"] > 0
     assert response.headers["ratelimit-remaining"] == "0"
     assert limited.get("/api/bounties").status_code == 200
+
+
+@pytest.fixture
+def account(limited: Product) -> dict[str, str]:
+    """Somebody who has signed up from here."""
+    name = f"owner_{new_id()[:8]}"
+    wanted = {"email": f"{name}@example.com", "username": name, "password": "Right-password-1"}
+    assert limited.post("/auth/register", wanted).status_code == 201
+    return wanted
+
+
+def spellings(account: dict[str, str]) -> list[dict[str, str]]:
+    email, name = account["email"], account["username"]
+    return [
+        {"email": email},
+        {"identifier": email.upper()},
+        {"username": name},
+        {"identifier": f" @{name.title()} "},
+        {"email": f" {email} "},
+    ]
+
+
+def test_another_spelling_of_the_account_is_no_other_account(
+    limited: Product, account: dict[str, str]
+) -> None:
+    wrong = [each | {"password": "Wrong-password-1"} for each in spellings(account)]
+    assert len(wrong) == SIGN_INS_MAX
+    for guess in wrong:
+        refused(limited.post("/auth/sign-in", guess), 401)
+
+    for guess in wrong[:2]:
+        refused(limited.post("/auth/sign-in", guess), 429, "RATE_LIMIT_EXCEEDED")
+
+    # From where its owner has been before, the right password opens all the same.
+    for named in spellings(account)[:4]:
+        response = limited.post("/auth/sign-in", named | {"password": account["password"]})
+        assert response.status_code == 200, response.text
+
+
+def test_the_time_of_a_refusal_does_not_tell_who_exists(
+    limited: Product, account: dict[str, str]
+) -> None:
+    for named in (
+        {"email": account["email"]},
+        {"username": account["username"]},
+        {"email": f"{new_id()[:8]}@example.com"},
+        {"username": f"nobody_{new_id()[:8]}"},
+    ):
+        started = time.monotonic()
+        refused(limited.post("/auth/sign-in", named | {"password": "Wrong-password-1"}), 401)
+        assert time.monotonic() - started >= REFUSAL_STEP_S
+
+
+def test_many_may_sign_up_behind_one_address(limited: Product) -> None:
+    for _ in range(3 * SIGN_INS_MAX):
+        wanted = {"email": f"{new_id()}@example.com", "password": "Right-password-1"}
+        assert limited.post("/auth/register", wanted).status_code == 201
+
+
+def test_one_address_of_mail_is_not_tried_without_end(
+    limited: Product, account: dict[str, str]
+) -> None:
+    for number in range(SIGN_INS_MAX - 1):
+        again = account | {"email": account["email"].upper() if number % 2 else account["email"]}
+        refused(limited.post("/auth/register", again), 409)
+
+    refused(limited.post("/auth/register", account), 429, "RATE_LIMIT_EXCEEDED")
 
 
 def test_a_limit_is_told_before_it_is_reached(limited: Product) -> None:

@@ -41,11 +41,16 @@ class Wire:
     @classmethod
     @asynccontextmanager
     async def connected(
-        cls, product: Product, *, codec: str = "json", bearer: str | None = None
+        cls,
+        product: Product,
+        *,
+        codec: str = "json",
+        bearer: str | None = None,
+        path: str = "/v1/socket",
     ) -> AsyncIterator[Wire]:
         """A socket that has said nothing yet."""
         offered = [f"bounty.v1.{codec}", *([f"bearer.{bearer}"] if bearer else [])]
-        async with await RawClient.connect(product.port, subprotocols=offered) as client:
+        async with await RawClient.connect(product.port, path=path, subprotocols=offered) as client:
             yield cls(client, codec)
 
     @classmethod

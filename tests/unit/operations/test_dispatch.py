@@ -17,9 +17,11 @@ from bountyexpo.errors import (
     RateLimited,
 )
 from bountyexpo.operations.call import Call
-from bountyexpo.operations.catalogue import AUTH, UNLIMITED, WRITE, Catalogue
+from bountyexpo.operations.catalogue import UNLIMITED, WRITE, Catalogue, Limit, RateClass
 from bountyexpo.operations.dispatch import check_access, dispatch
 from bountyexpo.operations.rate_limits import RateLimiter
+
+AUTH = RateClass("auth", per_address=Limit(5, 900), per_identifier=Limit(5, 900))
 
 USER_ONE = Identity(user_id="u1", expires_at=0)
 ADMIN_ONE = Identity(user_id="a1", expires_at=0, is_admin=True)

@@ -3,13 +3,18 @@ from __future__ import annotations
 import pytest
 from bountyexpo.errors import RateLimited
 from bountyexpo.operations.catalogue import (
-    AUTH,
     PAYMENT,
     READ,
+    SIGN_IN,
     UNLIMITED,
     WRITE,
+    Limit,
+    RateClass,
 )
 from bountyexpo.operations.rate_limits import RateLimiter
+
+# A tight class: as tight for an address as for the account that a call names.
+AUTH = RateClass("auth", per_address=Limit(5, 900), per_identifier=Limit(5, 900))
 
 
 class Time:
@@ -180,3 +185,21 @@ def test_tables_are_bounded(time):
         limiter.take(AUTH, user_id=None, address=f"a{number}", identifier=f"i{number}")
 
     assert len(limiter) == 20
+
+
+def test_what_turned_out_to_be_good_is_given_back(limiter):
+    assert spend(limiter, SIGN_IN, user=None) == 30
+
+    limiter.give_back(SIGN_IN, "a", 2)
+    assert spend(limiter, SIGN_IN, user=None) == 2
+    # A full bucket does not grow.
+    limiter.give_back(SIGN_IN, "b", 5)
+    assert spend(limiter, SIGN_IN, user=None, address="b") == 30
+
+
+def test_nothing_is_given_back_where_nothing_is_taken(time):
+    off = RateLimiter(time, enabled=False)
+
+    off.give_back(SIGN_IN, "a")
+
+    assert len(off) == 0
