@@ -21,6 +21,7 @@ import trio
 from bountyexpo.domain.ids import new_id
 from bountyexpo.sandbox.auth.tokens import api_key
 from bountyexpo.sandbox.emulators import SECRETS_FILE, Secrets
+from bountyexpo.sandbox.operator import OPERATOR_ID
 from psycopg.rows import dict_row
 
 from tests.server_process import START_S, STOP_S, ServerProcess, running
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
 
 # What goes on changing by itself: jobs, leases, deliveries and their retries.
-RESTLESS = ("leases", "job_runs", "outbox", "webhook_events", "audit_log")
+RESTLESS = ("leases", "job_runs", "outbox", "webhook_events", "audit_log", "user_sessions")
 # When somebody was last seen is stored half a minute after their last socket has gone.
 RESTLESS_COLUMNS = ["last_seen_at"]
 
@@ -200,6 +201,24 @@ class Product:
         person = Person(user_id, email, self.token(user_id, email=email))
         assert self.get("/auth/me", by=person).status_code == 200
         return person
+
+    @cached_property
+    def operator(self) -> Person:
+        """The administrator of a machine that runs on emulators."""
+        token = self.token(OPERATOR_ID, app_metadata={"role": "admin"})
+        person = Person(OPERATOR_ID, "", token)
+        self.until(lambda: self.get("/debug/tree", by=person).status_code == 200)
+        return person
+
+    def admin(self) -> Person:
+        """An administrator: by their token, and by their account."""
+        person = self.person("admin")
+        token = self.token(person.id, email=person.email, app_metadata={"role": "admin"})
+        promote = "update app.users set role = 'admin' where id = %s returning id"
+        assert self.rows(promote, person.id)
+        admin = Person(person.id, person.email, token)
+        self.until(lambda: self.get("/debug/tree", by=admin).status_code == 200)
+        return admin
 
     def token(self, user_id: str, *, secret: str | None = None, **claims: Any) -> str:
         """An access token with the claims of the auth server, but for ``claims``."""

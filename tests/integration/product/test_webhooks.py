@@ -67,8 +67,7 @@ def send(product: Product, body: bytes, header: str) -> httpx.Response:
 
 def restarts(product: Product, scene: Scene) -> dict[str, int]:
     """How often each part of the server was started again."""
-    admin = product.token(scene.poster.id, app_metadata={"role": "admin"})
-    nodes = [product.get("/debug/tree", by=Person("", "", admin)).json()]
+    nodes = [product.get("/debug/tree", by=product.operator).json()]
     counts = {}
     while nodes:
         node = nodes.pop()
@@ -297,8 +296,7 @@ def test_an_event_that_is_given_up_does_not_stop_the_others(product: Product, sc
 @pytest.fixture
 def operator(product: Product) -> Person:
     """An administrator."""
-    found = product.person("operator")
-    return Person(found.id, found.email, product.token(found.id, app_metadata={"role": "admin"}))
+    return product.operator
 
 
 def test_an_operator_sees_what_was_given_up_and_has_it_replayed(
