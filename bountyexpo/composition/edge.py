@@ -85,7 +85,9 @@ class Edge:
         self._gateway = SessionGateway(self._context(callers, limits))
         self._poller = create_poller(limits.transport)
         self._fallback = HypercornFallback(create_app(services, FRAMES), services.clock.now)
-        self._fast_path = FastPath(Router(services).find, self._fallback, services.clock.now)
+        self._fast_path = FastPath(
+            Router(services, FRAMES).find, self._fallback, services.clock.now
+        )
         self._acceptor = self._accept(settings)
 
     def branch(self) -> ChildSpec:

@@ -23,16 +23,13 @@ from bountyexpo.errors import (
     RequestTooSlow,
     TooLarge,
     UnsupportedMediaType,
-    UpgradeRequired,
 )
 from bountyexpo.http.binding import respond
-from bountyexpo.http.docs import pages
-from bountyexpo.http.exchange import answer
-from bountyexpo.http.headers import SECURITY_HEADERS, preflight_headers
 from bountyexpo.http.health import EDGE
 from bountyexpo.http.limits import BODY_BYTES_MAX, BODY_S
 from bountyexpo.http.messages import HttpRequest, HttpResponse
-from bountyexpo.http.webhooks import STRIPE_PATHS, receive_stripe
+from bountyexpo.http.others import NOTHING_HERE, other_routes, preflight, refuse, wrong_method
+from bountyexpo.http.webhooks import STRIPE_PATHS
 from bountyexpo.operations.catalogue import (
     CATALOGUE,
     METHODS,
@@ -43,13 +40,11 @@ from bountyexpo.operations.catalogue import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Collection
+    from collections.abc import Collection
 
-    from bountyexpo.operations.call import Call
+    from bountyexpo.http.others import Respond
     from bountyexpo.operations.reference.sockets import ProtocolFrames
     from bountyexpo.operations.services import Services
-
-    Respond = Callable[[HttpRequest, Services], Awaitable[HttpResponse]]
 
 REFUSALS: dict[int, type[BountyExpoError]] = {
     400: InvalidRequest,
@@ -79,12 +74,9 @@ def create_app(
         for route in operation.routes:
             _mount(app, services, route, partial(respond, operation))
         old.update(str(route) for route in operation.routes if route != operation.route)
-    for path in STRIPE_PATHS:
-        _mount(app, services, Route("POST", path), receive_stripe)
-    for path in SOCKET_PATHS:
-        _mount(app, services, Route("GET", path), _ask_for_upgrade, strict_slashes=True)
-    for path, page in pages(frames, catalogue, EDGE).items():
-        _mount(app, services, Route("GET", path), partial(_show, page))
+    for route, respond_to in other_routes(frames, catalogue, EDGE).items():
+        is_strict = route.path in SOCKET_PATHS
+        _mount(app, services, route, respond_to, strict_slashes=is_strict)
     _answer_the_rest(app, services, old)
     return app
 
@@ -112,25 +104,24 @@ def _answer_the_rest(app: QuartTrio, services: Services, old: Collection[str]) -
     ``old`` are the routes at which errors are plain JSON.
     """
 
-    async def preflight() -> Response | None:
+    async def answer_preflight() -> Response | None:
         if request.method != "OPTIONS":
             return None
-        origin = request.headers.get("origin")
-        cors = preflight_headers(origin, services.settings.allowed_origins)
-        response = HttpResponse(204, {**SECURITY_HEADERS, **cors}, b"")
-        return _to_quart(_closing_unread(response))
+        data = await _read(None, {}, with_body=False)
+        return _to_quart(_closing_unread(await preflight(data, services)))
 
-    async def refuse(refusal: HTTPException) -> Response:
+    async def answer_refusal(refusal: HTTPException) -> Response:
         data = await _read(None, {}, with_body=False)
         methods = sorted(getattr(refusal, "valid_methods", None) or ())
-        produce = partial(_raise, _translate(refusal))
-        response = await answer(data, services, produce, is_old=_is_old(app, methods, old))
+        is_old = _is_old(app, methods, old)
         if methods:
-            response.headers["allow"] = ", ".join(methods)
+            response = await wrong_method(methods, data, services, is_old=is_old)
+        else:
+            response = await refuse(_translate(refusal), data, services, is_old=is_old)
         return _to_quart(_closing_unread(response))
 
-    app.before_request(preflight)
-    app.register_error_handler(HTTPException, refuse)
+    app.before_request(answer_preflight)
+    app.register_error_handler(HTTPException, answer_refusal)
 
 
 async def _read(route: Route | None, parameters: dict[str, str], *, with_body: bool) -> HttpRequest:
@@ -179,23 +170,7 @@ def _to_quart(response: HttpResponse) -> Response:
     return Response(response.body, response.status, response.headers)
 
 
-async def _show(page: HttpResponse, data: HttpRequest, services: Services) -> HttpResponse:
-    async def produce(_data: HttpRequest, _call: Call) -> HttpResponse:
-        return HttpResponse(page.status, dict(page.headers), page.body)
-
-    return await answer(data, services, produce)
-
-
-async def _ask_for_upgrade(data: HttpRequest, services: Services) -> HttpResponse:
-    """Answer a plain request at the address of a socket."""
-    return await answer(data, services, partial(_raise, UpgradeRequired()))
-
-
-async def _raise(error: BountyExpoError, _data: HttpRequest, _call: Call) -> HttpResponse:
-    raise error
-
-
 def _translate(refusal: HTTPException) -> BountyExpoError:
     if refusal.code == 404:
-        return NotFound("There is nothing at this address.")
+        return NotFound(NOTHING_HERE)
     return REFUSALS.get(refusal.code or 500, InternalError)()

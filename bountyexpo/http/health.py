@@ -1,7 +1,7 @@
 """Health, metrics, the supervisor tree and the index: what operators and probes ask for.
 
 They are operations of a small catalogue of the edge's own, so they are answered and documented
-like all others. None of them waits for anything, and none is limited: a probe that is refused
+like all others. None of them waits for anything, and no probe is limited: one that is refused
 would take a healthy service out of rotation.
 """
 
@@ -15,9 +15,10 @@ from bountyexpo import __version__
 from bountyexpo.edge.client_address import is_local
 from bountyexpo.edge.refusal import timestamp
 from bountyexpo.errors import NotAllowed
+from bountyexpo.http.limits import OTHER
 from bountyexpo.observability import metrics
 from bountyexpo.operations.call import RawReply
-from bountyexpo.operations.catalogue import UNLIMITED, Catalogue
+from bountyexpo.operations.catalogue import READ, UNLIMITED, Catalogue
 from bountyexpo.operations.edge_access import GRANTS
 
 if TYPE_CHECKING:
@@ -76,13 +77,13 @@ async def metrics_page(call: Call) -> RawReply:
     return RawReply(body=metrics.render(), content_type=metrics.CONTENT_TYPE)
 
 
-@EDGE.operation("debug.tree", http="GET /debug/tree", rate=UNLIMITED)
+@EDGE.operation("debug.tree", http="GET /debug/tree", rate=READ)
 async def tree(call: Call) -> Any:
     """Return the running supervisor tree: states, restarts, mailboxes, last errors."""
     return call.services.tree()
 
 
-@EDGE.operation("index", http="GET /", rate=UNLIMITED, heeds_token=False)
+@EDGE.operation("index", http="GET /", rate=OTHER, heeds_token=False)
 async def index(call: Call) -> dict[str, Any]:  # noqa: ARG001
     """Say what this service is and where things are."""
     return {

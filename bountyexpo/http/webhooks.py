@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bountyexpo.errors import TooLarge
+from bountyexpo.errors import InvalidRequest, NotAuthenticated, RateLimited, TooLarge
 from bountyexpo.http.binding import encode_reply
 from bountyexpo.http.exchange import answer
-from bountyexpo.http.limits import BODY_BYTES_MAX
+from bountyexpo.http.limits import BODY_BYTES_MAX, UNSIGNED
+from bountyexpo.operations.allowances import charge, refused
 from bountyexpo.operations.catalogue import OLD_PREFIX
 
 if TYPE_CHECKING:
@@ -39,4 +40,16 @@ async def _receive(request: HttpRequest, call: Call) -> HttpResponse:
     if len(request.body) > BODY_BYTES_MAX:
         raise TooLarge
     signature = request.headers.get(SIGNATURE_HEADER, "")
-    return encode_reply(200, await call.services.receive_webhook(request.body, signature))
+    limiter, address = call.services.rate_limiter, call.peer
+    try:
+        limiter.check(UNSIGNED, user_id=None, address=address)
+    except RateLimited as error:
+        refused(call, error, UNSIGNED.name)
+        raise
+    try:
+        reply = await call.services.receive_webhook(request.body, signature)
+    except (InvalidRequest, NotAuthenticated):
+        # Only what is not good is counted: the processor may send as much as it likes.
+        charge(call, UNSIGNED, UNSIGNED.name)
+        raise
+    return encode_reply(200, reply)

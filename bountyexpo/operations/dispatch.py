@@ -6,7 +6,6 @@ errors, so that a transport has only those to translate.
 
 from __future__ import annotations
 
-import math
 from datetime import datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -16,8 +15,9 @@ import msgspec
 from bountyexpo.domain import values
 from bountyexpo.domain.access import caller_of
 from bountyexpo.domain.limits import IDEMPOTENCY_KEY_CHARS_MAX
-from bountyexpo.errors import BountyExpoError, InternalError, InvalidRequest, RateLimited
+from bountyexpo.errors import BountyExpoError, InternalError, InvalidRequest
 from bountyexpo.observability import logs, metrics
+from bountyexpo.operations.allowances import charge
 from bountyexpo.operations.idempotency.keeps import Keeps
 from bountyexpo.operations.idempotency.requests import IdempotencyKey
 from bountyexpo.operations.invalid import REFUSALS, explain
@@ -118,37 +118,7 @@ def decode(operation: Operation, arguments: Mapping[str, Any], transport: str) -
 def _check_rate(operation: Operation, call: Call, arguments: Mapping[str, Any]) -> None:
     if operation.rate.is_merged and call.transport == "socket":
         return
-    try:
-        allowance = call.services.rate_limiter.take(
-            operation.rate,
-            user_id=call.identity.user_id if call.identity else None,
-            address=call.peer,
-            identifier=_identifier(operation, arguments),
-        )
-    except RateLimited as error:
-        metrics.RATE_LIMITED.labels(operation.name).inc()
-        wait_s = error.retry_after_s or 1
-        _tell_allowance(call, error.fields["limit"], 0, wait_s)
-        raise
-    if allowance is not None:
-        _tell_allowance(call, allowance.limit, allowance.remaining, allowance.reset_s)
-
-
-def _tell_allowance(call: Call, limit: int, remaining: int, reset_s: float) -> None:
-    """Set the headers of both vocabularies: seconds from now, and epoch milliseconds."""
-    if call.transport != "rest":
-        return
-    reset_ms = round((call.services.clock.now().timestamp() + reset_s) * 1000)
-    call.reply_headers.update(
-        {
-            "ratelimit-limit": str(limit),
-            "ratelimit-remaining": str(remaining),
-            "ratelimit-reset": str(math.ceil(reset_s)),
-            "x-ratelimit-limit": str(limit),
-            "x-ratelimit-remaining": str(remaining),
-            "x-ratelimit-reset": str(reset_ms),
-        }
-    )
+    charge(call, operation.rate, operation.name, identifier=_identifier(operation, arguments))
 
 
 def _identifier(operation: Operation, arguments: Mapping[str, Any]) -> str | None:

@@ -1,7 +1,7 @@
-"""From method and path to an operation, for the fast path, which has no framework.
+"""From method and path to who answers, for the fast path, which has no framework.
 
-It knows exactly the paths as they are declared. A path in any other spelling (a slash at the end,
-escaped characters) is found by the framework of the fallback.
+It knows the paths as they are declared, with or without a slash at the end, and everything that is
+answered where none is declared. Only what is unusual as HTTP goes to the framework of the fallback.
 """
 
 from __future__ import annotations
@@ -9,13 +9,18 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
+from bountyexpo.edge.socket_paths import SOCKET_PATHS
 from bountyexpo.http.binding import respond
 from bountyexpo.http.health import EDGE
-from bountyexpo.operations.catalogue import CATALOGUE, PATH_PARAMETER
+from bountyexpo.http.others import nothing_here, other_routes, preflight, wrong_method
+from bountyexpo.http.webhooks import STRIPE_PATHS
+from bountyexpo.operations.catalogue import CATALOGUE, OLD_PREFIX, PATH_PARAMETER
 
 if TYPE_CHECKING:
     from bountyexpo.http.messages import Answer, HttpRequest, HttpResponse
-    from bountyexpo.operations.catalogue import Catalogue, Operation, Route
+    from bountyexpo.http.others import Respond
+    from bountyexpo.operations.catalogue import Catalogue, Route
+    from bountyexpo.operations.reference.sockets import ProtocolFrames
     from bountyexpo.operations.services import Services
 
 
@@ -23,35 +28,68 @@ class Router:
     """The routes of some catalogues as a tree; what is declared word for word comes first."""
 
     def __init__(
-        self, services: Services, catalogue: Catalogue = CATALOGUE, edge: Catalogue = EDGE
+        self,
+        services: Services,
+        frames: ProtocolFrames,
+        catalogue: Catalogue = CATALOGUE,
+        edge: Catalogue = EDGE,
     ) -> None:
         self._services = services
         self._root = _Step()
         for operation in (*edge.all(), *catalogue.all()):
             for route in operation.routes:
-                self._root.add(_Place(operation, route))
+                is_old = route != operation.route
+                self._root.add(_Place(partial(respond, operation), route, is_old=is_old))
+        for route, respond_to in other_routes(frames, catalogue, edge).items():
+            is_old = route.path in STRIPE_PATHS[1:]
+            self._root.add(_Place(respond_to, route, is_old=is_old))
 
     def find(self, method: str, path: str) -> Answer | None:
-        """Return who answers; None when no operation is declared for this method and path."""
+        """Return who answers, be it that there is nothing; None where the framework has to read."""
+        if path.startswith("//"):
+            return None
+        if method == "OPTIONS":
+            return partial(self._refuse, preflight)
+        spellings = self._spellings(path)
+        for segments in spellings:
+            place = self._root.find(segments, 1, "GET" if method == "HEAD" else method)
+            if place is not None:
+                return partial(self._answer, place, segments)
+        places = [each for segments in spellings for each in self._root.places(segments, 1)]
+        if not places:
+            return partial(self._refuse, nothing_here)
+        methods = {place.route.method for place in places}
+        methods |= {"HEAD"} if "GET" in methods else set()
+        is_old = path.startswith(f"{OLD_PREFIX}/") or all(place.is_old for place in places)
+        return partial(self._refuse, partial(wrong_method, methods, is_old=is_old))
+
+    @staticmethod
+    def _spellings(path: str) -> list[list[str]]:
+        """Return the segments of a path, and those of the same with or without a slash behind."""
         segments = path.split("/")
-        place = self._root.find(segments, 1, "GET" if method == "HEAD" else method)
-        return partial(self._answer, place, segments) if place is not None else None
+        if path.rstrip("/") in SOCKET_PATHS or len(segments) < 3:
+            return [segments]
+        return [segments, segments[:-1] if not segments[-1] else [*segments, ""]]
 
     async def _answer(
         self, place: _Place, segments: list[str], request: HttpRequest
     ) -> HttpResponse:
         request.route = place.route
         request.path_parameters = {name: segments[index] for index, name in place.parameters}
-        return await respond(place.operation, request, self._services)
+        return await place.respond(request, self._services)
+
+    async def _refuse(self, respond_to: Respond, request: HttpRequest) -> HttpResponse:
+        return await respond_to(request, self._services)
 
 
 class _Place:
-    """Where an operation is found; ``parameters`` are segments by their number."""
+    """Where something is answered; ``parameters`` are segments by their number."""
 
-    __slots__ = ("operation", "parameters", "route", "segments")
+    __slots__ = ("is_old", "parameters", "respond", "route", "segments")
 
-    def __init__(self, operation: Operation, route: Route) -> None:
-        self.operation = operation
+    def __init__(self, respond_to: Respond, route: Route, *, is_old: bool) -> None:
+        self.is_old = is_old
+        self.respond = respond_to
         self.route = route
         self.segments = route.path.split("/")
         self.parameters = tuple(
@@ -89,6 +127,14 @@ class _Step:
         if found is None and self._other is not None and segment:
             return self._other.find(segments, index + 1, method)
         return found
+
+    def places(self, segments: list[str], index: int) -> list[_Place]:
+        """Return all places that ``segments`` from ``index`` on lead to, in any method."""
+        if index == len(segments):
+            return list(self.ends.values())
+        segment = segments[index]
+        steps = (self._named.get(segment), self._other if segment else None)
+        return [each for step in steps if step for each in step.places(segments, index + 1)]
 
     def _another(self) -> _Step:
         if self._other is None:
