@@ -7,7 +7,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 from bountyexpo.sandbox import messages
-from bountyexpo.sandbox.auth import one_time
+from bountyexpo.sandbox.auth import one_time, passwords
 from bountyexpo.sandbox.auth.passwords import Passwords
 
 from tests.fixed_clock import FixedClock
@@ -301,3 +301,15 @@ async def test_an_unknown_address_costs_the_same_work_as_a_wrong_password(client
         )
 
     assert asked == [False, True, True]
+
+
+@pytest.mark.parametrize("path", ["/signup", "/token?grant_type=password"])
+async def test_who_comes_when_too_many_passwords_wait_is_told_when_to_come(
+    client, monkeypatch, path
+):
+    monkeypatch.setattr(passwords, "WAITING_MAX", 0)
+
+    answer = await client.call("POST", path, {"email": EMAIL, "password": PASSWORD})
+
+    assert (answer.status_code, answer.json()["error_code"]) == (429, "over_request_rate_limit")
+    assert answer.headers["Retry-After"] == "1"
