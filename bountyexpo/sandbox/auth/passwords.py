@@ -70,7 +70,7 @@ class Passwords:
                 try:
                     code = await process.ended()
                 finally:
-                    self._process, self._is_up = None, trio.Event()
+                    self._forget_process()
             _log.warning("the process that hashes passwords has ended", code=code)
             await trio.sleep(RESTART_PAUSE_S)
 
@@ -106,11 +106,21 @@ class Passwords:
                 async with self._turn:
                     while (process := self._process) is None:
                         await self._is_up.wait()
-                    return await process.ask(question)
+                    try:
+                        return await process.ask(question)
+                    except Unavailable:
+                        # Whoever comes next waits for its successor.
+                        self._forget_process()
+                        raise
         except trio.TooSlowError as error:
             raise Unavailable from error
         finally:
             self._waiting -= 1
+
+    def _forget_process(self) -> None:
+        self._process = None
+        if self._is_up.is_set():
+            self._is_up = trio.Event()
 
 
 class _Answer(msgspec.Struct):
