@@ -77,6 +77,10 @@ def without_null(schema: Schema) -> Schema:
 def describe_fields(name: str, component: Schema) -> None:
     """Say of each field of a named schema what it means."""
     for field, schema in component.get("properties", {}).items():
+        if schema.get("enum") == [True]:
+            # Generators of clients know enumerations of texts and numbers only.
+            del schema["enum"]
+            schema["type"] = "boolean"
         # That a field may be left out is said by ``required``.
         if schema.get("default", ...) is None:
             del schema["default"]
@@ -89,4 +93,6 @@ def _add_other_names(operation: Operation, fields: dict[str, Schema]) -> None:
     in_path = operation.route.parameters if operation.route else ()
     for other, name in operation.aliased_fields.items():
         if name not in in_path and operation.method not in QUERY_METHODS:
-            fields.setdefault(other, {**fields[name], "description": f"The same as `{name}`."})
+            # A client that fills in defaults must not say something of its own by both names.
+            same = {key: value for key, value in fields[name].items() if key != "default"}
+            fields.setdefault(other, {**same, "description": f"The same as `{name}`."})
