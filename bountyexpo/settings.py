@@ -308,7 +308,9 @@ def _origin(value: str) -> str:
     parts = urlsplit(value)
     if parts.path not in {"", "/"} or parts.query or parts.username:
         raise ValueError("has more than scheme, host and port")
-    return f"{parts.scheme}://{parts.netloc.lower()}"
+    # A browser never says the port that goes without saying.
+    usual = {"http": ":80", "https": ":443"}[parts.scheme]
+    return f"{parts.scheme}://{parts.netloc.lower().removesuffix(usual)}"
 
 
 def _host(value: str) -> str:
