@@ -16,13 +16,15 @@ from bountyexpo.errors import CardRefused, ProviderFailed
 from bountyexpo.integrations.stripe.port import Stripe
 from bountyexpo.persistence.money import customers
 from bountyexpo.runtime.clock import SystemClock
-from bountyexpo.sandbox.server import SandboxServer, SandboxSettings
+from bountyexpo.sandbox.sandbox_settings import SandboxSettings
+from bountyexpo.sandbox.server import SandboxServer
 
 from tests.integration.actors.conftest import Market
 from tests.integration.sandbox.conftest import running
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from pathlib import Path
 
 KEY = "sk_test_sandbox"
 NOWHERE = "http://127.0.0.1:9/webhooks"
@@ -75,13 +77,13 @@ class Payer:
 
 
 @pytest.fixture
-async def payer(database: Any) -> AsyncIterator[Payer]:
-
+async def payer(database: Any, tmp_path: Path) -> AsyncIterator[Payer]:
     settings = SandboxSettings(
         jwt_secret="a-secret-of-at-least-thirty-two-bytes",
         stripe_secret_key=KEY,
         webhook_url=NOWHERE,
         webhook_secret="whsec_sandbox",
+        messages=tmp_path / "messages",
     )
     async with (
         running(SandboxServer(database, settings, SystemClock())) as url,
