@@ -64,6 +64,9 @@ USED_UP = {
     "participant.remove": (),
 }
 
+# Many odd values cost the auth server the hash of a password, so these get fewer.
+OF_THE_AUTH_SERVER = {"auth.register", "auth.sign_in"}
+
 # Roles in the order in which one is looked for that may do it.
 CALLERS = (Caller.POSTER, Caller.HUNTER, Caller.ADMIN, Caller.ANONYMOUS)
 
@@ -201,7 +204,8 @@ def test_no_odd_value_of_a_request_is_a_failure_of_ours(stage: Stage, name: str)
     routes = itertools.cycle(operation.routes)
     good, has_changed = fresh(stage, operation), False
     with Line(stage.product.port) as line:
-        for field, value in itertools.product(operation.fields, ODD):
+        values = ODD[::4] if name in OF_THE_AUTH_SERVER else ODD
+        for field, value in itertools.product(operation.fields, values):
             sent = request_of(operation, next(routes), good | {field: value})
 
             status, answer = line.ask(*sent, token_of(asker(stage, name)))
