@@ -10,14 +10,13 @@ from psycopg import sql
 
 from bountyexpo.doctor.diagnosis import failure, warning, well
 from bountyexpo.persistence import migrate
+from bountyexpo.persistence.server.check import ENCODING, VERSION_MIN, refusal
 from bountyexpo.runtime.clock import SystemClock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from bountyexpo.doctor.diagnosis import Diagnosis
-
-VERSION_MIN: Final = 14
 
 CONNECT_TIMEOUT_S: Final = 5
 
@@ -36,17 +35,21 @@ def examine(dsn: str) -> Iterator[Diagnosis]:
     try:
         session = psycopg.connect(dsn, autocommit=True, connect_timeout=CONNECT_TIMEOUT_S)
     except psycopg.OperationalError as error:
-        yield failure(
-            "database",
-            f"no connection: {_cause(error)}",
-            "Start it, or correct DATABASE_URL; the service waits for it meanwhile.",
-        )
+        yield _no_connection(error)
         return
     with session:
         yield _version(session)
         yield _encoding(session)
         yield _schema(session)
         yield _clock(session)
+
+
+def _no_connection(error: psycopg.OperationalError) -> Diagnosis:
+    for_ever = refusal(error)
+    if for_ever is not None:
+        return failure("database", str(for_ever), "Correct it: the service ends at this.")
+    told = f"no connection: {_cause(error)}"
+    return failure("database", told, "Start it; the service waits for it meanwhile.")
 
 
 def _cause(error: psycopg.OperationalError) -> str:
@@ -64,13 +67,13 @@ def _version(session: Session) -> Diagnosis:
 
 def _encoding(session: Session) -> Diagnosis:
     encoding = str(_value(session, "select current_setting('server_encoding')"))
-    if encoding != "UTF8":
+    if encoding != ENCODING:
         return failure(
             "encoding",
             f"the database is {encoding}",
             "Create one with encoding UTF8: create database … encoding 'UTF8' template template0.",
         )
-    return well("encoding", "UTF8")
+    return well("encoding", encoding)
 
 
 def _schema(session: Session) -> Diagnosis:

@@ -39,7 +39,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
     "ws": ("domain", "runtime", "operations", "realtime", "edge"),
     "cluster": ("runtime", "persistence"),
     "load": (),
-    "doctor": ("settings", "persistence.migrate", "runtime.clock"),
+    "doctor": ("settings", "persistence.migrate", "persistence.server", "runtime.clock"),
 }
 EVERYWHERE = ("close_codes", "errors", "observability", "__version__")
 # The composition root wires everything; the emulators may use anything and only it uses them.

@@ -18,7 +18,7 @@ from typing import Any
 
 NICENESS = 5
 
-# 16 MiB and about 40 ms: modest, for a machine that also runs everything else.
+# 16 MiB and 40 to 70 ms: modest, for a machine that also runs everything else.
 COST = 2**14
 BLOCK = 8
 SALT_BYTES = 16

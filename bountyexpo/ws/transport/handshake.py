@@ -6,7 +6,7 @@ that may not pass raises, so that a client learns the reason by plain HTTP befor
 
 A page of a foreign origin may open a socket only with a credential in the handshake itself. There
 is no session by cookie, so nothing that a browser adds by itself ever signs anybody in; the rule
-keeps it so (decision 17).
+keeps it so (decision 23).
 """
 
 from __future__ import annotations
