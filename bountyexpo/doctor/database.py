@@ -25,7 +25,7 @@ SKEW_WARNING_S: Final = 2.0
 SKEW_FAILURE_S: Final = 30.0
 
 # Where the migrator notes what has run.
-MIGRATIONS_TABLE: Final = f"{migrate.SCHEMA}._yoyo_migration"
+MIGRATIONS_TABLE: Final = f"{migrate.SCHEMA}.schema_migrations"
 
 Session = psycopg.Connection[tuple[Any, ...]]
 
@@ -98,7 +98,7 @@ def _applied(session: Session) -> set[str]:
     if _value(session, "select to_regclass(%s)", MIGRATIONS_TABLE) is None:
         return set()
     table = sql.Identifier(*MIGRATIONS_TABLE.split("."))
-    query = sql.SQL("select migration_id from {}").format(table)
+    query = sql.SQL("select name from {}").format(table)
     return {str(row[0]) for row in session.execute(query)}
 
 
