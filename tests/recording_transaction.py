@@ -95,6 +95,7 @@ class Listening:
         version: int,
         payload: Mapping[str, Any],
         *,
+        recipients: Sequence[str] = (),
         due_after_s: float = 0,
     ) -> None:
         self.told.effects.append(type)
