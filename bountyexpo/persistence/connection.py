@@ -336,6 +336,7 @@ _NOT_STORABLE = (
     psycopg.DataError,
     psycopg.IntegrityError,
     psycopg.errors.ProgramLimitExceeded,
+    psycopg.errors.StatementTooComplex,
 )
 
 _WEARING = (
