@@ -10,6 +10,7 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from bountyexpo.domain.amounts import dollars_text
+from bountyexpo.domain.visible import is_blank
 from bountyexpo.errors import InvalidRequest, RateLimited
 
 if TYPE_CHECKING:
@@ -52,6 +53,8 @@ CONTROL_CHARACTERS: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 def text(value: str, field: str, chars_min: int, chars_max: int) -> str:
     """Return ``value`` without control characters and outer blanks, if its length is right."""
     cleaned = CONTROL_CHARACTERS.sub("", value).strip()
+    if is_blank(cleaned):
+        cleaned = ""
     if len(cleaned) < chars_min:
         raise _refusal(field, f"must have at least {chars_min} characters.")
     if len(cleaned) > chars_max:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from bountyexpo.domain import limits
 from bountyexpo.domain.chat.emoji import is_emoji
 from bountyexpo.domain.chat.envelope import is_envelope
+from bountyexpo.domain.visible import is_blank, same_picture
 from bountyexpo.errors import InvalidRequest, NotAllowed, TooLarge
 
 if TYPE_CHECKING:
@@ -103,7 +104,7 @@ def message_text(text: str, *, is_encrypted: bool, has_media: bool) -> str | Non
                 f"A message has at most {limits.MESSAGE_CHARS_MAX} characters.",
                 code="TEXT_TOO_LONG",
             )
-    if text.strip():
+    if not is_blank(text):
         return text
     if not has_media:
         raise InvalidRequest("A message needs text or media.", code="EMPTY_MESSAGE")
@@ -111,12 +112,12 @@ def message_text(text: str, *, is_encrypted: bool, has_media: bool) -> str | Non
 
 
 def check_emoji(emoji: str) -> str:
-    """Return the emoji, if it is one that can be seen."""
+    """Return the emoji in its one spelling, if it is one that can be seen."""
     if not is_emoji(emoji):
         raise InvalidRequest(
             "This is not an emoji.", issues=[{"path": "emoji", "message": "is not an emoji"}]
         )
-    return emoji
+    return same_picture(emoji)
 
 
 def check_leader(kind: str, role: str | None) -> None:

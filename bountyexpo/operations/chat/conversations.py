@@ -18,6 +18,7 @@ from bountyexpo.actors.chat.conversation_messages import (
 )
 from bountyexpo.domain.chat.conversation import PARTICIPANTS_MAX, check_size
 from bountyexpo.domain.field_types import Cursor, Id, Moment, clamped
+from bountyexpo.domain.visible import is_blank
 from bountyexpo.errors import InvalidRequest
 from bountyexpo.operations.catalogue import READ, WRITE, Limit, RateClass, operation
 from bountyexpo.operations.chat.conversation_routes import HOME, old_routes
@@ -233,9 +234,7 @@ async def update_conversation(call: Call, request: ChangeConversation) -> Conver
         raise InvalidRequest(message, issues=[{"path": "mutedUntil", "message": message}])
     owner = call.services.actors.conversation(conversation_id)
     if request.name is not None or request.avatar is not None:
-        name = request.name.strip() if request.name is not None else None
-        if name == "":
-            raise InvalidRequest("A name must not be blank.")
+        name = _name(request.name)
         await owner.ask(Rename(user_id=call.user_id, name=name, avatar_url=request.avatar))
     if request.muted is not None or request.mutedUntil is not None:
         until = None if request.muted is False else request.mutedUntil or FOR_GOOD
@@ -344,13 +343,26 @@ async def _check_strangers(call: Call, others: Sequence[str]) -> None:
         call.take(STRANGERS, "conversation.open")
 
 
+def _name(name: str | None) -> str | None:
+    """Return the name of a group, if it shows anything.
+
+    Raises:
+        InvalidRequest: nobody would see it.
+    """
+    if name is not None and is_blank(name):
+        raise InvalidRequest(
+            "A name must not be blank.", issues=[{"path": "name", "message": "must not be blank"}]
+        )
+    return name.strip() if name is not None else None
+
+
 def _group(call: Call, request: NewConversation, others: list[str]) -> OpenGroup:
     if request.bountyId is not None:
         raise InvalidRequest("A conversation about a bounty has two people.")
     fingerprint = msgspec.json.encode((others, request.name, request.avatar))
     return OpenGroup(
         others=tuple(others),
-        name=request.name,
+        name=_name(request.name),
         avatar_url=request.avatar or None,
         idempotency_key=call.idempotency_key,
         request_hash=hashlib.sha256(fingerprint).hexdigest(),
