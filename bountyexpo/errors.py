@@ -20,6 +20,7 @@ The columns are the HTTP status, the close code where it ends a socket, and the 
     ├── RequestTooSlow             408  1011  REQUEST_TOO_SLOW
     ├── Conflict                   409  1011  CONFLICT
     │   ├── IllegalTransition      409  1011  INVALID_TRANSITION
+    │   ├── AlreadyMoved           409  1011  CONFLICT
     │   ├── StaleVersion           409  1011  STALE_VERSION
     │   │   └── Duplicate          409  1011  STALE_VERSION, of a row that is there already
     │   ├── IdempotencyConflict    409  1011  idempotency_conflict
@@ -190,6 +191,10 @@ class IllegalTransition(Conflict):
     """This step is not possible in the present state."""
 
     code = "INVALID_TRANSITION"
+
+
+class AlreadyMoved(Conflict):
+    """This has been done or ended already."""
 
 
 class StaleVersion(Conflict):

@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 import stripe
 
 from bountyexpo.errors import (
+    AlreadyMoved,
     BountyExpoError,
     CardRefused,
-    Conflict,
     IdempotencyConflict,
     InvalidRequest,
     NotFound,
@@ -36,10 +36,6 @@ if TYPE_CHECKING:
 RETRY_AFTER_MAX_S: Final = 60
 
 log = get_logger(__name__)
-
-
-class AlreadyMoved(Conflict):
-    """This has been done or ended already."""
 
 
 def error_of(error: stripe.StripeError) -> BountyExpoError:

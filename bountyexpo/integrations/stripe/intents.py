@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from bountyexpo.errors import AlreadyMoved
 from bountyexpo.integrations.stripe.calls import once
-from bountyexpo.integrations.stripe.errors import AlreadyMoved
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping

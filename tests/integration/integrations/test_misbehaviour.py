@@ -15,6 +15,7 @@ import pytest
 import stripe
 import trio
 from bountyexpo.errors import (
+    AlreadyMoved,
     BountyExpoError,
     CardRefused,
     IdempotencyConflict,
@@ -24,7 +25,7 @@ from bountyexpo.errors import (
     Unavailable,
 )
 from bountyexpo.integrations.stripe.breaker import FAILURES_MAX
-from bountyexpo.integrations.stripe.errors import BY_CODE, BY_TYPE, AlreadyMoved
+from bountyexpo.integrations.stripe.errors import BY_CODE, BY_TYPE
 from bountyexpo.integrations.stripe.transport import ANSWER_BYTES_MAX
 from bountyexpo.observability import metrics
 
