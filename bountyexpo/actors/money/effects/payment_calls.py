@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from bountyexpo.domain.money.payment import PURPOSES, Effect
-from bountyexpo.errors import InvalidRequest
+from bountyexpo.errors import InvalidRequest, NotStorable
 from bountyexpo.persistence.money import customers
 from bountyexpo.persistence.money.payments import Payment
 
@@ -104,7 +104,7 @@ async def _confirm_intent(ports: ActorDependencies, question: Question) -> Inten
     return await ports.stripe.intents.confirm(
         intent.id,
         payment_method=card,
-        idempotency_key=f"{question.key('confirm')}_{sha256(card.encode()).hexdigest()[:16]}",
+        idempotency_key=f"{question.key('confirm')}_{_digest(card)}",
     )
 
 
@@ -124,3 +124,15 @@ CALLS: Final[Mapping[Any, Callable[[ActorDependencies, Question], Awaitable[Inte
     Effect.CANCEL_INTENT: _cancel_intent,
     Effect.RETRIEVE_INTENT: _retrieve_intent,
 }
+
+
+def _digest(card: str) -> str:
+    """Return what tells one card's key from another's.
+
+    Raises:
+        NotStorable: the id holds what no text can.
+    """
+    try:
+        return sha256(card.encode()).hexdigest()[:16]
+    except UnicodeEncodeError:
+        raise NotStorable from None
