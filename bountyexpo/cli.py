@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import errno
 import os
 import sys
 from contextlib import nullcontext
@@ -14,8 +13,7 @@ import trio
 
 from bountyexpo import __version__
 from bountyexpo.data_folder import DataFolderRefused, claimed
-from bountyexpo.domain.addresses import EVERY_IPV4, EVERY_IPV6
-from bountyexpo.edge.listeners import open_listeners
+from bountyexpo.listening import CannotListen, check_ports
 from bountyexpo.load import options as load_options
 from bountyexpo.load.story.demo import demo
 from bountyexpo.observability import logs
@@ -23,10 +21,6 @@ from bountyexpo.settings import Settings, SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-
-class CannotListen(Exception):
-    """Somebody else listens at a port that we need, or it is not ours to listen at."""
 
 
 DEFAULT_URL = "http://127.0.0.1:3001"
@@ -105,7 +99,7 @@ def _serve(_options: argparse.Namespace) -> int:
 
     try:
         with claimed(settings.data_dir, port=settings.port) if uses_folder else nullcontext():
-            _check_ports(settings)
+            check_ports(settings)
             trio.run(run)
     except (DataFolderRefused, CannotListen) as refusal:
         print(refusal, file=sys.stderr)
@@ -129,35 +123,6 @@ def _leaf(group: BaseExceptionGroup[BaseException]) -> BaseException:
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     return error
-
-
-def _check_ports(settings: Settings) -> None:
-    """Find out before anything is started whether we can listen where we want to."""
-    ports = {"PORT": (settings.host, settings.port)}
-    if settings.uses_sandbox_auth or settings.uses_sandbox_stripe:
-        ports["SANDBOX_PORT"] = ("127.0.0.1", settings.sandbox_port)
-    for name, (host, port) in ports.items():
-        try:
-            listeners = open_listeners(host, port)
-        except OSError as error:
-            raise CannotListen(_why_not(error, name, host, port)) from None
-        for listener in listeners:
-            listener.close()
-
-
-def _why_not(error: OSError, name: str, host: str, port: int) -> str:
-    """Say why nobody can listen there, and what to do."""
-    if error.errno == errno.EADDRINUSE:
-        return (
-            f"{name}: port {port} is in use by another process. "
-            f"Stop it, or choose another with {name}=…."
-        )
-    if error.errno in {errno.EACCES, errno.EPERM}:
-        return f"{name}: port {port} is not open to this user. Choose one above 1023."
-    return (
-        f"HOST: this machine has no address {host} ({error.strerror}). "
-        f"Use {EVERY_IPV4}, {EVERY_IPV6} or one of its own."
-    )
 
 
 def _demo(options: argparse.Namespace) -> int:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import os
-import socket
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
@@ -13,6 +11,7 @@ import httpx
 
 from bountyexpo.doctor import database, machine, providers
 from bountyexpo.doctor.diagnosis import Verdict, failure, well
+from bountyexpo.listening import CannotListen, check_ports
 from bountyexpo.settings import Settings, SettingsError
 
 if TYPE_CHECKING:
@@ -80,24 +79,17 @@ def is_ready(url: str) -> tuple[bool, str]:
 
 def _port(settings: Settings) -> Diagnosis:
     try:
-        socket.create_server((settings.host, settings.port)).close()
-    except OSError as error:
-        if error.errno != errno.EADDRINUSE:
-            return failure("port", f"{settings.port}: {error.strerror}", "Correct HOST and PORT.")
-    else:
-        return well("port", f"{settings.port} is free")
-    is_ours, told = is_ready(f"http://127.0.0.1:{settings.port}")
-    if is_ours:
-        return well("port", f"{settings.port}: the service runs there, and is ready")
-    return failure(
-        "port", f"{settings.port} is in use ({told})", "Stop who listens there, or set PORT."
-    )
+        check_ports(settings)
+    except CannotListen as refusal:
+        is_ours, told = is_ready(f"http://127.0.0.1:{settings.port}")
+        if is_ours:
+            return well("port", f"{settings.port}: the service runs there, and is ready")
+        return failure("port", f"{refusal} ({told})", "Stop who listens there, or set PORT.")
+    return well("port", f"{settings.port} is free")
 
 
 def _embedded(folder: Path) -> Diagnosis:
-    place = folder.resolve()
-    while not place.exists():
-        place = place.parent
+    place = machine.present_part(folder)
     if os.access(place, os.W_OK):
         return well("database", "the embedded one, which starts with the service")
     return failure(

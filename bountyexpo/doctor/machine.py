@@ -49,6 +49,12 @@ def examine(data_dir: Path) -> Iterator[Diagnosis]:
     yield _room(data_dir)
 
 
+def present_part(folder: Path) -> Path:
+    """Return the folder, or the nearest above it that is there already."""
+    resolved = folder.resolve()
+    return next(each for each in (resolved, *resolved.parents) if each.exists())
+
+
 def _python() -> Diagnosis:
     told = f"bountyexpo {__version__} on {platform.python_implementation()} "
     told += f"{platform.python_version()}, {platform.system()} {platform.machine()}"
@@ -95,10 +101,7 @@ def _descriptors() -> Diagnosis:
 
 
 def _room(data_dir: Path) -> Diagnosis:
-    place = data_dir.resolve()
-    while not place.exists():
-        place = place.parent
-    free_mib = shutil.disk_usage(place).free // 2**20
+    free_mib = shutil.disk_usage(present_part(data_dir)).free // 2**20
     told = f"{free_mib:,} MiB free for {data_dir}"
     advice = "Make room, or name another folder with BOUNTYEXPO_DATA."
     if free_mib < FREE_MIB_MIN:

@@ -39,7 +39,11 @@ LAYERS: dict[str, tuple[str, ...]] = {
     "ws": ("domain", "runtime", "operations", "realtime", "edge"),
     "cluster": ("runtime", "persistence"),
     "load": (),
-    "doctor": ("settings", "persistence.migrate", "persistence.server", "runtime.clock"),
+    "listening": ("settings", "domain.addresses", "edge.listeners"),
+    "doctor": (
+        *("settings", "listening", "runtime.clock"),
+        *("persistence.migrate", "persistence.server"),
+    ),
 }
 EVERYWHERE = ("close_codes", "errors", "observability", "__version__")
 # The composition root wires everything; the emulators may use anything and only it uses them.
