@@ -22,7 +22,7 @@ import trio
 from quart import Blueprint, Response, request
 
 from bountyexpo.errors import InvalidRequest, NotFound
-from bountyexpo.sandbox.replies import reply
+from bountyexpo.sandbox.replies import add_routes, reply
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -90,12 +90,12 @@ class MessageSink:
     def blueprint(self) -> Blueprint:
         """Return the pages."""
         routes = Blueprint("messages", __name__, url_prefix="/sandbox/messages")
-        for method, path, view in (
+        add_routes(
+            routes,
             ("GET", "", self._list_page),
             ("GET", "/<message_id>", self._message_page),
             ("DELETE", "", self._clear_page),
-        ):
-            routes.add_url_rule(path, view.__name__, view, methods=[method])
+        )
         return routes
 
     async def _list_page(self) -> Response:

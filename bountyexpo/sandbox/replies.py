@@ -1,4 +1,4 @@
-"""JSON answers of the emulators."""
+"""What the emulators answer, and at which addresses: JSON."""
 
 from __future__ import annotations
 
@@ -6,10 +6,20 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-from quart import Response
+from quart import Blueprint, Response
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from bountyexpo.errors import BountyExpoError
+
+    View = Callable[..., Awaitable[Response]]
+
+
+def add_routes(blueprint: Blueprint, *routes: tuple[str, str, View]) -> None:
+    """Let views answer at their methods and paths."""
+    for method, path, view in routes:
+        blueprint.add_url_rule(path, view.__name__, view, methods=[method])
 
 
 def reply(body: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:

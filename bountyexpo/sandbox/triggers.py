@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import msgspec
 from quart import Blueprint, Response, request
 
-from bountyexpo.sandbox.replies import reply
+from bountyexpo.sandbox.replies import add_routes, reply
 from bountyexpo.sandbox.stripe import intents
 from bountyexpo.sandbox.stripe.faults import Fault, Faults
 from bountyexpo.sandbox.stripe.nouns.payment_intents import commit
@@ -47,15 +47,15 @@ class Triggers:
         """Return the routes."""
         routes = Blueprint("sandbox", __name__, url_prefix="/sandbox")
         routes.register_error_handler(StripeRefusal, _refused)
-        for method, path, view in (
+        add_routes(
+            routes,
             ("POST", "/payment_intents/<object_id>/authenticate", self.authenticate),
             ("POST", "/payment_intents/<object_id>/settle", self.settle),
             ("POST", "/events/<event_id>/resend", self.resend),
             ("GET", "/events", self.events),
             ("POST", "/faults", self.order_fault),
             ("DELETE", "/faults", self.clear_faults),
-        ):
-            routes.add_url_rule(path, view.__name__, view, methods=[method])
+        )
         return routes
 
     async def authenticate(self, object_id: str) -> Response:

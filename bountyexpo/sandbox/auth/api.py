@@ -19,7 +19,7 @@ from bountyexpo.sandbox.auth.sessions import Sessions
 from bountyexpo.sandbox.auth.store import AuthStore
 from bountyexpo.sandbox.auth.tokens import TokenSigner
 from bountyexpo.sandbox.auth.views import AuthRefusal, refused
-from bountyexpo.sandbox.replies import reply
+from bountyexpo.sandbox.replies import add_routes, reply
 
 if TYPE_CHECKING:
     from bountyexpo.persistence.pool import Pool
@@ -71,7 +71,8 @@ class AuthApi:
         routes.before_request(self._callers.require_project_key)
         routes.register_error_handler(AuthRefusal, _refused)
         accounts, confirmations = self._accounts, self._confirmations
-        for method, path, view in (
+        add_routes(
+            routes,
             ("POST", "/signup", accounts.sign_up),
             ("POST", "/token", self._sessions.token),
             ("GET", "/user", accounts.user),
@@ -87,8 +88,7 @@ class AuthApi:
             ("GET", "/.well-known/jwks.json", self._published_keys),
             ("GET", "/settings", _settings),
             ("GET", "/health", _health),
-        ):
-            routes.add_url_rule(path, view.__name__, view, methods=[method])
+        )
         return routes
 
     async def _published_keys(self) -> Response:
