@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from bountyexpo import __version__
 from bountyexpo.domain.access import AccessLevel
@@ -28,7 +28,7 @@ from bountyexpo.operations.reference.examples import example_of
 from bountyexpo.operations.reference.schemas import (
     REFERENCE,
     Schemas,
-    describe_fields,
+    with_meanings,
     without_null,
 )
 
@@ -41,33 +41,36 @@ if TYPE_CHECKING:
 
 PROBLEM_REFERENCE = {"$ref": REFERENCE.format(name="Problem")}
 
-PROBLEM_SCHEMA: dict[str, Any] = {
-    "title": "Problem",
-    "description": "Why a request was refused or failed (RFC 9457, with the older members).",
-    "type": "object",
-    "required": ["success", "error", "message", "code", "statusCode", "timestamp", "requestId"],
-    "properties": {
-        "success": {"const": False},
-        "error": {"type": "string", "description": "What happened, for people."},
-        "message": {"type": "string", "description": "The same text."},
-        "code": {"type": "string", "description": "What happened, for programs."},
-        "statusCode": {"type": "integer"},
-        "timestamp": {"type": "string", "format": "date-time"},
-        "requestId": {"type": "string"},
-        "retryAfter": {"type": "integer", "description": "Seconds to wait before a repeat."},
-        "issues": {
-            "type": "array",
-            "items": {
-                "type": "object",
-                "required": ["path", "message"],
-                "properties": {"path": {"type": "string"}, "message": {"type": "string"}},
+PROBLEM_SCHEMA = with_meanings(
+    "Problem",
+    {
+        "title": "Problem",
+        "description": "Why a request was refused or failed (RFC 9457, with the older members).",
+        "type": "object",
+        "required": ["success", "error", "message", "code", "statusCode", "timestamp", "requestId"],
+        "properties": {
+            "success": {"const": False},
+            "error": {"type": "string", "description": "What happened, for people."},
+            "message": {"type": "string", "description": "The same text."},
+            "code": {"type": "string", "description": "What happened, for programs."},
+            "statusCode": {"type": "integer"},
+            "timestamp": {"type": "string", "format": "date-time"},
+            "requestId": {"type": "string"},
+            "retryAfter": {"type": "integer", "description": "Seconds to wait before a repeat."},
+            "issues": {
+                "type": "array",
+                "items": {
+                    "type": "object",
+                    "required": ["path", "message"],
+                    "properties": {"path": {"type": "string"}, "message": {"type": "string"}},
+                },
             },
+            "type": {"type": "string", "format": "uri-reference"},
+            "title": {"type": "string"},
+            "status": {"type": "integer"},
         },
-        "type": {"type": "string", "format": "uri-reference"},
-        "title": {"type": "string"},
-        "status": {"type": "integer"},
     },
-}
+)
 
 PROBLEM_CONTENT = {"application/problem+json": {"schema": PROBLEM_REFERENCE}}
 
@@ -84,7 +87,6 @@ def describe(operations: Iterable[Operation]) -> Schema:
     """Return the OpenAPI document of all operations that have a route."""
     routed = [operation for operation in operations if operation.route is not None]
     schemas = Schemas(routed)
-    describe_fields("Problem", PROBLEM_SCHEMA)
     paths: dict[str, Schema] = {}
     for operation in routed:
         assert operation.route is not None

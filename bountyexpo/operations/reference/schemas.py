@@ -42,9 +42,7 @@ class Schemas:
                 types.append(dict[str, bool] if operation.reply is None else operation.reply)
         found, components = msgspec.json.schema_components(types, ref_template=REFERENCE)
         self._found = dict(zip(keys, found, strict=True))
-        self.components: dict[str, Schema] = dict(components)
-        for name, component in self.components.items():
-            describe_fields(name, component)
+        self.components = {name: with_meanings(name, each) for name, each in components.items()}
         for operation in operations:
             _add_other_names(operation, self.fields(operation))
 
@@ -74,8 +72,8 @@ def without_null(schema: Schema) -> Schema:
     return {**options[0], **rest} if len(options) == 1 else {**rest, "anyOf": options}
 
 
-def describe_fields(name: str, component: Schema) -> None:
-    """Say of each field of a named schema what it means."""
+def with_meanings(name: str, component: Schema) -> Schema:
+    """Return a named schema that says of each of its fields what it means."""
     for field, schema in component.get("properties", {}).items():
         if schema.get("enum") == [True]:
             # Generators of clients know enumerations of texts and numbers only.
@@ -86,6 +84,7 @@ def describe_fields(name: str, component: Schema) -> None:
             del schema["default"]
         if text := text_of(name, field):
             schema.setdefault("description", text)
+    return component
 
 
 def _add_other_names(operation: Operation, fields: dict[str, Schema]) -> None:
