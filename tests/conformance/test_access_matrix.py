@@ -15,9 +15,7 @@ from bountyexpo.operations import areas, edge_access
 from bountyexpo.operations.catalogue import CATALOGUE
 from bountyexpo.sandbox.stripe.webhooks import signature
 
-from tests.databases import temporary_folder
-from tests.integration.product.product import Person, Product, refused, standing
-from tests.server_process import ServerProcess
+from tests.integration.product.product import Person, Product, refused, standing_product
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -286,13 +284,8 @@ CASES: dict[str, Callable[[Stage], Ask]] = {
 
 @pytest.fixture(scope="module")
 def stage(module_dsn: str) -> Iterator[Stage]:
-    with (
-        temporary_folder() as folder,
-        standing(ServerProcess(folder, DATABASE_URL=module_dsn)) as server,
-    ):
-        product = Product(server, module_dsn)
+    with standing_product(module_dsn) as product:
         yield Stage(product)
-        product.close()
 
 
 OPERATIONS = {each.name: each for each in (*CATALOGUE.all(), *EDGE.all())}

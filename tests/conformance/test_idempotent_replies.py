@@ -21,10 +21,8 @@ from bountyexpo.operations.idempotency.requests import request_hash
 from bountyexpo.persistence.idempotency import NOBODY
 
 from tests.conformance.test_access_matrix import CASES, Stage
-from tests.databases import temporary_folder
-from tests.integration.product.product import Person, Product, refused, standing
+from tests.integration.product.product import Person, Product, refused, standing_product
 from tests.integration.product.wire import Wire
-from tests.server_process import ServerProcess
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -60,13 +58,8 @@ ASIDE = ["idempotency_keys"]
 
 @pytest.fixture(scope="module")
 def product(module_dsn: str) -> Iterator[Product]:
-    with (
-        temporary_folder() as folder,
-        standing(ServerProcess(folder, DATABASE_URL=module_dsn, RATE_LIMITS="off")) as server,
-    ):
-        found = Product(server, module_dsn)
+    with standing_product(module_dsn, RATE_LIMITS="off") as found:
         yield found
-        found.close()
 
 
 class Asked:

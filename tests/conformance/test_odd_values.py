@@ -23,10 +23,8 @@ from tests.commits import UNHEARD
 from tests.conformance.odd_values import NUMBERS, ODD, ODD_MSGPACK, SHAPES, TEXTS, TIMES, nested
 from tests.conformance.raw_client import RawClient, frame
 from tests.conformance.test_access_matrix import CASES, TABLE, Stage
-from tests.databases import temporary_folder
-from tests.integration.product.product import Product, standing
+from tests.integration.product.product import standing_product
 from tests.integration.product.wire import BINARY, Wire
-from tests.server_process import ServerProcess
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -73,13 +71,8 @@ CALLERS = (Caller.POSTER, Caller.HUNTER, Caller.ADMIN, Caller.ANONYMOUS)
 
 @pytest.fixture(scope="module")
 def stage(module_dsn: str) -> Iterator[Stage]:
-    with (
-        temporary_folder() as folder,
-        standing(ServerProcess(folder, DATABASE_URL=module_dsn)) as server,
-    ):
-        product = Product(server, module_dsn)
+    with standing_product(module_dsn) as product:
         yield Stage(product)
-        product.close()
 
 
 class Line:

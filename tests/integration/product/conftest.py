@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.databases import fresh_database, temporary_folder
-from tests.integration.product.product import Product, standing
+from tests.databases import fresh_database
+from tests.integration.product.product import Product, standing_product
 from tests.integration.product.scene import Scene
-from tests.server_process import ServerProcess
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,12 +19,9 @@ def product(server_dsn: str, template_database: str) -> Iterator[Product]:
     """The product without rate limits."""
     with (
         fresh_database(server_dsn, template_database) as dsn,
-        temporary_folder() as folder,
-        standing(ServerProcess(folder, DATABASE_URL=dsn)) as server,
+        standing_product(dsn) as found,
     ):
-        found = Product(server, dsn)
         yield found
-        found.close()
 
 
 @pytest.fixture(scope="session")

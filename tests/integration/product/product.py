@@ -24,6 +24,7 @@ from bountyexpo.sandbox.emulators import SECRETS_FILE, Secrets
 from bountyexpo.sandbox.operator import OPERATOR_ID
 from psycopg.rows import dict_row
 
+from tests.databases import temporary_folder
 from tests.server_process import START_S, STOP_S, ServerProcess, running
 
 if TYPE_CHECKING:
@@ -299,3 +300,15 @@ def is_sentence(text: str) -> bool:
     """Tell whether a person may be shown this."""
     is_masked = any(word in text.lower() for word in MASKED)
     return " " in text and not is_masked and "`" not in text and "Traceback" not in text
+
+
+@contextmanager
+def standing_product(dsn: str, **settings: str) -> Iterator[Product]:
+    """Keep a product over ``dsn`` running, in a folder of its own."""
+    with (
+        temporary_folder() as folder,
+        standing(ServerProcess(folder, DATABASE_URL=dsn, **settings)) as server,
+    ):
+        product = Product(server, dsn)
+        yield product
+        product.close()

@@ -10,10 +10,8 @@ import trio
 from bountyexpo.domain.ids import new_id
 from bountyexpo.operations.users.signing_in import REFUSAL_STEP_S
 
-from tests.databases import temporary_folder
-from tests.integration.product.product import Product, refused, standing
+from tests.integration.product.product import Product, refused, standing_product
 from tests.integration.product.wire import Wire
-from tests.server_process import ServerProcess
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,14 +33,9 @@ def honor(number: int) -> dict[str, object]:
 @pytest.fixture(scope="module")
 def limited(module_dsn: str) -> Iterator[Product]:
     """The product with its limits as production has them."""
-    settings = {"DATABASE_URL": module_dsn, "RATE_LIMITS": "on", "RATE_LIMIT_MULTIPLIER": "1"}
-    with (
-        temporary_folder() as folder,
-        standing(ServerProcess(folder, **settings)) as server,
-    ):
-        found = Product(server, module_dsn)
+    limits = {"RATE_LIMITS": "on", "RATE_LIMIT_MULTIPLIER": "1"}
+    with standing_product(module_dsn, **limits) as found:
         yield found
-        found.close()
 
 
 def test_guessing_a_password_is_slowed_down(limited: Product) -> None:
