@@ -18,7 +18,7 @@ from bountyexpo.load.client.fleet import REQUEST
 from tests.chaos import flood
 from tests.chaos.chat import chatting
 from tests.chaos.never_reader import ask
-from tests.databases import temporary_folder
+from tests.databases import fresh_database, temporary_folder
 from tests.integration.product.product import Product, standing
 from tests.server_process import ROOT, ServerProcess
 
@@ -111,9 +111,9 @@ def site(module_dsn: str) -> Iterator[Site]:
 
 
 @pytest.fixture(scope="module")
-def narrow_site(module_dsn: str) -> Iterator[Site]:
-    """Nobody is allowed more than anybody else."""
-    with site_with(module_dsn) as found:
+def narrow_site(server_dsn: str, template_database: str) -> Iterator[Site]:
+    """Nobody is allowed more than anybody else; one database serves one server."""
+    with fresh_database(server_dsn, template_database) as dsn, site_with(dsn) as found:
         yield found
 
 

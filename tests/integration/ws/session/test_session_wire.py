@@ -286,8 +286,8 @@ async def test_the_eleventh_hello_in_a_minute_is_too_much(server: ServerProcess)
         assert await last.closed() == 4429
 
 
-async def test_a_restart_says_so(folder: Path, module_dsn: str) -> None:
-    server = ServerProcess(folder, DATABASE_URL=module_dsn, SHUTDOWN_GRACE_S="4")
+async def test_a_restart_says_so(folder: Path, dsn: str) -> None:
+    server = ServerProcess(folder, DATABASE_URL=dsn, SHUTDOWN_GRACE_S="4")
     async with running(server):
         anna = await in_thread(Person, server)
         async with (
@@ -302,8 +302,8 @@ async def test_a_restart_says_so(folder: Path, module_dsn: str) -> None:
             assert await old.closed() == 1012
 
 
-async def test_last_seen_outlives_the_process(folder: Path, module_dsn: str) -> None:
-    server = ServerProcess(folder, DATABASE_URL=module_dsn, SHUTDOWN_GRACE_S="2")
+async def test_last_seen_outlives_the_process(folder: Path, dsn: str) -> None:
+    server = ServerProcess(folder, DATABASE_URL=dsn, SHUTDOWN_GRACE_S="2")
     async with running(server):
         anna, ben = await in_thread(Person, server), await in_thread(Person, server)
         await in_thread(anna.talks_to, ben)
@@ -314,7 +314,7 @@ async def test_last_seen_outlives_the_process(folder: Path, module_dsn: str) -> 
             assert await one.closed() == 1012
         with trio.fail_after(WAIT_S):
             await server.process.wait()
-    again = ServerProcess(folder, DATABASE_URL=module_dsn)
+    again = ServerProcess(folder, DATABASE_URL=dsn)
     anna.server = again
     async with running(again):
         seen = await in_thread(anna.call, "GET", f"/api/presence?ids={ben.id}")
