@@ -6,26 +6,21 @@ from typing import TYPE_CHECKING, Final, TypeAlias, assert_never
 
 import msgspec
 
-from bountyexpo.actors.market import applying, posting, rows, working
+from bountyexpo.actors.market import applying, posting, rows, stepping
 from bountyexpo.actors.market.bounty_messages import (
-    AcceptApplication,
-    Accepted,
-    ApproveCompletion,
     BountyKind,
     BountyMessage,
     CreateBounty,
     Created,
-    Recorded,
+    StepTaken,
     SubmitApplication,
-    SubmitCompletion,
-    TellExpiry,
+    TakeStep,
 )
 from bountyexpo.domain.market.bounty import Status
 from bountyexpo.domain.market.bounty_rules import MACHINE
 from bountyexpo.domain.market.events import BountyInFeed
 from bountyexpo.observability import metrics
 from bountyexpo.persistence.market.requests import Application
-from bountyexpo.persistence.market.submissions import Submission
 from bountyexpo.runtime import Actor, Context
 
 if TYPE_CHECKING:
@@ -33,7 +28,7 @@ if TYPE_CHECKING:
     from bountyexpo.actors.market.rows import Rows
     from bountyexpo.persistence.market.bounties import Bounty
 
-Reply: TypeAlias = Created | Application | Accepted | Recorded | Submission | None
+Reply: TypeAlias = Created | Application | StepTaken
 
 COUNTED: Final = {
     Status.IN_PROGRESS: metrics.BOUNTIES_ACCEPTED,
@@ -45,8 +40,7 @@ class BountyActor(Actor[BountyKind]):
     """One bounty with its applications, its work, its cancellations, disputes and escrow.
 
     Owns:      the rows of all of these, at the version of the bounty.
-    Accepts:   CreateBounty, SubmitApplication, AcceptApplication, SubmitCompletion,
-               ApproveCompletion, TellExpiry.
+    Accepts:   CreateBounty, SubmitApplication, TakeStep.
     Persists:  each decision with all of its effects, events and audit in one transaction.
     Restarts:  reloads the committed rows; a repeated message finds its step done.
     """
@@ -76,14 +70,8 @@ class BountyActor(Actor[BountyKind]):
                 kept, reply = await posting.create(ports, self.id, message, now)
             case SubmitApplication():
                 kept, reply = await applying.apply(ports, self._present, message, now)
-            case AcceptApplication():
-                kept, reply = await applying.accept(ports, self._present, message, now)
-            case SubmitCompletion():
-                kept, reply = await working.submit(ports, self._present, message, now)
-            case ApproveCompletion():
-                kept, reply = await working.approve(ports, self._present, message, now)
-            case TellExpiry():
-                kept, reply = await posting.tell_expiry(ports, self._present, now)
+            case TakeStep():
+                kept, reply = await stepping.take(ports, self._present, message, now)
             case _:
                 assert_never(message)
         self._keep(kept)

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 import msgspec
 
+from bountyexpo.domain.machine import Role
+from bountyexpo.domain.market.bounty import Event, Stage, Status
+from bountyexpo.domain.money.fees import Settlement
 from bountyexpo.persistence.market.bounties import Bounty, Terms
+from bountyexpo.persistence.market.cancellations import Cancellation
+from bountyexpo.persistence.market.dispute_records import Evidence
+from bountyexpo.persistence.market.disputes import Dispute
 from bountyexpo.persistence.market.requests import Application
 from bountyexpo.persistence.market.submissions import Delivery, Submission
 from bountyexpo.runtime import Message
@@ -24,19 +30,49 @@ class Created(msgspec.Struct, frozen=True, kw_only=True):
     replayed: bool
 
 
-class Accepted(msgspec.Struct, frozen=True, kw_only=True):
-    """What an acceptance brought about."""
+class Said(msgspec.Struct, frozen=True, kw_only=True):
+    """What comes with a step; what it does not need stays None.
+
+    ``text`` is the note, the reason, the feedback or the answer.
+    """
+
+    text: str | None = None
+    terms: Terms | None = None
+    proposed_completion_at: datetime | None = None
+    work: Delivery | None = None
+    rating_tenths: int | None = None
+    comment: str | None = None
+    # How much of the price a cancellation gives back, if not what is usual.
+    refund_percentage: int | None = None
+    stage: Stage | None = None
+    evidence: Evidence | None = None
+    # For admins only.
+    is_internal: bool = False
+    # What an admin gives to each side of a dispute.
+    parts: Settlement | None = None
+    # The status that an admin asks for.
+    wanted: Status | None = None
+
+
+NOTHING_SAID: Final = Said()
+
+
+class StepTaken(msgspec.Struct, frozen=True, kw_only=True):
+    """A bounty after a step, with the newest of what belongs to it.
+
+    ``is_move`` is False where the step had been taken before; ``application`` is the one that it
+    named, and the conversation is known where the step has opened one.
+    """
 
     bounty: Bounty
-    application: Application
-    conversation_id: str
-
-
-class Recorded(msgspec.Struct, frozen=True, kw_only=True):
-    """A submission, and whether this message made it."""
-
-    submission: Submission
-    created: bool
+    previous: Status
+    is_move: bool
+    application: Application | None
+    submission: Submission | None
+    ready_at: datetime | None
+    cancellation: Cancellation | None
+    dispute: Dispute | None
+    conversation_id: str | None
 
 
 class CreateBounty(Message[BountyKind, Created], frozen=True, kw_only=True, tag="bounty.create"):
@@ -58,44 +94,20 @@ class SubmitApplication(
     proposed_completion_at: datetime | None = None
 
 
-class AcceptApplication(
-    Message[BountyKind, Accepted], frozen=True, kw_only=True, tag="bounty.accept"
-):
-    """Give the work to one applicant."""
+class TakeStep(Message[BountyKind, StepTaken], frozen=True, kw_only=True, tag="bounty.step"):
+    """Let ``event`` happen to the bounty.
 
-    caller_id: str
-    request_id: str
+    ``role`` is None where the actor is what they are to the bounty; an admin acts as one only where
+    the operation has checked it, and nobody (``actor_id`` None) as the service or its clock.
+    """
 
-
-class SubmitCompletion(
-    Message[BountyKind, Recorded], frozen=True, kw_only=True, tag="bounty.submit"
-):
-    """Hand in the work."""
-
-    caller_id: str
-    work: Delivery
+    event: Event
+    actor_id: str | None
+    role: Role | None = None
+    # The application or the submission that is meant, where it must be named.
+    application_id: str | None = None
+    submission_id: str | None = None
+    said: Said = NOTHING_SAID
 
 
-class ApproveCompletion(
-    Message[BountyKind, Submission], frozen=True, kw_only=True, tag="bounty.approve"
-):
-    """Approve the work and pay the hunter."""
-
-    caller_id: str
-    submission_id: str
-    stars: int | None = None
-    comment: str | None = None
-
-
-class TellExpiry(Message[BountyKind, None], frozen=True, kw_only=True, tag="bounty.tell_expiry"):
-    """Tell the poster, once, that the end date has passed."""
-
-
-BountyMessage: TypeAlias = (
-    CreateBounty
-    | SubmitApplication
-    | AcceptApplication
-    | SubmitCompletion
-    | ApproveCompletion
-    | TellExpiry
-)
+BountyMessage: TypeAlias = CreateBounty | SubmitApplication | TakeStep

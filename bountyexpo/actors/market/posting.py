@@ -1,14 +1,14 @@
-"""Posting a bounty, and telling its poster that its time is over."""
+"""Posting a bounty."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from bountyexpo.actors.market.bounty_messages import CreateBounty, Created
-from bountyexpo.actors.market.commit import audited, commit, tell_status
+from bountyexpo.actors.market.commit import audited, tell_status
 from bountyexpo.actors.market.effects.tables import carry_out
 from bountyexpo.actors.market.rows import Rows
-from bountyexpo.actors.market.step import Command, Step, decide
+from bountyexpo.actors.market.step import Command, Step
 from bountyexpo.domain.machine import Role
 from bountyexpo.domain.market.bounty import Event, Facts
 from bountyexpo.domain.market.bounty_rules import MACHINE
@@ -52,17 +52,6 @@ async def create(
     earlier = await bounties.get(ports.db, earlier_id)
     assert earlier is not None
     return None, Created(bounty=earlier, replayed=True)
-
-
-async def tell_expiry(ports: ActorDependencies, rows: Rows, now: datetime) -> tuple[Rows, None]:
-    """Tell the poster, once, that the end date has passed."""
-    command = Command(actor_id=None, role=Role.TIMER, now=now, policy=ports.policy)
-    step = decide(rows, Event.EXPIRY_TICK, command)
-    if not step.decision.is_move:
-        return rows, None
-    async with ports.db.transaction() as tx:
-        rows = await commit(tx, step)
-    return rows, None
 
 
 async def _earlier(tx: Transaction, message: CreateBounty, policy: Policy) -> str | None:

@@ -8,28 +8,26 @@ step of that machine, on the same draft.
 
 from __future__ import annotations
 
-from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import msgspec
 
+from bountyexpo.actors.market.bounty_messages import Said
 from bountyexpo.actors.market.rows import Rows
 from bountyexpo.domain.machine import Decision, Role
 from bountyexpo.domain.market.application import Status as ApplicationStatus
-from bountyexpo.domain.market.bounty import Event, Facts, Stage, Status
+from bountyexpo.domain.market.bounty import Event, Facts, Stage
 from bountyexpo.domain.market.bounty_rules import MACHINE
-from bountyexpo.domain.market.cancellation import Split
 from bountyexpo.domain.money.escrow import State as EscrowState
-from bountyexpo.domain.money.fees import Settlement
-from bountyexpo.domain.policy import Policy
-from bountyexpo.persistence.market.bounties import Bounty, Terms
-from bountyexpo.persistence.market.dispute_records import Evidence
 from bountyexpo.persistence.market.requests import Application
-from bountyexpo.persistence.market.submissions import Delivery
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from datetime import datetime
+
+    from bountyexpo.domain.policy import Policy
+    from bountyexpo.persistence.market.bounties import Bounty
 
 AnyDecision: TypeAlias = Decision[Any, Any]
 
@@ -38,33 +36,17 @@ REASON_CHARS_MAX: Final = 1_000
 _NOT_STALE: Final = {"is_stale": False, "stale_reason": None, "stale_detected_at": None}
 
 
-class Command(msgspec.Struct, frozen=True, kw_only=True):
-    """Who acts, when, and what they said; what a command does not name stays None.
+class Command(Said, frozen=True, kw_only=True):
+    """Who acts, when, and what they said.
 
     ``actor_id`` is None where the service itself acts, and ``role`` is what the actor is to the
-    bounty. ``text`` is the note, the reason, the feedback or the answer.
+    bounty.
     """
 
     actor_id: str | None
     role: Role
     now: datetime
     policy: Policy
-    text: str | None = None
-    terms: Terms | None = None
-    proposed_completion_at: datetime | None = None
-    work: Delivery | None = None
-    rating_tenths: int | None = None
-    comment: str | None = None
-    # What a cancellation gives back, if not what is usual.
-    split: Split | None = None
-    stage: Stage | None = None
-    evidence: Evidence | None = None
-    # For admins only.
-    is_internal: bool = False
-    # What an admin gives to each side of a dispute.
-    parts: Settlement | None = None
-    # The status that an admin asks for.
-    wanted: Status | None = None
 
     @property
     def reason(self) -> str | None:

@@ -187,11 +187,12 @@ class Parties(msgspec.Struct, frozen=True, kw_only=True):
     poster_id: str
     hunter_id: str | None = None
 
-    def role_of(self, user_id: str) -> Role:
-        """Return what ``user_id`` is to this bounty."""
+    def role_of(self, user_id: str | None) -> Role:
+        """Return what ``user_id`` is to this bounty; nobody is a stranger."""
         if user_id == self.poster_id:
             return Role.POSTER
-        return Role.HUNTER if user_id == self.hunter_id else Role.OTHER
+        is_hunter = user_id is not None and user_id == self.hunter_id
+        return Role.HUNTER if is_hunter else Role.OTHER
 
     def may_see(self, status: Status, user_id: str | None) -> bool:
         """Tell whether ``user_id`` may know of this bounty: strangers not of a deleted one."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bountyexpo.actors.market.bounty_messages import TellExpiry
+from bountyexpo.actors.market.bounty_messages import TakeStep
+from bountyexpo.domain.machine import Role
 from bountyexpo.domain.market.bounty import Event
 from bountyexpo.domain.market.bounty_rules import MACHINE
 from bountyexpo.errors import BountyExpoError
@@ -25,9 +26,10 @@ log = get_logger(__name__)
 
 async def tell_expired(run: JobRun) -> None:
     """Tell the posters of bounties whose end date has passed."""
+    tick = TakeStep(event=Event.EXPIRY_TICK, actor_id=None, role=Role.TIMER)
     for bounty_id in await bounties.expired(run.db, MACHINE.moved_by(Event.EXPIRY_TICK), BATCH):
         try:
-            await run.actors.bounty(bounty_id).ask(TellExpiry())
+            await run.actors.bounty(bounty_id).ask(tick)
         except BountyExpoError as error:
             log.warning("an expiry was not told", bounty=bounty_id, error=error.error_code)
 

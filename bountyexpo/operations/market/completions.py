@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 
-from bountyexpo.actors.market.bounty_messages import ApproveCompletion, SubmitCompletion
+from bountyexpo.actors.market.bounty_messages import Said, TakeStep
 from bountyexpo.domain import limits
 from bountyexpo.domain.access import caller_of
 from bountyexpo.domain.client_json import PROOF_ITEMS, JsonObjects
 from bountyexpo.domain.field_types import Id, Moment, shown, text
 from bountyexpo.domain.market.access import GRANTS
+from bountyexpo.domain.market.bounty import Event
 from bountyexpo.operations.catalogue import READ, WRITE, operation
 from bountyexpo.operations.require import parse_id, require
 from bountyexpo.persistence.market import bounties, submissions
@@ -70,18 +71,17 @@ class CompletionView(msgspec.Struct, kw_only=True):
 async def submit_completion(call: Call, request: NewCompletion) -> CompletionView:
     """Hand in the work of a bounty in progress; a waiting submission is returned with 200."""
     bounty_id = parse_id(request.bounty_id, "bounty")
-    recorded = await call.services.actors.bounty(bounty_id).ask(
-        SubmitCompletion(
-            caller_id=call.user_id,
-            work=Delivery(
-                text=limits.text(request.message, "message", *limits.COMPLETION_CHARS),
-                proof=PROOF_ITEMS.parse(request.proof_items),
-            ),
-        )
+    work = Delivery(
+        text=limits.text(request.message, "message", *limits.COMPLETION_CHARS),
+        proof=PROOF_ITEMS.parse(request.proof_items),
     )
-    if not (recorded.created or call.is_repeat):
+    taken = await call.services.actors.bounty(bounty_id).ask(
+        TakeStep(event=Event.SUBMIT, actor_id=call.user_id, said=Said(work=work))
+    )
+    if not (taken.is_move or call.is_repeat):
         call.reply_status = 200
-    return completion_view(recorded.submission)
+    assert taken.submission is not None
+    return completion_view(taken.submission)
 
 
 @operation("completion.get", http="GET /api/completions/{bounty_id}", rate=READ)
@@ -103,14 +103,18 @@ async def approve_completion(call: Call, request: Approval) -> CompletionView:
     """Approve the work: the bounty is completed and the hunter is paid, less the platform fee."""
     submission_id = parse_id(request.submission_id, "submission")
     found = require(await submissions.get(call.services.db, submission_id), "submission")
-    stars = limits.rating(request.rating) if request.rating is not None else None
+    tenths = limits.rating(request.rating) * 10 if request.rating is not None else None
     comment = limits.optional_text(request.comment, "comment", limits.COMMENT_CHARS_MAX)
-    approved = await call.services.actors.bounty(found.bounty_id).ask(
-        ApproveCompletion(
-            caller_id=call.user_id, submission_id=submission_id, stars=stars, comment=comment
+    taken = await call.services.actors.bounty(found.bounty_id).ask(
+        TakeStep(
+            event=Event.APPROVE,
+            actor_id=call.user_id,
+            submission_id=submission_id,
+            said=Said(rating_tenths=tenths, comment=comment),
         )
     )
-    return completion_view(approved)
+    assert taken.submission is not None
+    return completion_view(taken.submission)
 
 
 def completion_view(row: Submission) -> CompletionView:

@@ -6,20 +6,23 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import msgspec
 
-from bountyexpo.actors.market.bounty_messages import AcceptApplication, SubmitApplication
+from bountyexpo.actors.market.bounty_messages import SubmitApplication, TakeStep
 from bountyexpo.domain import amounts, limits
 from bountyexpo.domain.access import caller_of
 from bountyexpo.domain.field_types import Cursor, Id, Moment, text
 from bountyexpo.domain.market.access import GRANTS
+from bountyexpo.domain.market.bounty import Event
 from bountyexpo.errors import Conflict
 from bountyexpo.operations.catalogue import READ, WRITE, operation
 from bountyexpo.operations.cursor import decode_cursor, encode_cursor
 from bountyexpo.operations.market.bounty_views import BountyView, bounty_view
 from bountyexpo.operations.require import parse_id, require
+from bountyexpo.persistence.chat import conversations
 from bountyexpo.persistence.market import bounties, requests
 from bountyexpo.persistence.market.requests import Page
 
 if TYPE_CHECKING:
+    from bountyexpo.actors.market.bounty_messages import StepTaken
     from bountyexpo.operations.call import Call
     from bountyexpo.persistence.market.bounties import Bounty
     from bountyexpo.persistence.market.requests import Application
@@ -182,16 +185,27 @@ async def accept_request(call: Call, request: RequestById) -> AcceptedView:
     """Accept an application: the work begins, the others are rejected, a conversation opens."""
     request_id = parse_id(request.request_id, "application")
     found = require(await requests.get(call.services.db, request_id), "application")
-    accepted = await call.services.actors.bounty(found.bounty_id).ask(
-        AcceptApplication(caller_id=call.user_id, request_id=request_id)
+    taken = await call.services.actors.bounty(found.bounty_id).ask(
+        TakeStep(event=Event.ACCEPT, actor_id=call.user_id, application_id=request_id)
     )
+    assert taken.application is not None
     return AcceptedView(
         success=True,
-        bounty=bounty_view(accepted.bounty),
-        request=request_view(accepted.application, accepted.bounty),
+        bounty=bounty_view(taken.bounty),
+        request=request_view(taken.application, taken.bounty),
         acceptedRequestId=request_id,
-        conversationId=accepted.conversation_id,
+        conversationId=taken.conversation_id or await _conversation_of(call, taken),
     )
+
+
+async def _conversation_of(call: Call, taken: StepTaken) -> str:
+    """Return the conversation that an earlier acceptance has opened."""
+    bounty = taken.bounty
+    assert bounty.hunter_id is not None
+    people = (bounty.poster_id, bounty.hunter_id)
+    opened = await conversations.between(call.services.db, people, bounty_id=bounty.id)
+    assert opened is not None
+    return opened.id
 
 
 def request_view(row: Application, bounty: Bounty | None = None) -> RequestView:

@@ -9,16 +9,17 @@ import pytest
 import trio
 from bountyexpo.actors.dependencies import ActorDependencies
 from bountyexpo.actors.market.bounty_messages import (
-    AcceptApplication,
-    ApproveCompletion,
     CreateBounty,
+    Said,
+    StepTaken,
     SubmitApplication,
-    SubmitCompletion,
+    TakeStep,
 )
 from bountyexpo.actors.money import postings
 from bountyexpo.actors.money.payment_messages import CreateIntent
 from bountyexpo.actors.system import Actors
 from bountyexpo.domain.ids import new_id
+from bountyexpo.domain.market.bounty import Event
 from bountyexpo.domain.money.ledger.wallets import deposit_captured
 from bountyexpo.domain.policy import Policy
 from bountyexpo.integrations.stripe.intents import Intent
@@ -150,17 +151,25 @@ class Market:
         return await self.actors.bounty(bounty_id).ask(SubmitApplication(hunter_id=hunter))
 
     async def accept(self, poster: str, bounty_id: str, request_id: str) -> Any:
-        message = AcceptApplication(caller_id=poster, request_id=request_id)
-        return await self.actors.bounty(bounty_id).ask(message)
+        return await self.step(bounty_id, Event.ACCEPT, poster, application_id=request_id)
 
     async def submit(self, hunter: str, bounty_id: str, text: str = "Done.") -> Any:
-        message = SubmitCompletion(caller_id=hunter, work=Delivery(text=text))
-        return (await self.actors.bounty(bounty_id).ask(message)).submission
+        said = Said(work=Delivery(text=text))
+        return (await self.step(bounty_id, Event.SUBMIT, hunter, said=said)).submission
 
     async def approve(
         self, poster: str, bounty_id: str, submission_id: str, *, stars: int | None = None
     ) -> Any:
-        message = ApproveCompletion(caller_id=poster, submission_id=submission_id, stars=stars)
+        said = Said(rating_tenths=stars * 10 if stars is not None else None)
+        taken = await self.step(
+            bounty_id, Event.APPROVE, poster, submission_id=submission_id, said=said
+        )
+        return taken.submission
+
+    async def step(
+        self, bounty_id: str, event: Event, actor_id: str | None, **more: Any
+    ) -> StepTaken:
+        message = TakeStep(event=event, actor_id=actor_id, **more)
         return await self.actors.bounty(bounty_id).ask(message)
 
     async def deposit(self, user_id: str, cents: int = 500) -> str:

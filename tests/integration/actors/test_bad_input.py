@@ -7,6 +7,7 @@ passed some check in front, or was forgotten there, must still be a refusal of t
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from enum import StrEnum
 from itertools import product
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -14,8 +15,10 @@ import msgspec
 import pytest
 from bountyexpo.actors.chat.contacts import OpenConversation
 from bountyexpo.actors.chat.conversation_messages import SendMessage
-from bountyexpo.actors.market.bounty_messages import TellExpiry
+from bountyexpo.actors.market.bounty_messages import TakeStep
 from bountyexpo.domain.ids import new_id
+from bountyexpo.domain.machine import Role
+from bountyexpo.domain.market.bounty import Event
 from bountyexpo.errors import BountyExpoError, InternalError, NotStorable
 
 from tests.sample_values import sample
@@ -26,8 +29,13 @@ if TYPE_CHECKING:
 
     from tests.integration.actors.conftest import Market
 
-# By the first type that fits; a truth value is not odd.
+TICK = TakeStep(event=Event.EXPIRY_TICK, actor_id=None, role=Role.TIMER)
+
+BY_HUNTER = (Event.READY, Event.SUBMIT, Event.CANCEL_ACCEPT)
+
+# By the first type that fits; a truth value is not odd, and a name of ours is one of a few.
 ODD: dict[type, tuple[Any, ...]] = {
+    StrEnum: (),
     str: ("nul \x00", "half \ud800", "", "b7", "x" * 50_000, "0" * 400),
     bool: (),
     int: (2**31, 2**63, -(2**70)),
@@ -75,7 +83,7 @@ class Setting:
             "other_id": hunter,
             "removed_id": hunter,
             "member_id": hunter,
-            "request_id": applied.id,
+            "application_id": applied.id,
             "submission_id": work.id,
             "message_id": said.message_id,
             "bounty_id": bounty_id,
@@ -91,15 +99,27 @@ class Setting:
     def good(self, message: type[msgspec.Struct], caller: str) -> Any:
         """Return a message of this kind that one of the people might send."""
         found = sample(message)
-        callers = {"caller_id", "user_id", "hunter_id", "poster_id", "sender_id"}
+        callers = {"caller_id", "actor_id", "user_id", "hunter_id", "poster_id", "sender_id"}
         fields = {name: caller for name in callers if name in message.__struct_fields__}
         fields |= {n: self.names[n] for n in message.__struct_fields__ if n in self.names}
+        # What they are to the bounty, and no admin.
+        fields |= {"role": None} if "role" in message.__struct_fields__ else {}
         return msgspec.structs.replace(found, **fields)
 
     def odd_messages(self, kinds: tuple[type[msgspec.Struct], ...]) -> Iterator[Any]:
         """Return each of these of either person, with each of its values made odd in turn."""
         for message, caller in product(kinds, self.people):
             yield from odd(self.good(message, caller))
+        if TakeStep in kinds:
+            yield from self.odd_steps()
+
+    def odd_steps(self) -> Iterator[TakeStep]:
+        """Return each step that people take, with each thing that comes with it made odd."""
+        poster, hunter = self.people
+        for event in Event:
+            good = self.good(TakeStep, hunter if event in BY_HUNTER else poster)
+            for said in odd(good.said):
+                yield msgspec.structs.replace(good, event=event, said=said)
 
 
 @pytest.fixture
@@ -130,4 +150,4 @@ async def test_an_odd_value_is_the_callers_fault_and_nobody_elses(
     assert pool.crashes == 0
     assert pool.statistics().quarantined == ()
     if kind == "bounty":
-        await pool.ref(setting.ids[kind]).ask(TellExpiry())
+        await pool.ref(setting.ids[kind]).ask(TICK)

@@ -10,7 +10,7 @@ from bountyexpo.domain.amounts import share
 from bountyexpo.domain.ids import new_id
 from bountyexpo.domain.machine import Role
 from bountyexpo.domain.market.bounty import RUNNING
-from bountyexpo.domain.market.cancellation import MACHINE, Event, Facts, Status, proposed_split
+from bountyexpo.domain.market.cancellation import MACHINE, Event, Facts, Status, agreed_split
 from bountyexpo.persistence.market import cancellations
 from bountyexpo.persistence.market.cancellations import NewCancellation
 from bountyexpo.persistence.users import user_stats
@@ -40,7 +40,9 @@ async def add(tx: Transaction, step: Step) -> list[Step]:
     )
     if not decision.is_move:
         return []
-    split = step.command.split or proposed_split(in_progress=in_progress, requested_by=step.role)
+    split = agreed_split(
+        step.command.refund_percentage, in_progress=in_progress, requested_by=step.role
+    )
     new = NewCancellation(
         id=new_id(),
         bounty_id=bounty.id,

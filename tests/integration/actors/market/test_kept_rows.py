@@ -6,7 +6,6 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 import trio
-from bountyexpo.actors.market.bounty_messages import TellExpiry
 from bountyexpo.domain.machine import Role
 from bountyexpo.domain.market import dispute
 from bountyexpo.domain.market.bounty import Event, Stage
@@ -62,23 +61,8 @@ async def test_nothing_is_read_again_after_a_commit(market):
 
     expired = await market.bounty(poster, cents=0, end_date=yesterday)
     market.db.read.clear()
-    await market.actors.bounty(expired).ask(TellExpiry())
+    await market.step(expired, Event.EXPIRY_TICK, None, role=Role.TIMER)
     assert market.db.read == []
-
-
-async def test_a_repeated_acceptance_knows_its_conversation(market):
-    poster, hunter = await market.person(), await market.person()
-    bounty_id = await market.bounty(poster, cents=0)
-    applied = await market.apply(hunter, bounty_id)
-    first = await market.accept(poster, bounty_id, applied.id)
-    # Somebody else has changed the row: the owner loads it afresh.
-    await market.db.execute("update bounties set version = version + 1")
-    await market.submit(hunter, bounty_id)
-
-    again = await market.accept(poster, bounty_id, applied.id)
-
-    assert again.conversation_id == first.conversation_id
-    assert again.bounty.status == "in_progress"
 
 
 async def test_an_owner_with_old_rows_finds_what_another_has_done(market):

@@ -7,7 +7,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
-from bountyexpo.actors.market import posting
+from bountyexpo.actors.market import stepping
+from bountyexpo.actors.market.bounty_messages import TakeStep
 from bountyexpo.actors.market.commit import commit
 from bountyexpo.actors.market.step import Command, decide
 from bountyexpo.domain.machine import Role
@@ -23,6 +24,7 @@ from tests.unit.actors.market.stage import NOW
 if TYPE_CHECKING:
     from tests.unit.actors.market.stage import Stage
 
+TICK = TakeStep(event=Event.EXPIRY_TICK, actor_id=None, role=Role.TIMER)
 TRANSACTIONS = (Transaction, RecordingTransaction)
 
 
@@ -86,8 +88,8 @@ async def test_a_rejection_is_told_to_both_sides(stage: Stage) -> None:
 async def test_an_expiry_is_told_to_the_poster_once(stage: Stage) -> None:
     rows = await stage.posted(end_date=NOW - timedelta(hours=1))
 
-    after, _ = await posting.tell_expiry(stage.ports, rows, NOW)
-    again, _ = await posting.tell_expiry(stage.ports, after, NOW)
+    after, _ = await stepping.take(stage.ports, rows, TICK, NOW)
+    again, _ = await stepping.take(stage.ports, after, TICK, NOW)
 
     assert after.bounty.expiry_notified_at == NOW
     assert again is after
@@ -103,7 +105,7 @@ async def test_a_command_on_an_old_copy_tells_nobody(stage: Stage) -> None:
     stage.told.clear()
 
     with pytest.raises(StaleVersion):
-        await posting.tell_expiry(stage.ports, old, NOW)
+        await stepping.take(stage.ports, old, TICK, NOW)
 
     assert old.bounty.expiry_notified_at is None
     assert stage.told.events == stage.told.notices == stage.told.audits == []

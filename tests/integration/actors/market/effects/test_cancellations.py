@@ -6,7 +6,6 @@ import pytest
 from bountyexpo.domain.machine import Role
 from bountyexpo.domain.market import dispute
 from bountyexpo.domain.market.bounty import Event, Stage, Status
-from bountyexpo.domain.market.cancellation import split_of
 
 from tests.integration.actors.market.effects.steps import PRICE
 
@@ -73,14 +72,14 @@ async def test_work_for_honor_is_cancelled_without_an_answer(honor, side):
 
 
 @pytest.mark.parametrize(
-    ("refund_bps", "poster_cents", "hunter_cents"),
-    [(5_000, 25_000, 4_750), (10_000, 30_000, 0), (0, 20_000, 9_500)],
+    ("percent", "poster_cents", "hunter_cents"),
+    [(50, 25_000, 4_750), (100, 30_000, 0), (0, 20_000, 9_500)],
 )
 async def test_both_agree_and_each_gets_their_part_once(
-    running, refund_bps, poster_cents, hunter_cents
+    running, percent, poster_cents, hunter_cents
 ):
     job = running
-    await job.take(Event.CANCEL, job.hunter, split=split_of(refund_bps), **WHY)
+    await job.take(Event.CANCEL, job.hunter, refund_percentage=percent, **WHY)
 
     rows = await job.take(Event.CANCEL_ACCEPT, job.poster, text="So be it.")
 

@@ -1,0 +1,81 @@
+"""Taking a step: whatever can happen to a bounty that is there, decided and written in one way."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from bountyexpo.actors.market.bounty_messages import StepTaken
+from bountyexpo.actors.market.commit import commit
+from bountyexpo.actors.market.step import Command, decide
+from bountyexpo.domain.market.application import MACHINE as APPLICATION
+from bountyexpo.persistence.market import requests
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from bountyexpo.actors.dependencies import ActorDependencies
+    from bountyexpo.actors.market.bounty_messages import TakeStep
+    from bountyexpo.actors.market.rows import Rows
+    from bountyexpo.actors.market.step import Step
+    from bountyexpo.persistence.market.requests import Application
+
+
+async def take(
+    ports: ActorDependencies, rows: Rows, message: TakeStep, now: datetime
+) -> tuple[Rows, StepTaken]:
+    """Take a step; one that was taken before changes nothing."""
+    actor_id, application = message.actor_id, await _application(ports, rows, message)
+    command = Command(
+        actor_id=actor_id,
+        role=message.role or rows.bounty.parties.role_of(actor_id),
+        now=now,
+        policy=ports.policy,
+        **msgspec.structs.asdict(message.said),
+    )
+    step = decide(
+        rows.knowing(application),
+        message.event,
+        command,
+        application=application,
+        is_newest_work=_is_newest(rows, message.submission_id),
+    )
+    return await write(ports, rows, step)
+
+
+async def write(ports: ActorDependencies, rows: Rows, step: Step) -> tuple[Rows, StepTaken]:
+    """Write a step, if it is one, and return the rows that its bounty has then."""
+    is_move, named = step.decision.is_move, step.application
+    if is_move:
+        async with ports.db.transaction() as tx:
+            rows = await commit(tx, step)
+    return rows, StepTaken(
+        bounty=rows.bounty,
+        previous=step.bounty.status,
+        is_move=is_move,
+        application=rows.applications.get(named.id, named) if named else None,
+        submission=rows.submission,
+        ready_at=rows.ready_at,
+        cancellation=rows.cancellation,
+        dispute=rows.dispute,
+        conversation_id=rows.conversation_id,
+    )
+
+
+async def _application(
+    ports: ActorDependencies, rows: Rows, message: TakeStep
+) -> Application | None:
+    if message.application_id is None:
+        return None
+    found = await requests.get(ports.db, message.application_id)
+    if found is None or found.bounty_id != rows.bounty.id:
+        raise APPLICATION.absent.raised(None)
+    return found
+
+
+def _is_newest(rows: Rows, submission_id: str | None) -> bool:
+    """Tell whether the submission that is named was not replaced; naming none means the newest."""
+    if submission_id is None:
+        return True
+    return rows.submission is not None and rows.submission.id == submission_id
