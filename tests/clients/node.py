@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -46,7 +48,7 @@ class Node:
         return self._call(VENV / "bin" / "node", str(PACKAGES / ".bin" / name), *arguments)
 
     def _call(self, *command: str | Path, **environ: str) -> str:
-        done = subprocess.run(
+        with subprocess.Popen(
             command,
             cwd=self.folder,
             env={"PATH": f"{VENV / 'bin'}:/usr/bin:/bin", "HOME": str(self.folder)} | environ,
@@ -54,8 +56,13 @@ class Node:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=LIMIT_S,
-            check=False,
-        )
-        assert done.returncode == 0, done.stdout
-        return done.stdout
+            process_group=0,
+        ) as process:
+            try:
+                said, _ = process.communicate(timeout=LIMIT_S)
+            except subprocess.TimeoutExpired:
+                # The command of the wheel is a parent of the real one.
+                os.killpg(process.pid, signal.SIGKILL)
+                said, _ = process.communicate()
+        assert process.returncode == 0, said
+        return said

@@ -19,6 +19,7 @@ END_S = 10.0
 
 # Somebody who hashes, says which process did it, and then ends as it is told.
 PARENT = """
+import signal
 import sys
 import trio
 from bountyexpo.sandbox.auth.passwords import Passwords
@@ -35,6 +36,8 @@ async def main():
             nursery.cancel_scope.cancel()
         await trio.sleep_forever()
 
+# A shell may have started all of this with interrupts ignored.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 trio.run(main)
 """
 
@@ -148,10 +151,13 @@ def test_it_ends_with_whoever_started_it(end):
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
     ) as parent:
-        pid = int(parent.stdout.readline())
-        if end.startswith("SIG"):
-            parent.send_signal(signal.Signals[end])
-        parent.wait(END_S)
+        try:
+            pid = int(parent.stdout.readline())
+            if end.startswith("SIG"):
+                parent.send_signal(signal.Signals[end])
+            parent.wait(END_S)
+        finally:
+            parent.kill()
 
     # It belongs to nobody now, so that whoever reaps such processes here may take a moment.
     try:
