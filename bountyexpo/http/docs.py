@@ -1,7 +1,7 @@
 """The reference pages: OpenAPI, the REST page and the socket page, made once at start-up.
 
-They work without any other site: no script, no font, one inline style that the content policy
-admits by its hash.
+They work without any other site, and can be read without a script. The style and the script stand
+in the page, and its content policy admits these two alone, by their hashes.
 """
 
 from __future__ import annotations
@@ -46,8 +46,11 @@ def pages(frames: ProtocolFrames, *catalogues: Catalogue) -> dict[str, HttpRespo
     operations = [operation for catalogue in catalogues for operation in catalogue.all()]
     document = describe(operations)
     environment = _environment()
-    style = (resources.files("bountyexpo.http") / "templates" / "style.css").read_text()
-    common = {"style": style, "version": __version__}
+    templates = resources.files("bountyexpo.http") / "templates"
+    style, script = ((templates / name).read_text() for name in ("style.css", "script.js"))
+    common = {"style": style, "script": script, "version": __version__}
+    headers = _headers("text/html; charset=utf-8")
+    headers["content-security-policy"] = _content_policy(style, script)
     rest = environment.get_template("docs.html").render(
         areas=_areas(operations, document), errors=_errors(), **common
     )
@@ -60,12 +63,10 @@ def pages(frames: ProtocolFrames, *catalogues: Catalogue) -> dict[str, HttpRespo
     )
     return {
         "/openapi.json": HttpResponse(
-            200, _headers("application/json", None), msgspec.json.encode(document)
+            200, _headers("application/json"), msgspec.json.encode(document)
         ),
-        "/docs": HttpResponse(200, _headers("text/html; charset=utf-8", style), rest.encode()),
-        "/docs/socket": HttpResponse(
-            200, _headers("text/html; charset=utf-8", style), socket.encode()
-        ),
+        "/docs": HttpResponse(200, headers, rest.encode()),
+        "/docs/socket": HttpResponse(200, headers, socket.encode()),
     }
 
 
@@ -80,18 +81,20 @@ def _environment() -> Environment:
     )
 
 
-def _headers(content_type: str, style: str | None) -> dict[str, str]:
-    headers = {
-        "content-type": content_type,
-        "cache-control": f"public, max-age={PAGE_MAX_AGE_S}",
-    }
-    if style is not None:
-        digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-        headers["content-security-policy"] = (
-            f"default-src 'none'; style-src 'sha256-{digest}'; "
-            "frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
-        )
-    return headers
+def _headers(content_type: str) -> dict[str, str]:
+    return {"content-type": content_type, "cache-control": f"public, max-age={PAGE_MAX_AGE_S}"}
+
+
+def _content_policy(style: str, script: str) -> str:
+    """Admit the page's own style and script, and calls of this server."""
+    return (
+        f"default-src 'none'; style-src '{_digest(style)}'; script-src '{_digest(script)}'; "
+        "connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+    )
+
+
+def _digest(text: str) -> str:
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
 def _areas(
@@ -123,6 +126,7 @@ def _entry(operation: Operation, document: dict[str, Any]) -> dict[str, Any]:
         "reply": _reply(operation, document),
         "refusals": [(each.code, each.status, sentence_of(each)) for each in refusals(operation)],
         "curl": _curl(operation),
+        "example": example_of(operation),
     }
 
 
