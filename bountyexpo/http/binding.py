@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl
 
 import msgspec
 
-from bountyexpo.errors import InvalidRequest, TooLarge, UnsupportedMediaType
+from bountyexpo.errors import BountyExpoError, InvalidRequest, TooLarge, UnsupportedMediaType
 from bountyexpo.http.exchange import answer, identify, identify_if_known, identify_leniently
 from bountyexpo.http.headers import deprecation_headers
 from bountyexpo.http.limits import BODY_BYTES_MAX
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from bountyexpo.domain.identity import Identity
     from bountyexpo.operations.call import Call
-    from bountyexpo.operations.catalogue import Operation
+    from bountyexpo.operations.catalogue import Alias, Operation
     from bountyexpo.operations.services import Services
 
 # Queries beyond these are refused unread (operations §13).
@@ -38,10 +38,34 @@ QUERY_FIELDS_MAX = 200
 async def respond(operation: Operation, request: HttpRequest, services: Services) -> HttpResponse:
     """Carry out ``operation`` for one request; never raises but for cancellation."""
     is_old = request.route != operation.route
-    return await answer(request, services, partial(_perform, operation), is_old=is_old)
+    form = operation.forms.get(request.route) if request.route else None
+    perform = partial(_perform if form is None else partial(_perform_in, form), operation)
+    return await answer(request, services, perform, is_old=is_old)
 
 
 async def _perform(operation: Operation, request: HttpRequest, call: Call) -> HttpResponse:
+    reply = await _carry_out(operation, request, call)
+    return encode_reply(call.reply_status or operation.status, reply)
+
+
+async def _perform_in(
+    form: Alias, operation: Operation, request: HttpRequest, call: Call
+) -> HttpResponse:
+    """Answer in the form that the clients of an old route read."""
+    try:
+        reply = await _carry_out(operation, request, call)
+    except BountyExpoError as error:
+        told = form.refusal(error) if form.refusal else None
+        if told is None:
+            raise
+        return _json(*told)
+    status = call.reply_status or operation.status
+    if form.reply is None:
+        return encode_reply(status, reply)
+    return _json(status, form.reply(msgspec.to_builtins(reply)))
+
+
+async def _carry_out(operation: Operation, request: HttpRequest, call: Call) -> Any:
     path = operation.canonical(request.path_parameters)
     headers = deprecation_headers(operation, request.route, path)
     call.reply_headers.update(headers)
@@ -53,8 +77,7 @@ async def _perform(operation: Operation, request: HttpRequest, call: Call) -> Ht
     # A query of a write is not read: what stands in addresses ends up in logs.
     body = parse_body(request) if request.method in BODY_METHODS else {}
     # The path wins: what names the thing cannot be contradicted.
-    reply = await dispatch(operation, call, operation.canonical(body, query) | path)
-    return encode_reply(call.reply_status or operation.status, reply)
+    return await dispatch(operation, call, operation.canonical(body, query) | path)
 
 
 def _identify_for(operation: Operation) -> Callable[[Call], Awaitable[Identity | None]]:
@@ -111,8 +134,11 @@ def encode_reply(status: int, reply: Any) -> HttpResponse:
     """Write a handler's reply; clients parse every body as JSON, so there is always one."""
     if isinstance(reply, RawReply):
         return HttpResponse(status, {"content-type": reply.content_type}, reply.body)
-    body = msgspec.json.encode({"success": True} if reply is None else reply)
-    return HttpResponse(status, {"content-type": JSON}, body)
+    return _json(status, {"success": True} if reply is None else reply)
+
+
+def _json(status: int, body: Any) -> HttpResponse:
+    return HttpResponse(status, {"content-type": JSON}, msgspec.json.encode(body))
 
 
 def _pairs(query: str) -> list[tuple[str, str]]:

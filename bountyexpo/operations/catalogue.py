@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping
 
     from bountyexpo.domain.access import AccessLevel, Grant
+    from bountyexpo.errors import BountyExpoError
 
 # Shipped apps put a base address that ends so before any path (rest-core §2.14): every route is
 # served under it, too, as an old one.
@@ -116,6 +117,19 @@ class Route:
         return f"{self.method} {self.path}"
 
 
+@dataclass(frozen=True, slots=True)
+class Alias:
+    """An old route, and how its clients are told what they ask for.
+
+    ``reply`` makes the body of what the present reply looks like as JSON. ``refusal`` makes status
+    and body of a refusal, or None where it is told as everywhere.
+    """
+
+    route: str
+    reply: Callable[[Any], Any] | None = None
+    refusal: Callable[[BountyExpoError], tuple[int, Any] | None] | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operation:
     """One thing a client can ask for; see the module's text."""
@@ -133,6 +147,8 @@ class Operation:
     frame: str | None = None
     repeat_status: int | None = None
     aliases: tuple[Route, ...] = ()
+    # The old routes with a form of their own.
+    forms: Mapping[Route, Alias] = field(default_factory=dict)
     aliased_fields: Mapping[str, str] = field(default_factory=dict)
     fields: Mapping[str, msgspec.structs.FieldInfo] = field(default_factory=dict)
     list_fields: frozenset[str] = frozenset()
@@ -234,10 +250,10 @@ class Catalogue:
         """Declare the decorated coroutine function an operation.
 
         Options: ``status`` of a success (200), ``repeat_status`` where a repetition has another,
-        ``frame`` for an own socket frame name, ``aliases`` (old routes, answered with deprecation
-        headers), ``aliased_fields`` (old name to wire name), ``keeps`` (what of a call with a key),
-        ``secrets`` and ``refill`` (what of its reply not), ``heeds_token`` (True; False where a
-        token that is over counts as none).
+        ``frame`` for an own socket frame name, ``aliases`` (old routes, or an ``Alias`` where one
+        replies otherwise; answered with deprecation headers), ``aliased_fields`` (old name to wire
+        name), ``keeps`` (what of a call with a key), ``secrets`` and ``refill`` (what of its reply
+        not), ``heeds_token`` (True; False where a token that is over counts as none).
 
         Raises:
             CatalogueError: the declaration is not consistent, or nobody has said who may do it.
@@ -300,7 +316,8 @@ def _build(
     request, reply = _types(name, handler)
     fields = {f.encode_name: f for f in msgspec.structs.fields(request)} if request else {}
     summary, _, description = _docstring(handler).partition("\n")
-    aliases: Iterable[str] = options.pop("aliases", ())
+    declared: Iterable[str | Alias] = options.pop("aliases", ())
+    aliases = [each if isinstance(each, Alias) else Alias(each) for each in declared]
     route = parse_route(http) if http else None
     options.setdefault("keeps", by_default(handler, writes=route is None or route.method != "GET"))
     built = Operation(
@@ -314,13 +331,20 @@ def _build(
         handler=handler,
         summary=summary.strip(),
         description=description.strip(),
-        aliases=tuple(parse_route(alias) for alias in aliases),
+        aliases=tuple(parse_route(alias.route) for alias in aliases),
+        forms=_forms(aliases),
         fields=fields,
         list_fields=frozenset(n for n, info in fields.items() if _is_list(info.type)),
         **options,
     )
     _check(built)
     return built
+
+
+def _forms(aliases: Iterable[Alias]) -> dict[Route, Alias]:
+    """Return the old routes with a form of their own, as they are and with the old prefix."""
+    found = {parse_route(alias.route): alias for alias in aliases if alias.reply or alias.refusal}
+    return found | {route.under(OLD_PREFIX): alias for route, alias in found.items()}
 
 
 def _docstring(handler: Any) -> str:

@@ -22,6 +22,7 @@ from bountyexpo.operations.catalogue import (
     READ,
     UNLIMITED,
     WRITE,
+    Alias,
     Catalogue,
     Limit,
     RateClass,
@@ -169,7 +170,12 @@ async def list_toys(call: Call, request: ListToys) -> dict[str, Any]:
     }
 
 
-@TOYS.operation("toy.get", http="GET /api/toys/{toy_id}", rate=UNLIMITED)
+@TOYS.operation(
+    "toy.get",
+    http="GET /api/toys/{toy_id}",
+    rate=UNLIMITED,
+    aliases=(Alias("GET /old/toy/{toy_id}", reply=lambda toy: [{"toy": toy["id"]}]),),
+)
 async def get_toy(call: Call, request: GetToy) -> Toy:
     """Show one toy."""
     call.reply_headers["etag"] = '"1"'
@@ -200,7 +206,15 @@ async def crash(call: Call) -> None:
     raise ZeroDivisionError("postgres://secret@host")
 
 
-@TOYS.operation("toy.conflict", http="POST /conflict", rate=UNLIMITED)
+@TOYS.operation(
+    "toy.conflict",
+    http="POST /conflict",
+    rate=UNLIMITED,
+    aliases=(
+        Alias("POST /old/conflict", refusal=lambda error: (418, {"msg": error.message})),
+        Alias("POST /older/conflict", refusal=lambda _: None),
+    ),
+)
 async def conflict(call: Call) -> None:
     """Refuse."""
     raise Conflict("You already have it.", current_status="open", details="x", hint="y")

@@ -33,6 +33,32 @@ async def test_old_path_and_old_names_are_understood_and_marked(client):
     assert response.headers["link"] == '</api/shops/s1/toys>; rel="successor-version"'
 
 
+@pytest.mark.parametrize("prefix", ["", "/functions/v1"])
+async def test_an_old_path_may_reply_in_a_form_of_its_own(client, prefix):
+    response = await client.get(f"{prefix}/old/toy/t1")
+
+    # The form is another, and nothing else.
+    assert (response.status_code, response.headers["etag"]) == (203, '"1"')
+    assert response.headers["deprecation"] == "true"
+    assert await response.get_json() == [{"toy": "t1"}]
+
+
+@pytest.mark.parametrize("prefix", ["", "/functions/v1"])
+async def test_an_old_path_may_refuse_in_a_form_of_its_own(client, prefix):
+    response = await client.post(f"{prefix}/old/conflict")
+
+    assert response.status_code == 418
+    assert response.headers["content-type"] == "application/json"
+    assert await response.get_json() == {"msg": "You already have it."}
+
+
+async def test_what_an_old_path_has_no_form_for_is_refused_as_everywhere(client):
+    response = await client.post("/older/conflict")
+
+    assert response.status_code == 409
+    assert (await response.get_json())["error"] == "You already have it."
+
+
 async def test_present_path_is_not_marked(client):
     response = await client.get("/api/toys")
 
