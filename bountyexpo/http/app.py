@@ -30,14 +30,8 @@ from bountyexpo.http.limits import BODY_BYTES_MAX, BODY_S
 from bountyexpo.http.messages import HttpRequest, HttpResponse
 from bountyexpo.http.others import NOTHING_HERE, other_routes, preflight, refuse, wrong_method
 from bountyexpo.http.webhooks import STRIPE_PATHS
-from bountyexpo.operations.catalogue import (
-    CATALOGUE,
-    METHODS,
-    OLD_PREFIX,
-    PATH_PARAMETER,
-    Catalogue,
-    Route,
-)
+from bountyexpo.operations.catalogue import CATALOGUE, Catalogue
+from bountyexpo.operations.routes import METHODS, OLD_PREFIX, PATH_PARAMETER, Route
 
 if TYPE_CHECKING:
     from collections.abc import Collection

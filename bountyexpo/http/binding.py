@@ -19,15 +19,16 @@ from bountyexpo.http.limits import BODY_BYTES_MAX
 from bountyexpo.http.messages import JSON, HttpRequest, HttpResponse
 from bountyexpo.observability import metrics
 from bountyexpo.operations.call import RawReply
-from bountyexpo.operations.catalogue import BODY_METHODS, QUERY_METHODS
 from bountyexpo.operations.dispatch import check_idempotency_key, dispatch
+from bountyexpo.operations.routes import BODY_METHODS, QUERY_METHODS
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from bountyexpo.domain.identity import Identity
     from bountyexpo.operations.call import Call
-    from bountyexpo.operations.catalogue import Alias, Operation
+    from bountyexpo.operations.catalogue import Operation
+    from bountyexpo.operations.routes import Alias
     from bountyexpo.operations.services import Services
 
 # Queries beyond these are refused unread (operations §13).

@@ -20,7 +20,6 @@ from bountyexpo import __version__
 from bountyexpo.close_codes import ADVICE
 from bountyexpo.errors import BountyExpoError
 from bountyexpo.http.messages import HttpResponse
-from bountyexpo.operations.catalogue import QUERY_METHODS
 from bountyexpo.operations.reference import sockets
 from bountyexpo.operations.reference.examples import example_of, path_of
 from bountyexpo.operations.reference.openapi import (
@@ -30,6 +29,7 @@ from bountyexpo.operations.reference.openapi import (
     request_fields,
     sentence_of,
 )
+from bountyexpo.operations.routes import QUERY_METHODS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,7 +9,8 @@ from bountyexpo.edge.request_id import HARMLESS
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from bountyexpo.operations.catalogue import Operation, Route
+    from bountyexpo.operations.catalogue import Operation
+    from bountyexpo.operations.routes import Route
 
 # Nothing of an API reply may be loaded, framed or run by a page.
 API_CONTENT_POLICY = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'"

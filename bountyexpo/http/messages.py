@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeAlias
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from bountyexpo.operations.catalogue import Route
+    from bountyexpo.operations.routes import Route
 
 
 JSON = "application/json"

@@ -18,12 +18,13 @@ from bountyexpo.http.limits import OTHER
 from bountyexpo.http.messages import HttpRequest, HttpResponse
 from bountyexpo.http.webhooks import STRIPE_PATHS, receive_stripe
 from bountyexpo.operations.allowances import charge
-from bountyexpo.operations.catalogue import OLD_PREFIX, Catalogue, Route
+from bountyexpo.operations.routes import OLD_PREFIX, Route
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection
 
     from bountyexpo.operations.call import Call
+    from bountyexpo.operations.catalogue import Catalogue
     from bountyexpo.operations.reference.sockets import ProtocolFrames
     from bountyexpo.operations.services import Services
 

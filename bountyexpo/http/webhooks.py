@@ -9,7 +9,7 @@ from bountyexpo.http.binding import encode_reply
 from bountyexpo.http.exchange import answer
 from bountyexpo.http.limits import BODY_BYTES_MAX, UNSIGNED
 from bountyexpo.operations.allowances import charge, refused
-from bountyexpo.operations.catalogue import OLD_PREFIX
+from bountyexpo.operations.routes import OLD_PREFIX
 
 if TYPE_CHECKING:
     from bountyexpo.http.messages import HttpRequest, HttpResponse

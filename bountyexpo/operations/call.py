@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from bountyexpo.domain.identity import Identity
-    from bountyexpo.operations.catalogue import RateClass, Route
+    from bountyexpo.operations.catalogue import RateClass
+    from bountyexpo.operations.routes import Route
     from bountyexpo.operations.services import Services
 
 Transport = Literal["rest", "socket"]

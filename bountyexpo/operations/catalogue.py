@@ -17,7 +17,6 @@ struct, known by their wire names. A mistake in a declaration is refused when it
 from __future__ import annotations
 
 import inspect
-import re
 from dataclasses import dataclass, field
 from types import UnionType
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, Union, get_args, get_origin
@@ -27,31 +26,21 @@ import msgspec
 from bountyexpo.operations.areas import GRANTS
 from bountyexpo.operations.idempotency.keeps import Keeps, by_default
 from bountyexpo.operations.require import say_once
+from bountyexpo.operations.routes import (
+    OLD_PREFIX,
+    Alias,
+    CatalogueError,
+    Route,
+    forms_of,
+    parse_route,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping
 
     from bountyexpo.domain.access import AccessLevel, Grant
-    from bountyexpo.errors import BountyExpoError
-
-# Shipped apps put a base address that ends so before any path (rest-core §2.14): every route is
-# served under it, too, as an old one.
-OLD_PREFIX = "/functions/v1"
-
-METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE"})
-
-# Methods whose fields travel in the path and the query; those of the others are the body. Old
-# clients send a body with DELETE, too.
-QUERY_METHODS = frozenset({"GET", "HEAD", "DELETE"})
-BODY_METHODS = frozenset({"POST", "PUT", "PATCH", "DELETE"})
-
-PATH_PARAMETER = re.compile(r"\{(\w+)\}")
 
 HandlerT = TypeVar("HandlerT", bound="Callable[..., Awaitable[Any]]")
-
-
-class CatalogueError(Exception):
-    """A declaration contradicts itself or another one; a mistake of ours, found at start-up."""
 
 
 class Limit(NamedTuple):
@@ -90,44 +79,6 @@ PAYMENT = RateClass("payment", per_user=Limit(10, 60, burst=20))
 MESSAGE = RateClass("message", per_user=Limit(5, 1, burst=20))
 THREAD = RateClass("thread", per_identifier=Limit(60, 60))
 UNLIMITED = RateClass("unlimited")
-
-
-@dataclass(frozen=True, slots=True)
-class Route:
-    """A method and a path template such as ``/api/bounties/{bounty_id}``."""
-
-    method: str
-    path: str
-
-    @property
-    def parameters(self) -> tuple[str, ...]:
-        """The names between the braces, in order."""
-        return tuple(PATH_PARAMETER.findall(self.path))
-
-    @property
-    def shape(self) -> tuple[str, str]:
-        """What two routes must not have in common."""
-        return self.method, PATH_PARAMETER.sub("{}", self.path)
-
-    def under(self, prefix: str) -> Route:
-        """Return the same route with ``prefix`` before its path."""
-        return Route(self.method, prefix + self.path)
-
-    def __str__(self) -> str:
-        return f"{self.method} {self.path}"
-
-
-@dataclass(frozen=True, slots=True)
-class Alias:
-    """An old route, and how its clients are told what they ask for.
-
-    ``reply`` makes the body of what the present reply looks like as JSON. ``refusal`` makes status
-    and body of a refusal, or None where it is told as everywhere.
-    """
-
-    route: str
-    reply: Callable[[Any], Any] | None = None
-    refusal: Callable[[BountyExpoError], tuple[int, Any] | None] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -290,20 +241,6 @@ CATALOGUE = Catalogue(GRANTS)
 operation = CATALOGUE.operation
 
 
-def parse_route(text: str) -> Route:
-    """Read ``"POST /path/{parameter}"``.
-
-    Raises:
-        CatalogueError: it is not of that form.
-    """
-    method, _, path = text.partition(" ")
-    if method not in METHODS or not path.startswith("/") or " " in path:
-        raise CatalogueError(f"{text!r} is not a method and a path")
-    if re.sub(PATH_PARAMETER, "", path).count("{"):
-        raise CatalogueError(f"{text!r} has a malformed path parameter")
-    return Route(method, path)
-
-
 def _build(
     name: str,
     handler: Callable[..., Awaitable[Any]],
@@ -332,19 +269,13 @@ def _build(
         summary=summary.strip(),
         description=description.strip(),
         aliases=tuple(parse_route(alias.route) for alias in aliases),
-        forms=_forms(aliases),
+        forms=forms_of(aliases),
         fields=fields,
         list_fields=frozenset(n for n, info in fields.items() if _is_list(info.type)),
         **options,
     )
     _check(built)
     return built
-
-
-def _forms(aliases: Iterable[Alias]) -> dict[Route, Alias]:
-    """Return the old routes with a form of their own, as they are and with the old prefix."""
-    found = {parse_route(alias.route): alias for alias in aliases if alias.reply or alias.refusal}
-    return found | {route.under(OLD_PREFIX): alias for route, alias in found.items()}
 
 
 def _docstring(handler: Any) -> str:

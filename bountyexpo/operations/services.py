@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Sequence
     from ipaddress import IPv4Network, IPv6Network
 
     import msgspec
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from bountyexpo.operations.auth_provider import AuthProvider
     from bountyexpo.operations.batcher import BatchedReads
     from bountyexpo.operations.rate_limits import RateLimiter
-    from bountyexpo.operations.sockets import Sockets
     from bountyexpo.persistence.pool import Pool
     from bountyexpo.runtime.clock import Clock
 
@@ -54,6 +53,16 @@ class Tickets(Protocol):
     def issue(self, identity: Identity) -> str:
         """Return a new ticket of the caller."""
         ...
+
+
+class Sockets(Protocol):
+    """What operations may ask of the live sessions of this process."""
+
+    async def presence_of(self, user_ids: Sequence[str]) -> list[dict[str, Any]]:
+        """Tell how these users are seen."""
+
+    def separate(self, one: str, other: str) -> None:
+        """Let two people no longer see each other come and go."""
 
 
 class Replies(Protocol):

@@ -14,7 +14,8 @@ import trio
 from bountyexpo.close_codes import CloseCode
 from bountyexpo.domain.access import Caller
 from bountyexpo.operations import areas
-from bountyexpo.operations.catalogue import CATALOGUE, PATH_PARAMETER, QUERY_METHODS
+from bountyexpo.operations.catalogue import CATALOGUE
+from bountyexpo.operations.routes import PATH_PARAMETER, QUERY_METHODS
 from bountyexpo.persistence.pool import Pool
 from bountyexpo.ws.v1 import reference
 from websockets.frames import Opcode
@@ -29,7 +30,8 @@ from tests.integration.product.wire import BINARY, Wire
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from bountyexpo.operations.catalogue import Operation, Route
+    from bountyexpo.operations.catalogue import Operation
+    from bountyexpo.operations.routes import Route
 
     from tests.integration.product.product import Person
 

@@ -9,7 +9,8 @@ from bountyexpo.domain.access import AccessLevel
 from bountyexpo.domain.ids import new_id
 from bountyexpo.http.health import EDGE
 from bountyexpo.operations import areas
-from bountyexpo.operations.catalogue import CATALOGUE, PATH_PARAMETER
+from bountyexpo.operations.catalogue import CATALOGUE
+from bountyexpo.operations.routes import PATH_PARAMETER
 
 from tests.databases import temporary_folder
 from tests.integration.product.product import Person, Product, refused, standing
@@ -18,7 +19,8 @@ from tests.server_process import ServerProcess
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from bountyexpo.operations.catalogue import Operation, Route
+    from bountyexpo.operations.catalogue import Operation
+    from bountyexpo.operations.routes import Route
 
 areas.declare()
 

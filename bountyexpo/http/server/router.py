@@ -14,13 +14,15 @@ from bountyexpo.http.binding import respond
 from bountyexpo.http.health import EDGE
 from bountyexpo.http.others import nothing_here, other_routes, preflight, wrong_method
 from bountyexpo.http.webhooks import STRIPE_PATHS
-from bountyexpo.operations.catalogue import CATALOGUE, OLD_PREFIX, PATH_PARAMETER
+from bountyexpo.operations.catalogue import CATALOGUE
+from bountyexpo.operations.routes import OLD_PREFIX, PATH_PARAMETER
 
 if TYPE_CHECKING:
     from bountyexpo.http.messages import Answer, HttpRequest, HttpResponse
     from bountyexpo.http.others import Respond
-    from bountyexpo.operations.catalogue import Catalogue, Route
+    from bountyexpo.operations.catalogue import Catalogue
     from bountyexpo.operations.reference.sockets import ProtocolFrames
+    from bountyexpo.operations.routes import Route
     from bountyexpo.operations.services import Services
 
 

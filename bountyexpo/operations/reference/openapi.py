@@ -22,7 +22,7 @@ from bountyexpo.errors import (
     UnsupportedMediaType,
 )
 from bountyexpo.operations.call import RawReply
-from bountyexpo.operations.catalogue import QUERY_METHODS, UNLIMITED
+from bountyexpo.operations.catalogue import UNLIMITED
 from bountyexpo.operations.idempotency.keeps import Keeps
 from bountyexpo.operations.reference.examples import example_of
 from bountyexpo.operations.reference.schemas import (
@@ -31,6 +31,7 @@ from bountyexpo.operations.reference.schemas import (
     with_meanings,
     without_null,
 )
+from bountyexpo.operations.routes import QUERY_METHODS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

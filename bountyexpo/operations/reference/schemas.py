@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from bountyexpo.operations.call import RawReply
-from bountyexpo.operations.catalogue import QUERY_METHODS
 from bountyexpo.operations.reference.field_texts import text_of
+from bountyexpo.operations.routes import QUERY_METHODS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

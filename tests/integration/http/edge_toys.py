@@ -18,16 +18,9 @@ from bountyexpo.errors import (
     Unavailable,
 )
 from bountyexpo.operations.call import Call, RawReply
-from bountyexpo.operations.catalogue import (
-    READ,
-    UNLIMITED,
-    WRITE,
-    Alias,
-    Catalogue,
-    Limit,
-    RateClass,
-)
+from bountyexpo.operations.catalogue import READ, UNLIMITED, WRITE, Catalogue, Limit, RateClass
 from bountyexpo.operations.rate_limits import RateLimiter
+from bountyexpo.operations.routes import Alias
 
 from tests.fixed_clock import FixedClock
 

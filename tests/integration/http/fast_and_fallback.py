@@ -18,7 +18,8 @@ from bountyexpo.http.server.fast_path import FastPath
 from bountyexpo.http.server.hypercorn_fallback import HypercornFallback
 from bountyexpo.http.server.router import Router
 from bountyexpo.operations import areas
-from bountyexpo.operations.catalogue import CATALOGUE, PATH_PARAMETER, Catalogue
+from bountyexpo.operations.catalogue import CATALOGUE, Catalogue
+from bountyexpo.operations.routes import PATH_PARAMETER
 from bountyexpo.ws.v1.reference import FRAMES
 
 from tests.integration.http.edge_toys import ToyServices

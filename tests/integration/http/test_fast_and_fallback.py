@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 
 import msgspec
 import pytest
-from bountyexpo.operations.catalogue import OLD_PREFIX
+from bountyexpo.operations.routes import OLD_PREFIX
 from hypothesis import given
 from hypothesis import strategies as st
 

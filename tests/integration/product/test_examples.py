@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 from bountyexpo.operations import areas
-from bountyexpo.operations.catalogue import CATALOGUE, QUERY_METHODS, Operation
+from bountyexpo.operations.catalogue import CATALOGUE, Operation
 from bountyexpo.operations.reference.examples import example_of, path_of
+from bountyexpo.operations.routes import QUERY_METHODS
 
 if TYPE_CHECKING:
     from tests.integration.product.product import Person, Product

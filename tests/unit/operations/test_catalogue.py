@@ -3,15 +3,8 @@ from __future__ import annotations
 import msgspec
 import pytest
 from bountyexpo.domain.access import AccessLevel, grant_to, rows
-from bountyexpo.operations.catalogue import (
-    CATALOGUE,
-    READ,
-    Catalogue,
-    CatalogueError,
-    Route,
-    operation,
-    parse_route,
-)
+from bountyexpo.operations.catalogue import CATALOGUE, READ, Catalogue, operation
+from bountyexpo.operations.routes import CatalogueError, Route, parse_route
 
 
 class Question(msgspec.Struct):
