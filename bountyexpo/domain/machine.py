@@ -166,7 +166,8 @@ class Machine(Generic[S, E, F]):
     """A table of rules with the words that it refuses in.
 
     ``sentences`` says, for each event, who may do it; ``conditions`` names the effects that happen
-    only where their guard holds on the facts before the step.
+    only where their guard holds on the facts before the step. ``said`` are the facts that only the
+    words of a command tell, as whoever knows what to say would tell them.
     """
 
     name: str
@@ -181,6 +182,7 @@ class Machine(Generic[S, E, F]):
     start: S | None = None
     absent: Refusal = Refusal("This does not exist, or you cannot see it.", error=NotFound)
     conditions: Mapping[Any, Guard] = field(default_factory=dict)
+    said: Mapping[str, Any] = field(default_factory=dict)
     _found: dict[tuple[S | None, E, Role], tuple[Rule[S, E], ...]] = field(
         init=False, repr=False, default_factory=dict
     )
@@ -189,6 +191,7 @@ class Machine(Generic[S, E, F]):
         """Sort the rules by what they answer; a table that says nonsense is a defect."""
         assert set(self.sentences) == set(self.events), self.name
         known = set(self.facts.__struct_fields__)
+        assert set(self.said) <= known, self.name
         for rule in self.rules:
             assert {guard.fact for guard in (*rule.when, *rule.require)} <= known, rule
             assert set(rule.sets) <= known, rule
@@ -219,6 +222,10 @@ class Machine(Generic[S, E, F]):
     def allowed(self, state: S | None, role: Role, facts: F) -> list[str]:
         """Return the names of the events that ``role`` could bring about here and now."""
         return [event.value for event in self.events if self._moves(state, event, role, facts)]
+
+    def well_said(self, facts: F) -> F:
+        """Return the facts as they would be if the command said all that any event demands."""
+        return msgspec.structs.replace(facts, **self.said)
 
     def moved_by(self, event: E) -> tuple[S, ...]:
         """Return the states in which ``event`` can bring anything about: who waits for a timer."""
@@ -268,5 +275,5 @@ class Machine(Generic[S, E, F]):
         return IllegalTransition(
             f"This is not possible while the {self.noun} is {state.replace('_', ' ')}.",
             currentStatus=state.value,
-            allowed=self.allowed(state, role, facts),
+            allowed=self.allowed(state, role, self.well_said(facts)),
         )

@@ -28,6 +28,8 @@ MODULES: Final = (
     "users.auth",
     "money.own_profile",
     "market.bounties",
+    "market.bounty_changes",
+    "market.bounty_ends",
     "market.requests",
     "market.completions",
     "chat.conversations",

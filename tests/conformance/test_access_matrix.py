@@ -72,6 +72,10 @@ class Stage:
     def bounty_id(self) -> str:
         return self.post(Caller.POSTER, "/api/bounties", bounty())["id"]
 
+    def bounty_of_both(self) -> str:
+        bounty_id: str = self.work["bounty"]["id"]
+        return bounty_id
+
     @cached_property
     def open_bounty(self) -> str:
         return self.bounty_id()
@@ -156,6 +160,15 @@ CASES: dict[str, Callable[[Stage], Ask]] = {
     "bounty.list": lambda _: ("GET", "/api/bounties", None),
     "bounty.get": lambda stage: ("GET", f"/api/bounties/{stage.open_bounty}", None),
     "bounty.create": lambda _: ("POST", "/api/bounties", bounty()),
+    "bounty.update": lambda stage: (
+        "PATCH",
+        f"/api/bounties/{stage.bounty_id()}",
+        {"title": "Carry two sofas"},
+    ),
+    "bounty.archive": lambda stage: ("POST", f"/api/bounties/{stage.bounty_id()}/archive", None),
+    "bounty.delete": lambda stage: ("DELETE", f"/api/bounties/{stage.bounty_id()}", None),
+    "bounty.hide": lambda stage: ("POST", f"/api/bounties/{stage.bounty_of_both()}/hide", None),
+    "bounty.unhide": lambda stage: ("DELETE", f"/api/bounties/{stage.bounty_of_both()}/hide", None),
     "request.create": lambda stage: (
         "POST",
         "/api/bounty-requests",

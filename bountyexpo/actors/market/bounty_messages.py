@@ -38,6 +38,8 @@ class Said(msgspec.Struct, frozen=True, kw_only=True):
 
     text: str | None = None
     terms: Terms | None = None
+    # The columns of the terms that are meant; the others stay as they are.
+    fields: tuple[str, ...] = ()
     proposed_completion_at: datetime | None = None
     work: Delivery | None = None
     rating_tenths: int | None = None

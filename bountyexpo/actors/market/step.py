@@ -20,6 +20,7 @@ from bountyexpo.domain.market.application import Status as ApplicationStatus
 from bountyexpo.domain.market.bounty import Event, Facts, Stage
 from bountyexpo.domain.market.bounty_rules import MACHINE
 from bountyexpo.domain.money.escrow import State as EscrowState
+from bountyexpo.persistence.market.bounties import Terms
 from bountyexpo.persistence.market.requests import Application
 
 if TYPE_CHECKING:
@@ -188,8 +189,13 @@ def _facts(rows: Rows, command: Command, application: Application | None) -> Fac
         has_rated=actor_id in rows.rated_by,
         application=ApplicationStatus(application.status) if application else None,
         is_accepted_one=application is not None and application.id == bounty.accepted_request_id,
+        changes_terms=terms is not None and _differ(terms, bounty),
         changes_amount=terms is not None and terms.amount_cents != bounty.amount_cents,
         has_text=bool(command.text),
         stage=command.stage or stage,
         wanted=command.wanted,
     )
+
+
+def _differ(terms: Terms, bounty: Bounty) -> bool:
+    return any(getattr(terms, name) != getattr(bounty, name) for name in Terms.__struct_fields__)

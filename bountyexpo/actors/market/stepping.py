@@ -10,7 +10,9 @@ from bountyexpo.actors.market.bounty_messages import StepTaken
 from bountyexpo.actors.market.commit import commit
 from bountyexpo.actors.market.step import Command, decide
 from bountyexpo.domain.market.application import MACHINE as APPLICATION
+from bountyexpo.domain.market.bounty import NOTES, Event
 from bountyexpo.persistence.market import requests
+from bountyexpo.persistence.market.bounties import Terms
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from bountyexpo.actors.market.bounty_messages import TakeStep
     from bountyexpo.actors.market.rows import Rows
     from bountyexpo.actors.market.step import Step
+    from bountyexpo.persistence.market.bounties import Bounty
     from bountyexpo.persistence.market.requests import Application
 
 
@@ -34,9 +37,10 @@ async def take(
         policy=ports.policy,
         **msgspec.structs.asdict(message.said),
     )
+    event, command = _meant(rows.bounty, message.event, command)
     step = decide(
         rows.knowing(application),
-        message.event,
+        event,
         command,
         application=application,
         is_newest_work=_is_newest(rows, message.submission_id),
@@ -61,6 +65,23 @@ async def write(ports: ActorDependencies, rows: Rows, step: Step) -> tuple[Rows,
         dispute=rows.dispute,
         conversation_id=rows.conversation_id,
     )
+
+
+def _meant(bounty: Bounty, event: Event, command: Command) -> tuple[Event, Command]:
+    """Return a change of the terms as it is once what is not meant stays as it is.
+
+    Whoever sends terms that stand already changes no more than the notes.
+    """
+    if command.terms is None:
+        return event, command
+    changes = {
+        name: value
+        for name in command.fields
+        if (value := getattr(command.terms, name)) != getattr(bounty, name)
+    }
+    kept = {name: getattr(bounty, name) for name in Terms.__struct_fields__}
+    command = msgspec.structs.replace(command, terms=Terms(**kept | changes))
+    return Event.ATTACH if NOTES.issuperset(changes) else event, command
 
 
 async def _application(

@@ -30,6 +30,11 @@ GRANTS: Final[Mapping[str, Grant]] = rows(
     public("bounty.list", "The market is public; deleted bounties are seen by their parties only."),
     public("bounty.get", "As the list."),
     own("bounty.create", "It is posted in the caller's name and paid from their wallet."),
+    _step("bounty.update", Event.EDIT_TERMS, "Who offers it says what is offered."),
+    _step("bounty.archive", Event.ARCHIVE, "It gives the poster their price back."),
+    _step("bounty.delete", Event.DELETE, "It gives the poster their price back."),
+    _step("bounty.hide", Event.HIDE, "It is about the caller's own lists, where it can be."),
+    _step("bounty.unhide", Event.UNHIDE, "It is about the caller's own lists, where it can be."),
     _step("request.create", Event.APPLY, "Nobody works for themselves."),
     own("request.list", "It shows what the caller made or received."),
     Grant(

@@ -162,6 +162,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     # The application that is named is the one that was accepted.
     is_accepted_one: bool = False
     changes_amount: bool = False
+    # What is asked for is other than what stands.
+    changes_terms: bool = True
     # The text that the step demands: a reason, feedback or an answer.
     has_text: bool = True
     stage: Stage = Stage.IN_PROGRESS
@@ -175,6 +177,9 @@ RUNNING: Final = (Status.IN_PROGRESS, Status.CANCELLATION_REQUESTED)
 # A bounty that is offered again while the first is still as it was posted is the same request come
 # again. Once somebody works on it, or it has ended, the same words are a new offer.
 POSTED_AGAIN: Final = (Status.OPEN,)
+
+# What of a bounty may change while somebody works on it, by the names of its columns.
+NOTES: Final = frozenset({"attachments", "conditional_end_note"})
 
 # What people find in lists: the parties all but what they put away, others what still stands.
 LISTED_TO_PARTIES: Final = tuple(status for status in Status if status is not Status.ARCHIVED)

@@ -44,6 +44,7 @@ NOTHING_WAITS: Final = Guard(
     (False,),
     Refusal("Answer the waiting applications before changing the terms.", "PENDING_APPLICATIONS"),
 )
+NOTHING_CHANGES: Final = Guard("nothing changes", "changes_terms", (False,))
 
 APPLICATION_WAITS: Final = Guard(
     "the application waits",

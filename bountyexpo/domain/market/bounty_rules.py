@@ -74,6 +74,7 @@ MACHINE: Final = Machine(
     terminal=frozenset({Status.DELETED}),
     sentences=SENTENCES,
     absent=GONE,
+    said={"has_text": True, "changes_terms": True},
     conditions=dict.fromkeys(_ON_ESCROW, on.IS_PAID)
     | {
         Effect.ADJUST_ESCROW: Guard("the price changes", "changes_amount"),

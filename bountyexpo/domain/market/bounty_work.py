@@ -49,6 +49,14 @@ POSTING: Final[tuple[Rule[Status, Event], ...]] = (
         effects=(Effect.SAVE_TERMS, Effect.ADJUST_ESCROW),
         timers=EXPIRY,
     ),
+    Rule(
+        "T3",
+        (OPEN, IN_PROGRESS),
+        Event.ATTACH,
+        POSTER,
+        when=(on.NOTHING_CHANGES,),
+        outcome=Outcome.REPEAT,
+    ),
     Rule("T3", (OPEN, IN_PROGRESS), Event.ATTACH, POSTER, effects=(Effect.SAVE_NOTES,)),
 )
 

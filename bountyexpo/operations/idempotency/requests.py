@@ -6,6 +6,7 @@ import hashlib
 from typing import TYPE_CHECKING, Annotated, Final, TypeAlias
 
 import msgspec
+from msgspec import UNSET
 
 from bountyexpo.domain.limits import IDEMPOTENCY_KEY, IDEMPOTENCY_KEY_CHARS_MAX
 from bountyexpo.observability import metrics
@@ -29,7 +30,7 @@ def request_hash(request: msgspec.Struct) -> str:
     fields = {
         name: value
         for name, value in msgspec.structs.asdict(request).items()
-        if name not in UNHASHED
+        if name not in UNHASHED and value is not UNSET
     }
     return hashlib.sha256(msgspec.json.encode(fields, order="sorted")).hexdigest()
 

@@ -7,11 +7,17 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from bountyexpo.domain import amounts
-from bountyexpo.domain.field_types import Moment
+from bountyexpo.domain.field_types import Id, Moment
 from bountyexpo.operations.cursor import encode_cursor
 
 if TYPE_CHECKING:
     from bountyexpo.persistence.market.bounties import Bounty
+
+
+class BountyById(msgspec.Struct, kw_only=True):
+    """One bounty."""
+
+    bounty_id: Id
 
 
 class BountyView(msgspec.Struct, kw_only=True):

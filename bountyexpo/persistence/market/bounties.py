@@ -78,6 +78,11 @@ POSTED_SINCE = """
     where poster_id = %s and created_at > now() - make_interval(secs => %s)
 """
 
+CAME_FROM = """
+    select from_status from bounty_status_history where bounty_id = %s
+    order by aggregate_version desc limit 1
+"""
+
 EXPIRED = """
     select id from bounties
     where end_date <= now() and expiry_notified_at is null and status = any(%s)
@@ -211,6 +216,12 @@ async def posted(db: Queries, poster_id: str, *, within_s: float) -> int:
     row = await db.fetch_one(POSTED_SINCE, (poster_id, float(within_s)))
     assert row is not None
     return int(row["posted"])
+
+
+async def came_from(db: Queries, bounty_id: str) -> Status | None:
+    """Return the status before the present one; None of a bounty that was just posted."""
+    row = await db.fetch_one(CAME_FROM, (bounty_id,))
+    return Status(row["from_status"]) if row and row["from_status"] else None
 
 
 async def expired(db: Queries, statuses: Sequence[Status], limit: int) -> list[str]:
