@@ -139,13 +139,12 @@ def test_clients_are_counted_by_their_own_address(behind):
         while 429 not in statuses:
             assert len(statuses) < TRIES_MAX
             lies = dict.fromkeys(SPOOFED, f"192.0.2.{len(statuses)}")
-            body = {"email": f"x{len(statuses)}@example.com", "password": "wrong password"}
-            statuses.append(http.post("/auth/sign-in", json=body, headers=lies).status_code)
-    assert len(statuses) > 1
+            # Counted like any other, and refused at once: a wrong password would take its time.
+            statuses.append(http.post("/auth/sign-in", json={}, headers=lies).status_code)
+    assert set(statuses) == {400, 429}
 
     with client(behind.proxy, "127.0.0.21") as other:
-        body = {"email": "y@example.com", "password": "wrong password"}
-        assert other.post("/auth/sign-in", json=body).status_code != 429
+        assert other.post("/auth/sign-in", json={}).status_code == 400
 
 
 def test_metrics_are_not_open_to_what_comes_through_the_proxy(behind):
@@ -164,9 +163,12 @@ def test_a_body_of_the_limit_passes_and_a_larger_one_is_refused(behind):
         typed = {"Content-Type": "application/json"}
         assert http.post("/auth/refresh", content=whole, headers=typed).status_code in {400, 401}
 
-        for size in (BODY_BYTES_MAX + 1, 3 * BODY_BYTES_MAX):
-            assert http.post("/auth/refresh", content=b"x" * size, headers=typed).status_code == 413
-        assert http.get("/api/bounties").status_code == 200
+        # An answer must not meet the rest of the body: then it is lost now and then.
+        for size in (BODY_BYTES_MAX + 1, 3 * BODY_BYTES_MAX) * 8:
+            refused = http.post("/auth/refresh", content=b"x" * size, headers=typed)
+            assert refused.status_code == 413
+            assert refused.json()["code"] == "PAYLOAD_TOO_LARGE"
+            assert http.get("/api/bounties").status_code == 200
 
 
 @pytest.mark.parametrize("name", ALL)
