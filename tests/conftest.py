@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parent
 
+CLOCKS = {"autojump_clock", "mock_clock"}
+
 # Files of few tests that take long: begun last, one of them would run when all others are done.
 FIRST = (ROOT / "chaos", ROOT / "integration" / "product")
 
@@ -44,9 +46,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.hookimpl(trylast=True)
-def pytest_runtest_setup() -> None:
-    """Seed the order in which trio runs the tasks of this test."""
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Seed the order in which trio runs the tasks of this test; see that its clock is used."""
     trio._core._run._r.seed(random.getrandbits(64))
+    if isinstance(item, pytest.Function):
+        hidden = CLOCKS & set(item.fixturenames) - set(item._fixtureinfo.argnames)
+        assert not hidden, "pytest-trio takes a clock from the arguments of the test itself only"
 
 
 @pytest.fixture

@@ -48,7 +48,7 @@ class World:
 
 
 @pytest.fixture
-async def world(autojump_clock, nursery):
+async def world(nursery):
     found = World()
     await nursery.start(StandingWatch(found.hub, found, found).run)
     return found
@@ -58,7 +58,7 @@ async def world(autojump_clock, nursery):
     ("refusal", "told"),
     [(AccountClosed(), (4403, "account closed")), (SessionRevoked(), (4410, "signed out"))],
 )
-async def test_every_session_of_whoever_changed_is_judged(world, refusal, told):
+async def test_every_session_of_whoever_changed_is_judged(autojump_clock, world, refusal, told):
     phone, tablet, other = (Listener(world, name) for name in ("anna", "anna", "ben"))
     world.verdicts["anna"] = [refusal]
 
@@ -71,7 +71,7 @@ async def test_every_session_of_whoever_changed_is_judged(world, refusal, told):
     assert world.judged == ["anna", "anna"]
 
 
-async def test_everybody_is_judged_when_changes_were_missed(world):
+async def test_everybody_is_judged_when_changes_were_missed(autojump_clock, world):
     for name in ("anna", "ben"):
         Listener(world, name)
 
@@ -81,7 +81,7 @@ async def test_everybody_is_judged_when_changes_were_missed(world):
     assert sorted(world.judged) == ["anna", "ben"]
 
 
-async def test_everybody_is_judged_now_and_then_while_nothing_is_heard(world):
+async def test_everybody_is_judged_now_and_then_while_nothing_is_heard(autojump_clock, world):
     anna = Listener(world, "anna")
     await trio.sleep(3 * SWEEP_S)
     assert not world.judged
@@ -91,7 +91,7 @@ async def test_everybody_is_judged_now_and_then_while_nothing_is_heard(world):
     await anna.closed.wait()
 
 
-async def test_who_cannot_be_judged_is_judged_again(world):
+async def test_who_cannot_be_judged_is_judged_again(autojump_clock, world):
     anna = Listener(world, "anna")
     world.verdicts["anna"] = [Unavailable(), RuntimeError(), Unavailable(), SessionRevoked()]
 
