@@ -26,6 +26,8 @@ NOTE_CHARS_MAX: Final = 1_000
 # A year, in minutes.
 DURATION_MINUTES_MAX: Final = 525_600
 APPLICATION_CHARS_MAX: Final = 1_000
+# How long the work will take, as whoever applies says it.
+DURATION_CHARS_MAX: Final = 100
 COMPLETION_CHARS: Final = (1, 1_000)
 COMMENT_CHARS_MAX: Final = 500
 DEPOSIT_NOTE_CHARS_MAX: Final = 500

@@ -58,20 +58,25 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A named refusal, as the caller hears it."""
+    """A named refusal, as the caller hears it.
+
+    ``retry_after`` is in how many seconds it may be otherwise, or the fact that says so.
+    """
 
     message: str
     code: str | None = None
     error: type[BountyExpoError] = Conflict
-    retry_after_s: int | None = None
+    retry_after: int | str | None = None
 
-    def raised(self, state: StrEnum | None) -> BountyExpoError:
+    def raised(self, state: StrEnum | None, facts: msgspec.Struct | None = None) -> BountyExpoError:
         """Return the error to raise; a conflict says the present state."""
         fields: dict[str, Any] = {}
         if state is not None and issubclass(self.error, Conflict):
             fields["currentStatus"] = state.value
-        if self.retry_after_s is not None:
-            fields["retry_after_s"] = self.retry_after_s
+        if isinstance(self.retry_after, str):
+            fields["retry_after_s"] = getattr(facts, self.retry_after)
+        elif self.retry_after is not None:
+            fields["retry_after_s"] = self.retry_after
         return self.error(self.message, code=self.code, **fields)
 
 
@@ -215,7 +220,7 @@ class Machine(Generic[S, E, F]):
             if not rule.applies(facts):
                 continue
             if unmet := rule.unmet(facts):
-                raise unmet.raised(state)
+                raise unmet.raised(state, facts)
             return self._decision(rule, state, facts)
         raise self._refusal(state, event, role, facts)
 

@@ -60,6 +60,8 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     second_approval_above_cents: int = 50_000
 
     pending_applications_max: int = 10
+    # How long whom the poster has rejected cannot apply to the same bounty.
+    rejection_cool_down_s: int = 24 * 60 * 60
     bounties_per_day_max: int = 10
     # The same title at the same price within this time is the same request again.
     repost_window_s: int = 10 * 60

@@ -31,6 +31,7 @@ MODULES: Final = (
     "market.bounty_changes",
     "market.bounty_ends",
     "market.requests",
+    "market.applications",
     "market.completions",
     "chat.conversations",
     "chat.messages",

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import inspect
 from dataclasses import dataclass, field
+from datetime import datetime
 from types import UnionType
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, Union, get_args, get_origin
 
@@ -39,6 +40,9 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping
 
     from bountyexpo.domain.access import AccessLevel, Grant
+
+LISTS = frozenset({list, tuple, set, frozenset})
+MOMENTS = frozenset({datetime})
 
 HandlerT = TypeVar("HandlerT", bound="Callable[..., Awaitable[Any]]")
 
@@ -103,6 +107,7 @@ class Operation:
     aliased_fields: Mapping[str, str] = field(default_factory=dict)
     fields: Mapping[str, msgspec.structs.FieldInfo] = field(default_factory=dict)
     list_fields: frozenset[str] = frozenset()
+    moment_fields: frozenset[str] = frozenset()
     heeds_token: bool = True
     keeps: Keeps = Keeps.NOTHING
     # Fields of the reply that are not kept, and who finds them again for a repeat.
@@ -271,7 +276,8 @@ def _build(
         aliases=tuple(parse_route(alias.route) for alias in aliases),
         forms=forms_of(aliases),
         fields=fields,
-        list_fields=frozenset(n for n, info in fields.items() if _is_list(info.type)),
+        list_fields=frozenset(n for n, info in fields.items() if _may_be(info.type, LISTS)),
+        moment_fields=frozenset(n for n, info in fields.items() if _may_be(info.type, MOMENTS)),
         **options,
     )
     _check(built)
@@ -333,10 +339,10 @@ def _resolve(name: str, handler: Any, parameter: str) -> Any:
         ) from error
 
 
-def _is_list(kind: Any) -> bool:
+def _may_be(kind: Any, wanted: frozenset[type]) -> bool:
     origin = get_origin(kind)
     if origin in {Union, UnionType}:
-        return any(_is_list(option) for option in get_args(kind))
+        return any(_may_be(option, wanted) for option in get_args(kind))
     if hasattr(kind, "__metadata__"):
-        return _is_list(get_args(kind)[0])
-    return (origin or kind) in {list, tuple, set, frozenset}
+        return _may_be(get_args(kind)[0], wanted)
+    return (origin or kind) in wanted

@@ -6,6 +6,7 @@ errors, so that a transport has only those to translate.
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
 
 # Where a sign-in names the account it wants, in the order of trust.
 IDENTIFIER_FIELDS = ("email", "identifier", "username", "phone")
+
+# A date as forms give it (rest-core §4.4).
+DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 IDEMPOTENCY_FIELDS = ("idempotencyKey", "idempotency_key")
 
@@ -92,13 +96,20 @@ def decode(operation: Operation, arguments: Mapping[str, Any], transport: str) -
     """Turn named arguments into the operation's request.
 
     REST arguments may come from a path or a query, where everything is text: there "5" is a
-    number and "true" is a truth value. The socket says what it means.
+    number and "true" is a truth value. The socket says what it means. A day without a time is where
+    it begins, in UTC.
 
     Raises:
         InvalidRequest: they do not fit; ``issues`` names each field that does not.
     """
     assert operation.request is not None
     strict = transport != "rest"
+    days = {
+        name: f"{value}T00:00:00Z"
+        for name in operation.moment_fields
+        if isinstance(value := arguments.get(name), str) and DAY.fullmatch(value)
+    }
+    arguments = {**arguments, **days} if days else arguments
     try:
         request = msgspec.convert(arguments, operation.request, strict=strict)
     except REFUSALS as error:

@@ -44,6 +44,9 @@ class Stage:
             Caller.ADMIN: product.admin(),
             Caller.SERVICE: Person("service", "", product.key("service_role")),
         }
+        # Who is about to ask: both sides may answer an application, but not the same.
+        self.asked_by = Caller.POSTER
+        self._unanswered: str | None = None
 
     def caller(self, caller: Caller, operation: str) -> Person | None:
         """Who calls; a sign-in that an operation ends is one that nobody needs any more."""
@@ -87,6 +90,14 @@ class Stage:
     @cached_property
     def waiting_request(self) -> str:
         return self.request_id()
+
+    def unanswered_request(self) -> str:
+        """An application of the hunter's that waits."""
+        path = f"/api/bounty-requests/{self._unanswered}"
+        known = self._unanswered and self.product.get(path, by=self.people[Caller.POSTER]).json()
+        if not known or known["status"] != "pending":
+            self._unanswered = self.request_id()
+        return f"/api/bounty-requests/{self._unanswered}"
 
     @cached_property
     def work(self) -> dict[str, Any]:
@@ -181,6 +192,13 @@ CASES: dict[str, Callable[[Stage], Ask]] = {
         f"/api/bounty-requests/{stage.waiting_request}/accept",
         None,
     ),
+    "request.reject": lambda stage: ("POST", f"{stage.unanswered_request()}/reject", None),
+    "request.update": lambda stage: (
+        "PATCH",
+        stage.unanswered_request(),
+        {"status": "withdrawn" if stage.asked_by is Caller.HUNTER else "rejected"},
+    ),
+    "request.delete": lambda stage: ("DELETE", stage.unanswered_request(), None),
     "completion.submit": lambda stage: (
         "POST",
         "/api/completions",
@@ -317,6 +335,7 @@ def test_every_row_with_a_route_is_asked_for() -> None:
 @pytest.mark.parametrize("caller", Caller)
 @pytest.mark.parametrize("name", CASES)
 def test_the_service_answers_as_the_table_says(stage: Stage, name: str, caller: Caller) -> None:
+    stage.asked_by = caller
     method, path, body = CASES[name](stage)
     expected = TABLE[name].refusal(caller)
 

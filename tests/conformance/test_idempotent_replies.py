@@ -13,6 +13,7 @@ import pytest
 import trio
 from bountyexpo.domain.access import Caller
 from bountyexpo.domain.ids import is_id, new_id
+from bountyexpo.errors import InvalidRequest
 from bountyexpo.operations import areas
 from bountyexpo.operations.catalogue import CATALOGUE, Operation
 from bountyexpo.operations.dispatch import decode
@@ -102,9 +103,18 @@ class Asked:
                 return self.path, self.body | {name: value + 1}
             if isinstance(value, str):
                 other = new_id() if is_id(value) else value + "x"
-                return self.path, self.body | {name: other}
+                if self._is_fit({**self.arguments, name: other}):
+                    return self.path, self.body | {name: other}
         (value,) = self._path_arguments(self.path).values()
         return self.path.replace(value, new_id()), self.body
+
+    def _is_fit(self, arguments: dict[str, Any]) -> bool:
+        """Tell whether these would be read; of some words there are only a few."""
+        try:
+            decode(self.operation, arguments, "rest")
+        except InvalidRequest:
+            return False
+        return True
 
     async def wire(self, wire: Wire) -> dict[str, Any]:
         name = self.operation.name

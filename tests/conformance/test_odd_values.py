@@ -56,6 +56,7 @@ LISTS = (
 USED_UP = {
     "auth.refresh": (),
     "request.create": (),
+    **dict.fromkeys(("request.reject", "request.update", "request.delete"), ()),
     "request.accept": ("waiting_request", "work", "submission"),
     "completion.submit": ("work", "submission"),
     "completion.approve": ("work", "submission"),

@@ -14,9 +14,11 @@ from bountyexpo.persistence.market.bounties import Bounty, Terms
 from bountyexpo.persistence.market.cancellations import Cancellation
 from bountyexpo.persistence.market.dispute_records import Evidence
 from bountyexpo.persistence.market.disputes import Dispute
-from bountyexpo.persistence.market.requests import Application
+from bountyexpo.persistence.market.requests import Application, Wish
 from bountyexpo.persistence.market.submissions import Delivery, Submission
 from bountyexpo.runtime import Message
+
+NOTHING_WISHED: Final = Wish()
 
 
 class BountyKind:
@@ -40,7 +42,7 @@ class Said(msgspec.Struct, frozen=True, kw_only=True):
     terms: Terms | None = None
     # The columns of the terms that are meant; the others stay as they are.
     fields: tuple[str, ...] = ()
-    proposed_completion_at: datetime | None = None
+    wish: Wish = NOTHING_WISHED
     work: Delivery | None = None
     rating_tenths: int | None = None
     comment: str | None = None
@@ -92,8 +94,7 @@ class SubmitApplication(
     """Apply as a hunter."""
 
     hunter_id: str
-    note: str | None = None
-    proposed_completion_at: datetime | None = None
+    wish: Wish = NOTHING_WISHED
 
 
 class TakeStep(Message[BountyKind, StepTaken], frozen=True, kw_only=True, tag="bounty.step"):

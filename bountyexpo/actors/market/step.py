@@ -190,6 +190,7 @@ def _facts(rows: Rows, command: Command, application: Application | None) -> Fac
         application=ApplicationStatus(application.status) if application else None,
         is_accepted_one=application is not None and application.id == bounty.accepted_request_id,
         changes_terms=terms is not None and _differ(terms, bounty),
+        is_applicant=application is not None and application.hunter_id == actor_id,
         changes_amount=terms is not None and terms.amount_cents != bounty.amount_cents,
         has_text=bool(command.text),
         stage=command.stage or stage,

@@ -26,6 +26,17 @@ def _step(operation: str, event: Event, why: str) -> Grant:
     return access.step(operation, MACHINE, event, why, roles=ROLES)
 
 
+def _of_an_application(operation: str) -> Grant:
+    return Grant(
+        operation=operation,
+        level=AccessLevel.USER,
+        allowed=PARTIES,
+        why="An application is between its author and the poster.",
+        says="This application does not exist.",
+        hides=True,
+    )
+
+
 GRANTS: Final[Mapping[str, Grant]] = rows(
     public("bounty.list", "The market is public; deleted bounties are seen by their parties only."),
     public("bounty.get", "As the list."),
@@ -37,15 +48,10 @@ GRANTS: Final[Mapping[str, Grant]] = rows(
     _step("bounty.unhide", Event.UNHIDE, "It is about the caller's own lists, where it can be."),
     _step("request.create", Event.APPLY, "Nobody works for themselves."),
     own("request.list", "It shows what the caller made or received."),
-    Grant(
-        operation="request.get",
-        level=AccessLevel.USER,
-        allowed=PARTIES,
-        why="An application is between its author and the poster.",
-        says="This application does not exist.",
-        hides=True,
-    ),
+    _of_an_application("request.get"),
     _step("request.accept", Event.ACCEPT, "The poster chooses who does the work."),
+    _step("request.reject", Event.REJECT_APPLICATION, "The poster chooses who does the work."),
+    *(_of_an_application(name) for name in ("request.update", "request.delete")),
     _step("completion.submit", Event.SUBMIT, "Who was accepted does the work."),
     Grant(
         operation="completion.get",

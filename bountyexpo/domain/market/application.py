@@ -1,7 +1,8 @@
 """The life of an application: a hunter's wish to take a bounty (rest-core §2.4, T4 to T8).
 
 A hunter has one application for a bounty. After it was withdrawn or rejected the same hunter may
-apply again, and the row waits again; so a bounty that is posted anew is open to all of them.
+apply again, and the row waits again; so a bounty that is posted anew is open to all of them. Only
+whom the poster has rejected waits for a while first.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import Final
 import msgspec
 
 from bountyexpo.domain.machine import Guard, Machine, Outcome, Refusal, Role, Rule
-from bountyexpo.errors import NotAllowed, NotFound
+from bountyexpo.errors import NotAllowed, NotFound, RateLimited
 
 
 class Status(StrEnum):
@@ -50,6 +51,9 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     is_blocked: bool = False
     # The applicant has fewer applications waiting elsewhere than the policy allows.
     has_room: bool = True
+    # The poster has rejected the applicant a short while ago; in how many seconds it is over.
+    is_cooling_down: bool = False
+    cool_down_left_s: int = 0
 
 
 NOT_BLOCKED: Final = Guard(
@@ -63,6 +67,17 @@ HAS_ROOM: Final = Guard(
     "has_room",
     refusal=Refusal(
         "You have too many applications waiting. Withdraw one first.", "TOO_MANY_PENDING"
+    ),
+)
+COOLED_DOWN: Final = Guard(
+    "no rejection by the poster is too recent",
+    "is_cooling_down",
+    (False,),
+    Refusal(
+        "The poster has already declined your application. You can apply again later.",
+        "APPLIED_TOO_SOON",
+        RateLimited,
+        retry_after="cool_down_left_s",
     ),
 )
 
@@ -83,7 +98,7 @@ _TABLE: Final[tuple[Rule[Status, Event], ...]] = (
         Event.APPLY,
         _APPLICANT,
         Status.PENDING,
-        require=(NOT_BLOCKED, HAS_ROOM),
+        require=(NOT_BLOCKED, COOLED_DOWN, HAS_ROOM),
         effects=(Effect.NOTIFY_POSTER,),
     ),
     Rule("T4", _LIVE, Event.APPLY, _APPLICANT, refusal=ALREADY),

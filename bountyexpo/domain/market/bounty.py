@@ -152,6 +152,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     has_posts_left: bool = True
     is_blocked: bool = False
     has_room: bool = True
+    is_cooling_down: bool = False
+    cool_down_left_s: int = 0
     # The caller asked for the cancellation that waits.
     is_requester: bool = False
     is_hidden: bool = False
@@ -161,6 +163,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     application: ApplicationStatus | None = None
     # The application that is named is the one that was accepted.
     is_accepted_one: bool = False
+    # It is the caller's.
+    is_applicant: bool = True
     changes_amount: bool = False
     # What is asked for is other than what stands.
     changes_terms: bool = True

@@ -14,7 +14,7 @@ IS_PAID: Final = Guard("it has a price", "is_paid")
 FOR_HONOR: Final = Guard("it is for honor", "is_paid", (False,))
 
 IS_VERIFIED: Final = Guard(
-    "the poster's e-mail is verified",
+    "the caller's e-mail is verified",
     "is_verified",
     refusal=Refusal("Please verify your email first.", "EMAIL_NOT_VERIFIED", NotAllowed),
 )
@@ -24,7 +24,7 @@ HAS_POSTS_LEFT: Final = Guard(
     refusal=Refusal(
         "You have posted as many bounties as a day allows.",
         error=RateLimited,
-        retry_after_s=3_600,
+        retry_after=3_600,
     ),
 )
 IS_FUNDED: Final = Guard(
@@ -64,6 +64,17 @@ LIVE_APPLICATION: Final = Guard(
     (ApplicationStatus.PENDING, ApplicationStatus.ACCEPTED),
 )
 SAME_APPLICATION: Final = Guard("this application was accepted", "is_accepted_one")
+OWN_APPLICATION: Final = Guard(
+    "the application is the caller's",
+    "is_applicant",
+    refusal=Refusal("Only the applicant can withdraw an application.", error=NotAllowed),
+)
+WITHDRAWN: Final = Guard(
+    "the application was withdrawn", "application", (ApplicationStatus.WITHDRAWN,)
+)
+REJECTED: Final = Guard(
+    "the application was rejected", "application", (ApplicationStatus.REJECTED,)
+)
 
 HAS_HUNTER: Final = Guard(
     "a hunter is set",

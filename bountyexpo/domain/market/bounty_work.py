@@ -6,7 +6,12 @@ from typing import Final
 
 from bountyexpo.domain.machine import Outcome, Role, Rule, Timer
 from bountyexpo.domain.market import bounty_guards as on
-from bountyexpo.domain.market.application import ALREADY, HAS_ROOM, NOT_BLOCKED
+from bountyexpo.domain.market.application import (
+    ALREADY,
+    COOLED_DOWN,
+    HAS_ROOM,
+    NOT_BLOCKED,
+)
 from bountyexpo.domain.market.bounty import Effect, Event, Status
 from bountyexpo.domain.market.completion import State as Work
 
@@ -14,6 +19,8 @@ OPEN, IN_PROGRESS, COMPLETED = Status.OPEN, Status.IN_PROGRESS, Status.COMPLETED
 POSTER, HUNTER = (Role.POSTER,), (Role.HUNTER,)
 # Everybody but the poster.
 OTHER: Final = (Role.OTHER, Role.HUNTER)
+# What was answered stays so, whatever has become of the bounty.
+LASTING: Final = tuple(status for status in Status if status is not Status.DELETED)
 
 EXPIRY: Final = (Timer(Event.EXPIRY_TICK, at="end_date"),)
 
@@ -60,6 +67,7 @@ POSTING: Final[tuple[Rule[Status, Event], ...]] = (
     Rule("T3", (OPEN, IN_PROGRESS), Event.ATTACH, POSTER, effects=(Effect.SAVE_NOTES,)),
 )
 
+_MAY_APPLY: Final = (on.IS_VERIFIED, NOT_BLOCKED, COOLED_DOWN, HAS_ROOM)
 _APPLIED: Final = (Effect.ADD_APPLICATION, Effect.NOTIFY_POSTER)
 _ACCEPTED: Final = (
     Effect.ACCEPT_APPLICATION,
@@ -79,17 +87,33 @@ APPLYING: Final[tuple[Rule[Status, Event], ...]] = (
         (OPEN,),
         Event.APPLY,
         OTHER,
-        require=(NOT_BLOCKED, HAS_ROOM),
+        require=_MAY_APPLY,
         effects=_APPLIED,
         sets=_APPLICATION_WAITS,
+    ),
+    Rule(
+        "T5",
+        LASTING,
+        Event.WITHDRAW_APPLICATION,
+        OTHER,
+        when=(on.OWN_APPLICATION, on.WITHDRAWN),
+        outcome=Outcome.REPEAT,
     ),
     Rule(
         "T5",
         (OPEN,),
         Event.WITHDRAW_APPLICATION,
         OTHER,
-        require=(on.APPLICATION_WAITS,),
+        require=(on.OWN_APPLICATION, on.APPLICATION_WAITS),
         effects=(Effect.WITHDRAW_APPLICATION,),
+    ),
+    Rule(
+        "T6",
+        LASTING,
+        Event.REJECT_APPLICATION,
+        POSTER,
+        when=(on.REJECTED,),
+        outcome=Outcome.REPEAT,
     ),
     Rule(
         "T6",
@@ -124,7 +148,7 @@ APPLYING: Final[tuple[Rule[Status, Event], ...]] = (
         (OPEN,),
         Event.DIRECT_ACCEPT,
         OTHER,
-        require=(NOT_BLOCKED, HAS_ROOM),
+        require=_MAY_APPLY,
         effects=_APPLIED,
         sets=_APPLICATION_WAITS,
     ),

@@ -11,7 +11,8 @@ if TYPE_CHECKING:
 
 AN_ID: Final = "6f1c2c0e-8a4b-4f0e-9d57-3b2f6a1e7c01"
 
-# By the name of the field, as ``camelCase``. A required field without an entry is an id.
+# By the name of the field, as ``camelCase``, or where a request means something of its own by it,
+# as ``Request.camelCase``. A required field without an entry is an id.
 VALUES: Final[dict[str, Any]] = {
     "amount": 50,
     "amountCents": 10_000,
@@ -33,6 +34,7 @@ VALUES: Final[dict[str, Any]] = {
     "publicKey": "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=",
     "rating": 5,
     "refreshToken": "v1.Mz4kq…",
+    "RequestAnswer.status": "accepted",
     "role": "admin",
     "status": "delivered",
     "text": "At noon?",
@@ -54,8 +56,14 @@ def example_of(operation: Operation) -> dict[str, Any]:
     for name, info in operation.fields.items():
         key = camel(name)
         if info.required or key in SHOWN or name in path_of(operation):
-            found[name] = VALUES.get(key, AN_ID)
+            found[name] = VALUES.get(own_key(operation, name), VALUES.get(key, AN_ID))
     return found
+
+
+def own_key(operation: Operation, name: str) -> str:
+    """Return under which name a request has its own value of a field."""
+    assert operation.request is not None
+    return f"{operation.request.__name__}.{camel(name)}"
 
 
 def path_of(operation: Operation) -> tuple[str, ...]:

@@ -74,6 +74,7 @@ TEXTS: Final = {
     "envelope": "The encrypted content in place of a text.",
     "epoch": "Which life of the stream its numbers belong to; with another, begin anew.",
     "error": "What happened, for people.",
+    "estimatedDuration": "How long the work will take, in the words of the hunter.",
     "eventId": "The provider's id of the webhook.",
     "existing": "Whether it was there before the call.",
     "expiresAt": "When it stops being good, in seconds since 1970.",

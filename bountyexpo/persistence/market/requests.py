@@ -16,8 +16,9 @@ if TYPE_CHECKING:
     from bountyexpo.persistence.queries import Queries
 
 COLUMNS = """
-    r.id, r.bounty_id, r.hunter_id, r.status, r.message, r.proposed_completion_at, r.created_at,
-    r.updated_at, u.username, p.avatar_url
+    r.id, r.bounty_id, r.poster_id, r.hunter_id, r.status, r.message, r.proposed_completion_at,
+    r.estimated_duration, r.decided_at, r.decided_by, r.created_at, r.updated_at, u.username,
+    p.avatar_url
 """
 
 SOURCE = """
@@ -59,11 +60,12 @@ CONDITIONS = {
 INSERT = f"""
     with r as (
         insert into bounty_requests (id, bounty_id, hunter_id, status, message,
-                                     proposed_completion_at)
-        values (%s, %s, %s, %s, %s, %s)
+                                     proposed_completion_at, estimated_duration)
+        values (%s, %s, %s, %s, %s, %s, %s)
         on conflict (bounty_id, hunter_id) do update set status = excluded.status,
             decided_at = null, decided_by = null, message = excluded.message,
-            proposed_completion_at = excluded.proposed_completion_at, updated_at = now()
+            proposed_completion_at = excluded.proposed_completion_at,
+            estimated_duration = excluded.estimated_duration, updated_at = now()
         returning *
     )
     select {COLUMNS} from r
@@ -74,7 +76,7 @@ DECIDE = """
     update bounty_requests r set status = decided.status, decided_at = now(), decided_by = %s,
         updated_at = now()
     from unnest(%s::uuid[], %s::text[]) as decided (id, status) where r.id = decided.id
-    returning r.id, r.updated_at
+    returning r.id, r.decided_at
 """
 
 COUNT_OF_HUNTER = """
@@ -82,15 +84,30 @@ COUNT_OF_HUNTER = """
 """
 
 
+class Wish(msgspec.Struct, frozen=True, kw_only=True):
+    """What a hunter says with an application; each part may be left out."""
+
+    message: str | None = None
+    proposed_completion_at: datetime | None = None
+    estimated_duration: str | None = None
+
+
 class Application(msgspec.Struct, frozen=True, kw_only=True):
-    """One application with its hunter's public name."""
+    """One application with its hunter's public name.
+
+    ``decided_by`` is None where another decision has closed it.
+    """
 
     id: str
     bounty_id: str
+    poster_id: str
     hunter_id: str
     status: str
     message: str | None
     proposed_completion_at: datetime | None
+    estimated_duration: str | None
+    decided_at: datetime | None
+    decided_by: str | None
     created_at: datetime
     updated_at: datetime
     username: str
@@ -145,13 +162,11 @@ async def insert(
     hunter_id: str,
     *,
     status: Status,
-    message: str | None,
-    proposed_completion_at: datetime | None,
+    wish: Wish,
 ) -> Application:
     """Insert an application, or write a later one of the same hunter over the first."""
-    row = await db.fetch_one(
-        INSERT, (request_id, bounty_id, hunter_id, status.value, message, proposed_completion_at)
-    )
+    said = msgspec.structs.astuple(wish)
+    row = await db.fetch_one(INSERT, (request_id, bounty_id, hunter_id, status.value, *said))
     assert row is not None
     return Application(**row)
 
@@ -162,7 +177,7 @@ async def decide(
     """Give each of these applications, named by their ids, its new status; return when."""
     ids, statuses = list(outcomes), [status.value for status in outcomes.values()]
     rows = await db.fetch(DECIDE, (decided_by, ids, statuses))
-    return {row["id"]: row["updated_at"] for row in rows}
+    return {row["id"]: row["decided_at"] for row in rows}
 
 
 async def count_of(db: Queries, hunter_id: str, status: Status) -> int:

@@ -13,6 +13,7 @@ from bountyexpo.errors import StaleVersion
 from bountyexpo.persistence.market import bounty_writes, requests
 from bountyexpo.persistence.market.bounties import Terms
 from bountyexpo.persistence.market.bounty_writes import NewBounty
+from bountyexpo.persistence.market.requests import Wish
 from bountyexpo.persistence.money import payments
 from bountyexpo.persistence.money.payments import Advance, NewPayment
 
@@ -39,8 +40,7 @@ async def _apply(database: Pool, bounty_id: str, hunter: str, note: str) -> None
         bounty_id,
         hunter,
         status=Status.PENDING,
-        message=note,
-        proposed_completion_at=None,
+        wish=Wish(message=note),
     )
 
 

@@ -73,7 +73,7 @@ GATE = Machine(
             Push.RING,
             (Role.OTHER,),
             when=(IS_DARK,),
-            refusal=Refusal("Not now.", error=RateLimited, retry_after_s=60),
+            refusal=Refusal("Not now.", error=RateLimited, retry_after=60),
         ),
         Rule("D4", (Gate.SHUT,), Push.RING, (Role.OTHER,), effects=(Bell.SOUND,)),
     ),

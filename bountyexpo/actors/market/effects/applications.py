@@ -31,7 +31,12 @@ async def add(tx: Transaction, step: Step) -> list[Step]:
         Status(earlier.status) if earlier else None,
         Event.APPLY,
         Role.APPLICANT,
-        Facts(is_blocked=known.is_blocked, has_room=known.has_room),
+        Facts(
+            is_blocked=known.is_blocked,
+            has_room=known.has_room,
+            is_cooling_down=known.is_cooling_down,
+            cool_down_left_s=known.cool_down_left_s,
+        ),
     )
     row = await requests.insert(
         tx,
@@ -39,8 +44,7 @@ async def add(tx: Transaction, step: Step) -> list[Step]:
         bounty.id,
         hunter_id,
         status=decision.state,
-        message=command.text,
-        proposed_completion_at=command.proposed_completion_at,
+        wish=command.wish,
     )
     step.after.applications[row.id] = row
     step.after.has_waiting_applications = True
@@ -123,14 +127,16 @@ async def _decided(
     if not moves:
         return []
     bounty, rows = step.bounty, step.after.applications
-    at = await requests.decide(
-        tx,
-        {row_id: decision.state for row_id, decision in moves.items()},
-        decided_by=None if role is Role.SYSTEM else step.actor_id,
-    )
+    by = None if role is Role.SYSTEM else step.actor_id
+    outcomes = {row_id: decision.state for row_id, decision in moves.items()}
+    at = await requests.decide(tx, outcomes, decided_by=by)
     for row_id, decision in moves.items():
         row = msgspec.structs.replace(
-            found[row_id], status=decision.state.value, updated_at=at[row_id]
+            found[row_id],
+            status=decision.state.value,
+            decided_at=at[row_id],
+            decided_by=by,
+            updated_at=at[row_id],
         )
         rows[row_id] = row
         told = RequestUpdated(

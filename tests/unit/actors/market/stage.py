@@ -12,6 +12,7 @@ from bountyexpo.domain.ids import new_id
 from bountyexpo.domain.policy import Policy
 from bountyexpo.persistence.market import bounties, bounty_writes, requests
 from bountyexpo.persistence.market.bounties import Bounty, Terms
+from bountyexpo.persistence.market.requests import Wish
 from bountyexpo.persistence.users import blocks, moments, users
 
 from tests.commits import nobody
@@ -72,7 +73,9 @@ class Stage:
         self, rows: Rows, hunter_id: str | None = None, note: str | None = None
     ) -> tuple[Rows, Application]:
         """Let a hunter apply."""
-        message = SubmitApplication(hunter_id=hunter_id or await self.person(), note=note)
+        message = SubmitApplication(
+            hunter_id=hunter_id or await self.person(), wish=Wish(message=note)
+        )
         return await applying.apply(self.ports, rows, message, NOW)
 
 
@@ -109,7 +112,7 @@ class ScriptedStage(Stage):
                 for key, row in self.applications.items()
                 if key[0] == params[0] and row["status"] == "pending"
             ],
-            requests.DECIDE: lambda params: [{"id": each, "updated_at": NOW} for each in params[1]],
+            requests.DECIDE: lambda params: [{"id": each, "decided_at": NOW} for each in params[1]],
             blocks.BETWEEN: self._blocks,
             moments.COMPLETE: lambda _: [{}],
         }
@@ -133,9 +136,10 @@ class ScriptedStage(Stage):
         return [{"found": sum((row["hunter_id"], row["status"]) == params for row in rows)}]
 
     def _insert_application(self, params: Any) -> Sequence[Row]:
-        names = ("id", "bounty_id", "hunter_id", "status", "message", "proposed_completion_at")
-        row = dict(zip(names, params, strict=True))
-        row |= {"created_at": NOW, "updated_at": NOW, "username": "hunter", "avatar_url": None}
+        names = ("id", "bounty_id", "hunter_id", "status", *Wish.__struct_fields__)
+        row = dict.fromkeys(requests.Application.__struct_fields__)
+        row |= dict(zip(names, params, strict=True))
+        row |= {"created_at": NOW, "updated_at": NOW, "username": "hunter"}
         self.applications[row["bounty_id"], row["hunter_id"]] = row
         return [row]
 

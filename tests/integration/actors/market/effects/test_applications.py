@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from bountyexpo.domain.machine import Role
 from bountyexpo.domain.market.bounty import Event
+from bountyexpo.persistence.market.requests import Wish
 
 from tests.integration.actors.market.effects.steps import a_job
 
@@ -17,7 +18,7 @@ async def stored(job):
 
 @pytest.mark.parametrize("event", [Event.APPLY, Event.DIRECT_ACCEPT])
 async def test_an_application_is_kept_and_the_poster_is_told(job, event):
-    rows = await job.take(event, job.hunter, text="I can.")
+    rows = await job.take(event, job.hunter, wish=Wish(message="I can."))
 
     kept = (await stored(job))[job.hunter]
     assert (kept["status"], kept["message"], kept["decided_by"]) == ("pending", "I can.", None)
@@ -32,13 +33,13 @@ async def test_an_application_is_kept_and_the_poster_is_told(job, event):
 
 
 async def test_an_application_is_withdrawn_and_made_again_in_its_row(job):
-    first = await job.take(Event.APPLY, job.hunter, text="first")
+    first = await job.take(Event.APPLY, job.hunter, wish=Wish(message="first"))
 
     await job.take(Event.WITHDRAW_APPLICATION, job.hunter)
     assert (await stored(job))[job.hunter]["status"] == "withdrawn"
     assert [told["status"] for told in await job.told("request.updated")] == ["withdrawn"]
 
-    again = await job.take(Event.APPLY, job.hunter, text="second")
+    again = await job.take(Event.APPLY, job.hunter, wish=Wish(message="second"))
     assert again.applications.keys() == first.applications.keys()
     assert (await stored(job))[job.hunter]["message"] == "second"
     assert [key for key in await job.notices() if key.startswith("app:")] == [

@@ -1,0 +1,59 @@
+"""How old routes of the market tell what the present ones reply (contract rest-core §2.14).
+
+Each function makes one body of another, both as JSON.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from bountyexpo.errors import Conflict, IllegalTransition, NotAllowed, NotFound
+
+if TYPE_CHECKING:
+    from bountyexpo.errors import BountyExpoError
+
+Json = dict[str, Any]
+
+# An exception that a function of the database raised, and a row that its policy protects
+# (PostgreSQL, error codes); the second is what the app takes for "not yours".
+RAISED: Final = "P0001"
+NO_PRIVILEGE: Final = "42501"
+
+
+def documented_request(row: Json) -> Json:
+    """Return an application with the names of the old reference, too."""
+    return row | {
+        "bountyId": row["bounty_id"],
+        "hunterId": row["hunter_id"],
+        "proposal": row["message"],
+    }
+
+
+def accepted_in_data(accepted: Json) -> Json:
+    """Return an acceptance as the edge function told it."""
+    return {"success": True, "data": accepted_rows(accepted)}
+
+
+def accepted_rows(accepted: Json) -> list[Json]:
+    """Return an acceptance as the rows of the database's function."""
+    return [{"bounty": accepted["bounty"], "accepted_request": accepted["request"]}]
+
+
+def acceptance_refused_by_database(error: BountyExpoError) -> tuple[int, Json] | None:
+    """Return why the database's function would have refused an acceptance."""
+    if type(error) is NotAllowed:
+        return error.status, _raised(NO_PRIVILEGE, error.message)
+    if isinstance(error, NotFound):
+        is_bounty = error.error_code == "bounty_not_found"
+        return 400, _raised(RAISED, "bounty_not_found" if is_bounty else "request_not_found")
+    if isinstance(error, IllegalTransition):
+        return 400, _raised(RAISED, "bounty_not_open")
+    if error.error_code == "REQUEST_NOT_PENDING":
+        return 400, _raised(RAISED, "request_not_pending")
+    if type(error) is Conflict:
+        return 400, _raised(RAISED, error.message)
+    return None
+
+
+def _raised(code: str, message: str) -> Json:
+    return {"code": code, "message": message, "details": None, "hint": None}
