@@ -106,7 +106,7 @@ WS_RESUMABLE = _gauge("ws_resumable_sessions", "Sessions that wait for their cli
 ACTOR_MAILBOX_DEPTH = _gauge("actor_mailbox_depth", "Messages waiting", "actor")
 ACTOR_MAILBOX_WAIT_MS = _histogram(
     "actor_mailbox_wait_milliseconds",
-    "Wait of the first message until its actor, loaded if need be, handles it",
+    "Wait of a first message until its actor, loaded if need be, handles it; one of 16",
     STEP_BUCKETS_MS,
     "actor",
 )

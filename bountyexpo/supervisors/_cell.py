@@ -93,9 +93,11 @@ class CellPool(Protocol[K]):
         """Remove an idle cell; its id may come back at any time."""
         ...
 
+    def wait_begins(self) -> float | None:
+        """Return since when a message waits that finds its actor idle, if that is to be noted."""
+
     def note_wait(self, since: float) -> None:
-        """The first of some messages is handled now that waited since then."""
-        ...
+        """Note how long a message has waited that is handled now."""
 
     def count_crash(self) -> None:
         """Count a crash of one of the actors."""
@@ -150,7 +152,7 @@ class Cell(Generic[K]):
         self._crashes: CrashRecord | None = None
         self._last_used = 0.0
         # Since when the first message of the present drain waits.
-        self._waits_since = 0.0
+        self._waits_since: float | None = None
         self._present: Item | None = None
         # Whether the first message in the queue has met a stale version before.
         self._is_retry = False
@@ -198,7 +200,7 @@ class Cell(Generic[K]):
     def work(self) -> None:
         """Start the drain task."""
         self.state = BUSY
-        self._waits_since = trio.current_time()
+        self._waits_since = self._pool.wait_begins()
         self._pool.start(self, self.drain)
 
     async def drain(self) -> None:
@@ -207,7 +209,8 @@ class Cell(Generic[K]):
         while self.state is BUSY and self.mailbox:
             actor = self._actor or await self._load()
             if actor is not None:
-                self._pool.note_wait(self._waits_since)
+                if self._waits_since is not None:
+                    self._pool.note_wait(self._waits_since)
                 await self._handle_queued(actor)
         self._rest()
 

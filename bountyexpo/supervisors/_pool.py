@@ -42,6 +42,9 @@ T = TypeVar("T")
 # Looked up once: reading a member of an enum costs as much as queueing a message.
 IDLE = CellState.IDLE
 
+# Noting a wait costs a tenth of an ask, so it is done once in so many.
+DRAINS_PER_SAMPLE = 16
+
 # How many troubled actors the picture of the tree shows; more would hide the rest of it.
 TROUBLED_SHOWN_MAX = 20
 
@@ -80,6 +83,7 @@ class ActorPool(Generic[K]):
         ACTOR_LIVE.labels(self.kind).set_function(lambda: len(self._cells))
         ACTOR_MAILBOX_DEPTH.labels(self.kind).set_function(self._depth)
         self._waits_ms = ACTOR_MAILBOX_WAIT_MS.labels(self.kind)
+        self._drains = -1
 
     def _reset(self) -> None:
         self._cells: dict[str, Cell[K]] = {}
@@ -227,8 +231,13 @@ class ActorPool(Generic[K]):
         """Remove an idle cell; its id may come back at any time."""
         del self._cells[cell.id]
 
+    def wait_begins(self) -> float | None:
+        """Return since when a message waits that finds its actor idle, if that is to be noted."""
+        self._drains += 1
+        return None if self._drains % DRAINS_PER_SAMPLE else trio.current_time()
+
     def note_wait(self, since: float) -> None:
-        """The first of some messages is handled now that waited since then."""
+        """Note how long a message has waited that is handled now."""
         self._waits_ms.observe((trio.current_time() - since) * 1000)
 
     def count_crash(self) -> None:

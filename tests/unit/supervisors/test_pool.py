@@ -10,6 +10,7 @@ import trio
 from bountyexpo.errors import AskTimeout, Conflict, InternalError, MailboxFull, Unavailable
 from bountyexpo.observability.metrics import REGISTRY
 from bountyexpo.runtime import Message
+from bountyexpo.supervisors import _pool
 from trio.testing import wait_all_tasks_blocked
 
 from tests.unit.supervisors.pool_actors import (
@@ -289,7 +290,11 @@ async def test_picture_and_statistics_tell_the_state() -> None:
         assert "summer:a busy" in repr(next(iter(pool._active)))
 
 
-async def test_the_wait_of_a_message_includes_the_loading_of_its_actor(autojump_clock) -> None:
+async def test_the_wait_of_a_message_includes_the_loading_of_its_actor(
+    autojump_clock, monkeypatch
+) -> None:
+    monkeypatch.setattr(_pool, "DRAINS_PER_SAMPLE", 1)
+
     def waits(what: str) -> float:
         name = f"actor_mailbox_wait_milliseconds_{what}"
         return REGISTRY.get_sample_value(name, {"actor": "summer"}) or 0.0
