@@ -41,7 +41,8 @@ TEXTS: Final = {
     "category": "What kind of task it is.",
     "changed": "Whether anything is other than before.",
     "ciphertext": "The encrypted text (X25519, XSalsa20-Poly1305).",
-    "clientMsgId": "The client's own id of the message: the same again is the same message.",
+    "clientMsgId": "The client's own id of the message: the same again is the same message."
+    " Required, unless an Idempotency-Key header stands in for it.",
     "clientSecret": "What the card SDK needs to confirm the payment; never logged.",
     "code": "What happened, for programs.",
     "comment": "A word to the hunter, shown with the rating.",
