@@ -17,12 +17,15 @@ from bountyexpo.errors import (
     BountyExpoError,
     InternalError,
     NotAuthenticated,
+    RateLimited,
     SessionRevoked,
     TokenExpired,
 )
 from bountyexpo.http.headers import SECURITY_HEADERS, cors_headers
+from bountyexpo.http.limits import OTHER
 from bountyexpo.http.messages import JSON, HttpResponse
 from bountyexpo.observability import logs, metrics
+from bountyexpo.operations.allowances import charge
 from bountyexpo.operations.call import Call
 
 if TYPE_CHECKING:
@@ -121,11 +124,21 @@ async def _attempt(
     try:
         return await produce(request, call)
     except BountyExpoError as error:
-        return _problem(error, call)
+        return _problem(_counted(error, call), call)
     except Exception:
         # The caller learns nothing of it, the log everything.
         log.exception("request_failed", method=request.method, path=request.path)
         return _problem(InternalError(), call)
+
+
+def _counted(error: BountyExpoError, call: Call) -> BountyExpoError:
+    """Count what was refused before its own limit was looked at, such as a bad token."""
+    if not call.is_counted:
+        try:
+            charge(call, OTHER, OTHER.name)
+        except RateLimited as too_often:
+            return too_often
+    return error
 
 
 def _problem(error: BountyExpoError, call: Call) -> HttpResponse:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from bountyexpo.edge.request_head import HEAD_BYTES_MAX, HEAD_S
 from bountyexpo.operations.catalogue import Limit, RateClass
 
-# What is no operation: pages, preflights, what is not there; and webhooks that are not signed.
+# What is no operation: pages, preflights, what is not there, what is refused before an operation
+# counts it; and webhooks that are not signed.
 OTHER = RateClass("other", per_address=Limit(1200, 60))
 UNSIGNED = RateClass("unsigned", per_address=Limit(60, 60))
 

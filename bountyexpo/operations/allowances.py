@@ -19,6 +19,7 @@ def charge(call: Call, rate: RateClass, name: str, *, identifier: str | None = N
     Raises:
         RateLimited: it is one too many.
     """
+    call.is_counted = True
     try:
         allowance = call.services.rate_limiter.take(
             rate,
@@ -35,6 +36,7 @@ def charge(call: Call, rate: RateClass, name: str, *, identifier: str | None = N
 
 def refused(call: Call, error: RateLimited, name: str) -> None:
     """Count a refusal, and say in the headers when to come back."""
+    call.is_counted = True
     metrics.RATE_LIMITED.labels(name).inc()
     _tell(call, error.fields["limit"], 0, error.retry_after_s or 1)
 

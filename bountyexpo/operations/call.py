@@ -35,6 +35,7 @@ class Call:
         "hop",
         "idempotency_key",
         "identity",
+        "is_counted",
         "is_repeat",
         "is_replayed",
         "peer",
@@ -67,6 +68,8 @@ class Call:
         # The route that was asked for; an old one may have an envelope of its own.
         self.route: Route | None = None
         self.idempotency_key: str | None = None
+        # It was counted against some limit.
+        self.is_counted = False
         # An earlier call with this key may have done the work already.
         self.is_repeat = False
         # The reply is that of an earlier request.

@@ -8,11 +8,14 @@ from types import SimpleNamespace
 
 from bountyexpo.errors import Conflict
 from bountyexpo.http.exchange import answer
+from bountyexpo.http.limits import OTHER
 from bountyexpo.http.messages import HttpRequest
+from bountyexpo.operations.rate_limits import RateLimiter
 
 SERVICES = SimpleNamespace(
     clock=SimpleNamespace(now=lambda: datetime(2026, 5, 4, tzinfo=UTC), monotonic=lambda: 0.0),
     settings=SimpleNamespace(trusted_proxies=(), allowed_origins=()),
+    rate_limiter=RateLimiter(lambda: 0.0),
 )
 
 
@@ -41,3 +44,11 @@ async def test_an_error_is_told_with_the_request_and_the_moment():
     assert body["message"] == "No."
     assert body["requestId"] == response.headers["x-request-id"] == "req_1"
     assert body["timestamp"] == "2026-05-04T00:00:00.000Z"
+
+
+async def test_refusals_have_a_limit_too():
+    for _ in range(OTHER.per_address.calls):
+        await response_to(Conflict("Taken."))
+
+    response, body = await response_to(Conflict("Taken."))
+    assert (response.status, body["code"]) == (429, "RATE_LIMIT_EXCEEDED")
