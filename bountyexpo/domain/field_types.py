@@ -77,5 +77,9 @@ Dollars: TypeAlias = (
 )
 Cents: TypeAlias = Annotated[int, shown(minimum=0, maximum=CENTS_MAX)]
 
+# Degrees north and east (WGS 84).
+Latitude: TypeAlias = Annotated[float, shown(minimum=-90, maximum=90)]
+Longitude: TypeAlias = Annotated[float, shown(minimum=-180, maximum=180)]
+
 # The card provider's own ids.
 ProviderId: TypeAlias = Annotated[str, msgspec.Meta(min_length=1, max_length=255)]

@@ -64,6 +64,17 @@ def zip_code(value: str | None) -> str | None:
     return value
 
 
+def position(*, latitude: float | None, longitude: float | None) -> dict[str, float | None]:
+    """Return where the work is on the globe, in degrees: both numbers, or neither."""
+    for field, value, bound in (("latitude", latitude, 90), ("longitude", longitude, 180)):
+        if value is not None and not -bound <= value <= bound:
+            raise _refusal(field, f"{field} must be from -{bound} to {bound} degrees.")
+    if (latitude is None) != (longitude is None):
+        missing = "latitude" if latitude is None else "longitude"
+        raise _refusal(missing, "latitude and longitude must be given together.")
+    return {"latitude": latitude, "longitude": longitude}
+
+
 def schedule(
     *,
     start_date: datetime | None = None,

@@ -14,7 +14,16 @@ from msgspec import UNSET, UnsetType
 
 from bountyexpo.domain import amounts, client_json, limits
 from bountyexpo.domain.client_json import ATTACHMENTS
-from bountyexpo.domain.field_types import Cents, Dollars, Id, Moment, shown, text
+from bountyexpo.domain.field_types import (
+    Cents,
+    Dollars,
+    Id,
+    Latitude,
+    Longitude,
+    Moment,
+    shown,
+    text,
+)
 from bountyexpo.domain.market import bounty_limits
 from bountyexpo.operations.idempotency.requests import IdempotencyKey
 from bountyexpo.persistence.market.bounties import Terms
@@ -75,6 +84,8 @@ class NewBounty(msgspec.Struct, kw_only=True):
     latest_arrival_time: Moment | None = None
     duration_minutes: Minutes | None = None
     conditional_end_note: Note | None = None
+    latitude: Latitude | None = None
+    longitude: Longitude | None = None
     zip_code: ZipCode | None = None
     attachments_json: Attachments | None = None
     idempotency_key: IdempotencyKey | None = None
@@ -102,6 +113,8 @@ class BountyChanges(msgspec.Struct, kw_only=True):
     latest_arrival_time: Moment | UnsetType | None = UNSET
     duration_minutes: Minutes | UnsetType | None = UNSET
     conditional_end_note: Note | UnsetType | None = UNSET
+    latitude: Latitude | UnsetType | None = UNSET
+    longitude: Longitude | UnsetType | None = UNSET
     zip_code: ZipCode | UnsetType | None = UNSET
     attachments_json: Attachments | UnsetType | None = UNSET
 
@@ -111,6 +124,7 @@ COLUMNS: Final = {"location": "location_text", "attachments_json": "attachments"
 
 _PRICE: Final = frozenset({"amount", "amount_cents", "is_for_honor"})
 _PLACE: Final = frozenset({"location", "work_type"})
+_POSITION: Final = frozenset({"latitude", "longitude"})
 _SCHEDULE: Final = frozenset(bounty_limits.Schedule.__struct_fields__)
 
 
@@ -170,14 +184,14 @@ def _standing(before: Terms) -> dict[str, Any]:
         "is_for_honor": before.is_for_honor,
         "location": before.location_text,
         "work_type": before.work_type,
-        **{name: getattr(before, name) for name in _SCHEDULE},
+        **{name: getattr(before, name) for name in _POSITION | _SCHEDULE},
         "standing_cents": before.amount_cents,
     }
 
 
 def _cleaned(said: Mapping[str, Any], whole: Mapping[str, Any], policy: Policy) -> dict[str, Any]:
     """Return the columns of what is said; ``whole`` has all fields of its groups."""
-    grouped = _PRICE | _PLACE | _SCHEDULE
+    grouped = _PRICE | _PLACE | _POSITION | _SCHEDULE
     columns = {
         COLUMNS.get(name, name): CLEANERS[name](value) if name in CLEANERS else value
         for name, value in said.items()
@@ -188,6 +202,8 @@ def _cleaned(said: Mapping[str, Any], whole: Mapping[str, Any], policy: Policy) 
     if said.keys() & _PLACE:
         where = bounty_limits.location(whole["location"], work_type=whole["work_type"])
         columns |= {"location_text": where, "work_type": whole["work_type"]}
+    if said.keys() & _POSITION:
+        columns |= bounty_limits.position(**_only(whole, _POSITION))
     if said.keys() & _SCHEDULE:
         when = bounty_limits.schedule(**_only(whole, _SCHEDULE))
         columns |= msgspec.structs.asdict(when)

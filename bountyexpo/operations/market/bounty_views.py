@@ -31,6 +31,8 @@ class BountyView(msgspec.Struct, kw_only=True):
     is_for_honor: bool
     status: str
     location: str | None
+    latitude: float | None
+    longitude: float | None
     zip_code: str | None
     timeline: str
     skills_required: str
@@ -96,6 +98,8 @@ def bounty_view(bounty: Bounty) -> BountyView:
         is_for_honor=bounty.is_for_honor,
         status=bounty.status.value,
         location=bounty.location_text,
+        latitude=bounty.latitude,
+        longitude=bounty.longitude,
         zip_code=bounty.zip_code,
         timeline=bounty.timeline,
         skills_required=bounty.skills_required,

@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 FACTS = """
     b.id, b.poster_id, b.hunter_id, b.accepted_request_id, b.title, b.description,
     b.amount_cents, b.platform_fee_bps, b.is_for_honor, b.status, b.category, b.work_type,
-    b.location_text, b.zip_code, b.timeline, b.skills_required, b.is_time_sensitive, b.deadline,
-    b.schedule_type, b.start_date, b.end_date, b.latest_arrival_time, b.duration_minutes,
-    b.conditional_end_note, b.expiry_notified_at, b.is_stale, b.stale_reason,
-    b.stale_detected_at, b.revision_count, b.version, b.created_at, b.updated_at,
-    u.username, p.avatar_url as poster_avatar
+    b.location_text, b.latitude, b.longitude, b.zip_code, b.timeline, b.skills_required,
+    b.is_time_sensitive, b.deadline, b.schedule_type, b.start_date, b.end_date,
+    b.latest_arrival_time, b.duration_minutes, b.conditional_end_note, b.expiry_notified_at,
+    b.is_stale, b.stale_reason, b.stale_detected_at, b.revision_count, b.version, b.created_at,
+    b.updated_at, u.username, p.avatar_url as poster_avatar
 """
 
 COLUMNS = f"{FACTS}, b.attachments, false as are_attachments_omitted"
@@ -100,6 +100,8 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
     category: str | None = None
     work_type: str = "online"
     location_text: str | None = None
+    latitude: float | None = None
+    longitude: float | None = None
     zip_code: str | None = None
     timeline: str = ""
     skills_required: str = ""

@@ -25,15 +25,17 @@ INSERT = f"""
     with b as (
         insert into bounties (
             id, poster_id, title, description, amount_cents, platform_fee_bps, policy_version,
-            is_for_honor, category, work_type, location_text, zip_code, timeline, skills_required,
-            is_time_sensitive, deadline, schedule_type, start_date, end_date, latest_arrival_time,
-            duration_minutes, conditional_end_note, attachments, status)
+            is_for_honor, category, work_type, location_text, latitude, longitude, zip_code,
+            timeline, skills_required, is_time_sensitive, deadline, schedule_type, start_date,
+            end_date, latest_arrival_time, duration_minutes, conditional_end_note, attachments,
+            status)
         values (
             %(id)s, %(poster_id)s, %(title)s, %(description)s, %(amount_cents)s,
             %(platform_fee_bps)s, %(policy_version)s, %(is_for_honor)s, %(category)s,
-            %(work_type)s, %(location_text)s, %(zip_code)s, %(timeline)s, %(skills_required)s,
-            %(is_time_sensitive)s, %(deadline)s, %(schedule_type)s, %(start_date)s, %(end_date)s,
-            %(latest_arrival_time)s, %(duration_minutes)s, %(conditional_end_note)s,
+            %(work_type)s, %(location_text)s, %(latitude)s, %(longitude)s, %(zip_code)s,
+            %(timeline)s, %(skills_required)s, %(is_time_sensitive)s, %(deadline)s,
+            %(schedule_type)s, %(start_date)s, %(end_date)s, %(latest_arrival_time)s,
+            %(duration_minutes)s, %(conditional_end_note)s,
             %(attachments)s, %(status)s)
         returning *
     ), recorded as (
@@ -75,7 +77,8 @@ SAVE = """
 SET_TERMS = """
     update bounties set title = %(title)s, description = %(description)s,
         amount_cents = %(amount_cents)s, is_for_honor = %(is_for_honor)s, category = %(category)s,
-        work_type = %(work_type)s, location_text = %(location_text)s, zip_code = %(zip_code)s,
+        work_type = %(work_type)s, location_text = %(location_text)s,
+        latitude = %(latitude)s, longitude = %(longitude)s, zip_code = %(zip_code)s,
         timeline = %(timeline)s, skills_required = %(skills_required)s,
         is_time_sensitive = %(is_time_sensitive)s, deadline = %(deadline)s,
         schedule_type = %(schedule_type)s, start_date = %(start_date)s, end_date = %(end_date)s,

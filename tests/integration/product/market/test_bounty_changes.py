@@ -194,3 +194,16 @@ async def test_changes_of_many_at_once_are_all_kept(scene: Scene, product: Produ
     row = await trio.to_thread.run_sync(lambda: offer.row)
     assert {name: row[name] for name in fields} == fields
     assert row["version"] == 1 + len(fields)
+
+
+def test_a_position_is_two_numbers_on_the_globe(scene: Scene) -> None:
+    offer = Offer(scene, cents=0, latitude=48.2, longitude=16.37)
+
+    half = offer.ask("PATCH", "", {"latitude": None})
+    beyond = offer.ask("PATCH", "", {"longitude": 180.5})
+    moved = offer.ask("PATCH", "", {"longitude": -16.0})
+
+    assert refused(half, 400)["issues"][0]["path"] == "latitude"
+    assert refused(beyond, 400)["issues"][0]["path"] == "longitude"
+    assert (moved.json()["latitude"], moved.json()["longitude"]) == (48.2, -16.0)
+    assert offer.ask("PATCH", "", {"latitude": None, "longitude": None}).json()["latitude"] is None
