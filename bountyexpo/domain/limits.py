@@ -30,6 +30,9 @@ APPLICATION_CHARS_MAX: Final = 1_000
 DURATION_CHARS_MAX: Final = 100
 COMPLETION_CHARS: Final = (1, 1_000)
 COMMENT_CHARS_MAX: Final = 500
+# What a cancellation keeps of words, and what its category leaves of that for the reason.
+CANCELLATION_REASON_CHARS_MAX: Final = 960
+CANCELLATION_ANSWER_CHARS_MAX: Final = 1_000
 DEPOSIT_NOTE_CHARS_MAX: Final = 500
 # The database columns of keys hold no more.
 IDEMPOTENCY_KEY_CHARS_MAX: Final = 255

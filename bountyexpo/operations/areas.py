@@ -33,6 +33,7 @@ MODULES: Final = (
     "market.requests",
     "market.applications",
     "market.completions",
+    "market.cancellations",
     "chat.conversations",
     "chat.messages",
     "chat.message_lists",

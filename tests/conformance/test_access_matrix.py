@@ -110,6 +110,31 @@ class Stage:
         handed_in = {"bounty_id": self.work["bounty"]["id"], "message": "It is done."}
         return self.post(Caller.HUNTER, "/api/completions", handed_in)
 
+    @cached_property
+    def money(self) -> str:
+        """The poster has paid in."""
+        amount = {"amountCents": 50_000}
+        intent = self.post(Caller.POSTER, "/payments/create-payment-intent", amount)
+        card = {"paymentIntentId": intent["paymentIntentId"], "paymentMethodId": "pm_card_visa"}
+        self.post(Caller.POSTER, "/payments/confirm", card)
+        poster = self.people[Caller.POSTER]
+        self.product.until(lambda: self.product.balance(poster)["balanceCents"] > 0)
+        return intent["paymentIntentId"]
+
+    def paid_job(self) -> str:
+        """A bounty of $1.00 with the hunter at work."""
+        assert self.money
+        offer = bounty() | {"is_for_honor": False, "amount_cents": 100}
+        bounty_id = self.post(Caller.POSTER, "/api/bounties", offer)["id"]
+        applied = self.post(Caller.HUNTER, "/api/bounty-requests", {"bounty_id": bounty_id})
+        self.post(Caller.POSTER, f"/api/bounty-requests/{applied['id']}/accept")
+        return bounty_id
+
+    def cancellation(self, asks: Caller) -> str:
+        """One that waits for the answer of the other side."""
+        path = f"/api/bounties/{self.paid_job()}/cancellations"
+        return self.post(asks, path, {"reason": "It rains."})["id"]
+
     def talk(self, rest: str = "") -> str:
         return f"/api/conversations/{self.work['conversationId']}{rest}"
 
@@ -213,6 +238,37 @@ CASES: dict[str, Callable[[Stage], Ask]] = {
         "POST",
         f"/api/completions/{stage.submission['id']}/approve",
         {},
+    ),
+    "cancellation.request": lambda stage: (
+        "POST",
+        f"/api/bounties/{stage.paid_job()}/cancellations",
+        {"reason": "It rains.", "refund_percentage": 40},
+    ),
+    "cancellation.get": lambda stage: (
+        "GET",
+        f"/api/cancellations/{stage.cancellation(Caller.HUNTER)}",
+        None,
+    ),
+    "cancellation.of_bounty": lambda stage: (
+        "GET",
+        f"/api/bounties/{stage.work['bounty']['id']}/cancellation",
+        None,
+    ),
+    "cancellation.list": lambda _: ("GET", "/api/cancellations", None),
+    "cancellation.accept": lambda stage: (
+        "POST",
+        f"/api/cancellations/{stage.cancellation(Caller.HUNTER)}/accept",
+        {},
+    ),
+    "cancellation.reject": lambda stage: (
+        "POST",
+        f"/api/cancellations/{stage.cancellation(Caller.HUNTER)}/reject",
+        {"response_message": "It has stopped."},
+    ),
+    "cancellation.withdraw": lambda stage: (
+        "POST",
+        f"/api/cancellations/{stage.cancellation(Caller.POSTER)}/withdraw",
+        None,
     ),
     "conversation.list": lambda _: ("GET", "/api/conversations", None),
     "conversation.open": lambda stage: (

@@ -107,9 +107,10 @@ class TakeStep(Message[BountyKind, StepTaken], frozen=True, kw_only=True, tag="b
     event: Event
     actor_id: str | None
     role: Role | None = None
-    # The application or the submission that is meant, where it must be named.
+    # The application, the submission or the cancellation that is meant, where it must be named.
     application_id: str | None = None
     submission_id: str | None = None
+    cancellation_id: str | None = None
     said: Said = NOTHING_SAID
 
 

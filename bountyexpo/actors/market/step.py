@@ -19,6 +19,7 @@ from bountyexpo.domain.machine import Decision, Role
 from bountyexpo.domain.market.application import Status as ApplicationStatus
 from bountyexpo.domain.market.bounty import Event, Facts, Stage
 from bountyexpo.domain.market.bounty_rules import MACHINE
+from bountyexpo.domain.market.cancellation import Status as Cancelled
 from bountyexpo.domain.money.escrow import State as EscrowState
 from bountyexpo.persistence.market.bounties import Terms
 from bountyexpo.persistence.market.requests import Application
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
     from bountyexpo.domain.policy import Policy
     from bountyexpo.persistence.market.bounties import Bounty
+    from bountyexpo.persistence.market.cancellations import Cancellation
 
 AnyDecision: TypeAlias = Decision[Any, Any]
 
@@ -185,6 +187,8 @@ def _facts(rows: Rows, command: Command, application: Application | None) -> Fac
             and cancellation.is_waiting
             and cancellation.requester_id == actor_id
         ),
+        has_rejected=_ended(cancellation, Cancelled.REJECTED, actor_id),
+        has_withdrawn=_ended(cancellation, Cancelled.WITHDRAWN, actor_id),
         is_hidden=actor_id in rows.hidden_by,
         has_rated=actor_id in rows.rated_by,
         application=ApplicationStatus(application.status) if application else None,
@@ -200,3 +204,10 @@ def _facts(rows: Rows, command: Command, application: Application | None) -> Fac
 
 def _differ(terms: Terms, bounty: Bounty) -> bool:
     return any(getattr(terms, name) != getattr(bounty, name) for name in Terms.__struct_fields__)
+
+
+def _ended(row: Cancellation | None, status: Cancelled, actor_id: str | None) -> bool:
+    """Tell whether the last cancellation was brought to ``status`` by this actor."""
+    if row is None or row.status is not status:
+        return False
+    return actor_id == (row.requester_id if status is Cancelled.WITHDRAWN else row.responder_id)

@@ -11,6 +11,7 @@ from bountyexpo.actors.market.commit import commit
 from bountyexpo.actors.market.step import Command, decide
 from bountyexpo.domain.market.application import MACHINE as APPLICATION
 from bountyexpo.domain.market.bounty import NOTES, Event
+from bountyexpo.errors import AlreadyMoved
 from bountyexpo.persistence.market import requests
 from bountyexpo.persistence.market.bounties import Terms
 
@@ -29,6 +30,7 @@ async def take(
     ports: ActorDependencies, rows: Rows, message: TakeStep, now: datetime
 ) -> tuple[Rows, StepTaken]:
     """Take a step; one that was taken before changes nothing."""
+    _check_cancellation(rows, message.cancellation_id)
     actor_id, application = message.actor_id, await _application(ports, rows, message)
     command = Command(
         actor_id=actor_id,
@@ -93,6 +95,13 @@ async def _application(
     if found is None or found.bounty_id != rows.bounty.id:
         raise APPLICATION.absent.raised(None)
     return found
+
+
+def _check_cancellation(rows: Rows, cancellation_id: str | None) -> None:
+    if cancellation_id is None:
+        return
+    if rows.cancellation is None or rows.cancellation.id != cancellation_id:
+        raise AlreadyMoved("A newer request has replaced this one.", code="CANCELLATION_REPLACED")
 
 
 def _is_newest(rows: Rows, submission_id: str | None) -> bool:

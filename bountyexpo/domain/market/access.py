@@ -5,13 +5,26 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from bountyexpo.domain import access
-from bountyexpo.domain.access import PARTIES, AccessLevel, Caller, Grant, own, public, rows
-from bountyexpo.domain.machine import Role
+from bountyexpo.domain.access import (
+    PARTIES,
+    POSTER,
+    AccessLevel,
+    Caller,
+    Grant,
+    own,
+    public,
+    rows,
+)
+from bountyexpo.domain.machine import Refusal, Role
+from bountyexpo.domain.market import bounty_guards as on
 from bountyexpo.domain.market.bounty import Event
 from bountyexpo.domain.market.bounty_rules import MACHINE
+from bountyexpo.errors import NotAllowed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from bountyexpo.domain.machine import Guard
 
 # What each caller is to the rules of a bounty.
 ROLES: Final[Mapping[Caller, Role]] = {
@@ -34,6 +47,19 @@ def _of_an_application(operation: str) -> Grant:
         why="An application is between its author and the poster.",
         says="This application does not exist.",
         hides=True,
+    )
+
+
+def _of_one_side(operation: str, event: Event, other: Guard, why: str) -> Grant:
+    """Return the row of a step that only one of the two sides may take; the other hears why."""
+    assert other.refusal is not None
+    return Grant(
+        operation=operation,
+        level=AccessLevel.USER,
+        allowed=POSTER,
+        why=why,
+        says=other.refusal.message,
+        outsiders=Refusal(MACHINE.sentences[event], error=NotAllowed),
     )
 
 
@@ -64,5 +90,31 @@ GRANTS: Final[Mapping[str, Grant]] = rows(
         "completion.approve",
         Event.APPROVE,
         "An approval pays the hunter out of the poster's escrow.",
+    ),
+    _step("cancellation.request", Event.CANCEL, "The two whose bounty it is can end it."),
+    Grant(
+        operation="cancellation.get",
+        level=AccessLevel.USER,
+        allowed=PARTIES,
+        why="A cancellation is between the two sides.",
+        says="This cancellation does not exist.",
+        hides=True,
+    ),
+    Grant(
+        operation="cancellation.of_bounty",
+        level=AccessLevel.USER,
+        allowed=PARTIES,
+        why="A cancellation is between the two sides.",
+        says="Only the poster and the hunter can see this.",
+    ),
+    own("cancellation.list", "It shows what the caller asked for or is asked."),
+    _of_one_side(
+        "cancellation.accept", Event.CANCEL_ACCEPT, on.ANSWERS_OTHER, "Who is asked agrees."
+    ),
+    _of_one_side(
+        "cancellation.reject", Event.CANCEL_REJECT, on.ANSWERS_OTHER, "Who is asked says no."
+    ),
+    _of_one_side(
+        "cancellation.withdraw", Event.CANCEL_WITHDRAW, on.ASKED_FOR_IT, "Who asked takes it back."
     ),
 )

@@ -154,8 +154,10 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     has_room: bool = True
     is_cooling_down: bool = False
     cool_down_left_s: int = 0
-    # The caller asked for the cancellation that waits.
+    # The caller asked for the cancellation that waits; said no to the last one; took it back.
     is_requester: bool = False
+    has_rejected: bool = False
+    has_withdrawn: bool = False
     is_hidden: bool = False
     has_rated: bool = False
 

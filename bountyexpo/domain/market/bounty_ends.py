@@ -42,7 +42,7 @@ CANCELLING: Final[tuple[Rule[Status, Event], ...]] = (
         CANCELLED,
         when=(on.IS_STALE,),
         require=(on.NOT_DISPUTED,),
-        effects=(Effect.REFUND_ESCROW, Effect.REJECT_WORK),
+        effects=(Effect.REFUND_ESCROW, Effect.REJECT_WORK, Effect.ADD_CANCELLATION),
         sets={"is_stale": False},
     ),
     Rule(
@@ -120,6 +120,22 @@ CANCELLING: Final[tuple[Rule[Status, Event], ...]] = (
         require=(on.ASKED_FOR_IT, on.NOT_DISPUTED),
         effects=(Effect.WITHDRAW_CANCELLATION, Effect.NOTIFY_OTHER_SIDE),
         sets={"is_requester": False},
+    ),
+    Rule(
+        "T21",
+        (OPEN, IN_PROGRESS),
+        Event.CANCEL_REJECT,
+        SIDES,
+        when=(on.HAS_REJECTED,),
+        outcome=Outcome.REPEAT,
+    ),
+    Rule(
+        "T22",
+        (OPEN, IN_PROGRESS),
+        Event.CANCEL_WITHDRAW,
+        SIDES,
+        when=(on.HAS_WITHDRAWN,),
+        outcome=Outcome.REPEAT,
     ),
 )
 

@@ -145,6 +145,8 @@ ASKED_FOR_IT: Final = Guard(
     "is_requester",
     refusal=Refusal("Only who made this request can withdraw it.", error=NotAllowed),
 )
+HAS_REJECTED: Final = Guard("the caller has said no before", "has_rejected")
+HAS_WITHDRAWN: Final = Guard("the caller has taken it back before", "has_withdrawn")
 HAS_TEXT: Final = Guard(
     "a reason is given",
     "has_text",

@@ -14,6 +14,7 @@ from typing import Final
 import msgspec
 
 from bountyexpo.domain.machine import Guard, Machine, Outcome, Refusal, Role, Rule
+from bountyexpo.domain.market import bounty
 from bountyexpo.errors import InvalidRequest, NotFound
 
 # One basis point is a hundredth of a percent.
@@ -29,6 +30,17 @@ class Status(StrEnum):
     REJECTED = "rejected"
     WITHDRAWN = "withdrawn"
     DISPUTED = "disputed"
+
+
+class Category(StrEnum):
+    """Why somebody cancels, as the app asks; it is stored before the words."""
+
+    CHANGED_MIND = "changed_mind"
+    POSTED_BY_MISTAKE = "posted_by_mistake"
+    NO_LONGER_NEEDED = "no_longer_needed"
+    TIMELINE_ISSUE = "timeline_issue"
+    COMMUNICATION_ISSUE = "communication_issue"
+    OTHER = "other"
 
 
 class Event(StrEnum):
@@ -58,6 +70,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
 
     # The bounty is open, for honor, or its hunter has vanished: nobody needs to agree.
     needs_no_answer: bool = False
+    # The hunter has vanished: it is not the poster's doing.
+    is_blameless: bool = False
     has_text: bool = True
 
 
@@ -97,6 +111,24 @@ def agreed_split(refund_percentage: int | None, *, in_progress: bool, requested_
 def split_of(poster_bps: int) -> Split:
     """Return the split that gives the poster this much, and the hunter the rest."""
     return Split(poster_bps, WHOLE_BPS - poster_bps)
+
+
+def recommended_refund_percentage(status: bounty.Status, *, has_hunter: bool) -> int:
+    """Return what the app recommends to give back (rest-core §2.6)."""
+    match status:
+        case bounty.Status.OPEN:
+            return 100
+        case bounty.Status.IN_PROGRESS:
+            return 50 if has_hunter else 100
+        case bounty.Status.COMPLETED:
+            return 0
+        case _:
+            return 50
+
+
+def worded(text: str | None, category: Category) -> str | None:
+    """Return a reason as it is stored; None where no word was said."""
+    return f"[category:{category.value}] {text}" if text else None
 
 
 NEEDS_NO_ANSWER: Final = Guard("nobody needs to agree", "needs_no_answer")
@@ -180,4 +212,7 @@ MACHINE: Final = Machine(
         Event.RESOLVE_COMPLETED: "Only an admin can decide a dispute.",
     },
     absent=Refusal("There is no cancellation.", error=NotFound),
+    conditions={
+        Effect.COUNT_CANCELLATION: Guard("the other side was there", "is_blameless", (False,))
+    },
 )

@@ -8,6 +8,7 @@ import msgspec
 
 from bountyexpo.domain import amounts
 from bountyexpo.domain.field_types import Id, Moment
+from bountyexpo.domain.market.cancellation import recommended_refund_percentage
 from bountyexpo.operations.cursor import encode_cursor
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ class BountyView(msgspec.Struct, kw_only=True):
     accepted_request_id: str | None
     username: str
     poster_avatar: str | None
+    recommended_refund_percentage: int
     version: int
     created_at: Moment
     updated_at: Moment
@@ -123,6 +125,9 @@ def bounty_view(bounty: Bounty) -> BountyView:
         accepted_request_id=bounty.accepted_request_id,
         username=bounty.username,
         poster_avatar=bounty.poster_avatar,
+        recommended_refund_percentage=recommended_refund_percentage(
+            bounty.status, has_hunter=bounty.hunter_id is not None
+        ),
         version=bounty.version,
         created_at=bounty.created_at,
         updated_at=bounty.updated_at,

@@ -33,8 +33,11 @@ VALUES: Final[dict[str, Any]] = {
     "paymentMethodId": "pm_card_visa",
     "publicKey": "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=",
     "rating": 5,
+    "reason": "I have found somebody nearer by.",
     "refreshToken": "v1.Mz4kq…",
     "RequestAnswer.status": "accepted",
+    "refundPercentage": 50,
+    "responseMessage": "I am nearly done.",
     "role": "admin",
     "status": "delivered",
     "text": "At noon?",
@@ -46,7 +49,8 @@ VALUES: Final[dict[str, Any]] = {
 # Fields that an example shows although they may be left out.
 SHOWN: Final = frozenset(
     {"amount", "clientMsgId", "comment", "identifier", "isTyping", "message", "paymentMethodId"}
-    | {"rating", "text", "upToSeq", "userId", "username"}
+    | {"rating", "reason", "refundPercentage", "responseMessage"}
+    | {"text", "upToSeq", "userId", "username"}
 )
 
 

@@ -18,6 +18,30 @@ COLUMNS = """
 """
 
 BY_ID = f"select {COLUMNS} from bounty_cancellations where id = %s"
+NEWEST = f"""
+    select {COLUMNS} from bounty_cancellations where bounty_id = %s
+    order by created_at desc limit 1
+"""
+
+# Whoever asked, answered, or is to answer; each is a range of an index.
+PAGE = f"""
+    with mine as (
+        (select id from bounty_cancellations c where requester_id = %(user_id)s and {{after}}
+         order by created_at desc, id desc limit %(limit)s)
+        union
+        (select id from bounty_cancellations c where responder_id = %(user_id)s and {{after}}
+         order by created_at desc, id desc limit %(limit)s)
+        union
+        (select c.id from bounties b join bounty_cancellations c on c.bounty_id = b.id
+         where b.status = 'cancellation_requested' and c.status in ('pending', 'disputed')
+             and (b.poster_id = %(user_id)s or b.hunter_id = %(user_id)s) and {{after}}
+         order by c.created_at desc, c.id desc limit %(limit)s)
+    )
+    select {COLUMNS} from bounty_cancellations where id in (select id from mine)
+    order by created_at desc, id desc limit %(limit)s
+"""
+FIRST_PAGE = PAGE.format(after="true")
+LATER_PAGE = PAGE.format(after="(c.created_at, c.id) < (%(before)s, %(before_id)s::uuid)")
 
 INSERT = f"""
     insert into bounty_cancellations (id, bounty_id, requester_id, requester_role, reason, status,
@@ -85,6 +109,23 @@ async def get(db: Queries, cancellation_id: str) -> Cancellation | None:
     """Return the cancellation, or None."""
     row = await db.fetch_one(BY_ID, (cancellation_id,))
     return _cancellation(row) if row else None
+
+
+async def newest(db: Queries, bounty_id: str) -> Cancellation | None:
+    """Return the last cancellation of a bounty, or None."""
+    row = await db.fetch_one(NEWEST, (bounty_id,))
+    return _cancellation(row) if row else None
+
+
+async def page(
+    db: Queries, user_id: str, *, after: tuple[datetime, str] | None, limit: int
+) -> list[Cancellation]:
+    """Return what this user asked for, answered or is to answer; the newest first."""
+    params: dict[str, object] = {"user_id": user_id, "limit": limit}
+    if after is None:
+        return [_cancellation(row) for row in await db.fetch(FIRST_PAGE, params)]
+    params |= {"before": after[0], "before_id": after[1]}
+    return [_cancellation(row) for row in await db.fetch(LATER_PAGE, params)]
 
 
 async def insert(db: Queries, new: NewCancellation) -> Cancellation:

@@ -27,14 +27,15 @@ async def add(tx: Transaction, step: Step) -> list[Step]:
     """Ask for a cancellation; where nobody needs to agree, it is agreed at once."""
     bounty, rows, requester_id = step.bounty, step.after, step.actor_id
     assert requester_id is not None
-    in_progress = bounty.status in RUNNING
+    in_progress = bounty.status in RUNNING and not bounty.is_stale
     last = rows.cancellation
     decision = MACHINE.decide(
         None if last is None or last.status in _OVER else last.status,
         Event.REQUEST,
         Role.REQUESTER,
         Facts(
-            needs_no_answer=not in_progress or bounty.is_for_honor or bounty.is_stale,
+            needs_no_answer=not in_progress or bounty.is_for_honor,
+            is_blameless=bounty.is_stale,
             has_text=bool(step.command.text),
         ),
     )

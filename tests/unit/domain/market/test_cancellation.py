@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import pytest
+from bountyexpo.domain.limits import CANCELLATION_REASON_CHARS_MAX
 from bountyexpo.domain.machine import Outcome, Role
+from bountyexpo.domain.market import bounty
 from bountyexpo.domain.market.cancellation import (
     MACHINE,
     WHOLE_BPS,
+    Category,
     Event,
     Facts,
     Split,
     Status,
     agreed_split,
     proposed_split,
+    recommended_refund_percentage,
     split_of,
+    worded,
 )
 from bountyexpo.errors import InvalidRequest, NotAllowed
 
@@ -87,3 +92,28 @@ def test_accepting_again_is_a_repeat():
     decision = MACHINE.decide(Status.ACCEPTED, Event.ACCEPT, Role.RESPONDER, Facts())
 
     assert decision.outcome is Outcome.REPEAT
+
+
+@pytest.mark.parametrize(
+    ("status", "has_hunter", "percentage"),
+    [
+        (bounty.Status.OPEN, False, 100),
+        (bounty.Status.IN_PROGRESS, True, 50),
+        (bounty.Status.IN_PROGRESS, False, 100),
+        (bounty.Status.COMPLETED, True, 0),
+        (bounty.Status.CANCELLATION_REQUESTED, True, 50),
+        (bounty.Status.ARCHIVED, False, 50),
+    ],
+)
+def test_the_app_recommends_what_the_contract_says(status, has_hunter, percentage):
+    assert recommended_refund_percentage(status, has_hunter=has_hunter) == percentage
+
+
+def test_a_reason_is_stored_with_its_category_and_no_word_is_no_reason():
+    assert worded("It rains.", Category.TIMELINE_ISSUE) == "[category:timeline_issue] It rains."
+    assert worded("", Category.OTHER) is worded(None, Category.OTHER) is None
+
+
+@pytest.mark.parametrize("category", Category)
+def test_the_longest_reason_fits_with_its_category(category):
+    assert len(worded("x" * CANCELLATION_REASON_CHARS_MAX, category)) <= 1_000

@@ -178,3 +178,15 @@ async def test_an_admin_ends_what_waits_for_an_answer(running, wanted, status):
 
     assert (rows.bounty.status, rows.cancellation.status) == (wanted, status)
     assert rows.cancellation.responder_id is None
+
+
+async def test_who_was_left_alone_gets_everything_back_and_it_is_not_their_doing(running):
+    job = running
+    await job.take(Event.HUNTER_GONE, None, Role.SYSTEM)
+
+    rows = await job.take(Event.CANCEL, job.poster, **WHY)
+
+    row = rows.cancellation
+    assert (rows.bounty.status, row.status, row.refund_bps) == ("cancelled", "accepted", 10_000)
+    assert await job.market.available(job.poster) == 3 * PRICE
+    assert await counted(job, job.poster) == (0, 0)
