@@ -16,6 +16,7 @@ from bountyexpo.domain.market.cancellation import Category, Status, worded
 from bountyexpo.errors import AlreadyMoved
 from bountyexpo.operations.catalogue import READ, WRITE, operation
 from bountyexpo.operations.cursor import decode_cursor, encode_cursor
+from bountyexpo.operations.market.bounty_views import BountyById  # noqa: TC001 - resolved
 from bountyexpo.operations.market.cancellation_views import (
     CancellationPage,
     CancellationView,
@@ -48,12 +49,6 @@ class CancellationById(msgspec.Struct, kw_only=True):
     """One cancellation."""
 
     cancellation_id: Id
-
-
-class CancellationOfBounty(msgspec.Struct, kw_only=True):
-    """The cancellation of one bounty."""
-
-    bounty_id: Id
 
 
 class AnsweredCancellation(msgspec.Struct, kw_only=True):
@@ -138,9 +133,7 @@ async def get_cancellation(call: Call, request: CancellationById) -> Cancellatio
 
 
 @operation("cancellation.of_bounty", http="GET /api/bounties/{bounty_id}/cancellation", rate=READ)
-async def get_cancellation_of_bounty(
-    call: Call, request: CancellationOfBounty
-) -> CancellationView | None:
+async def get_cancellation_of_bounty(call: Call, request: BountyById) -> CancellationView | None:
     """Read the newest cancellation of a bounty, or null; only its two sides may."""
     db, bounty_id = call.services.db, parse_id(request.bounty_id, "bounty")
     bounty = require(await bounties.get(db, bounty_id), "bounty")

@@ -4,37 +4,24 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tests.integration.product.scene import wish
+from tests.integration.product.market.offers import WALLET_CENTS, Offer
 
 if TYPE_CHECKING:
-    import httpx
-
-    from tests.integration.product.product import Person, Product
+    from tests.integration.product.product import Person
     from tests.integration.product.scene import Scene
 
 
-class PaidJob:
-    """A bounty of a poster who has just its price, with a hunter at work unless it is open."""
+class Job(Offer):
+    """A bounty with a hunter at work, unless it is open."""
 
     def __init__(self, scene: Scene, *, cents: int = 1_001, is_open: bool = False) -> None:
-        self.product: Product = scene.product
-        self.poster, self.hunter = self.product.person("poster"), self.product.person("hunter")
-        self.cents = cents
-        if cents:
-            scene.deposit(self.poster, max(cents, 50))
-        body = wish(amount=cents / 100, is_for_honor=not cents)
-        self.id: str = self.done("/api/bounties", body, by=self.poster)["id"]
+        super().__init__(scene, cents=cents)
         if not is_open:
-            applied = self.done("/api/bounty-requests", {"bounty_id": self.id}, by=self.hunter)
-            self.done(f"/api/bounty-requests/{applied['id']}/accept", by=self.poster)
-
-    def ask(self, path: str, body: Any = None, *, by: Person, **more: Any) -> httpx.Response:
-        """Ask for something."""
-        return self.product.post(path, body, by=by, **more)
+            self.begin()
 
     def done(self, path: str, body: Any = None, *, by: Person) -> Any:
         """Do something that must succeed."""
-        response = self.ask(path, body, by=by)
+        response = self.product.post(path, body, by=by)
         assert response.is_success, response.text
         return response.json()
 
@@ -43,25 +30,17 @@ class PaidJob:
         body = {"reason": "It rains.", "reason_category": "timeline_issue"} | body
         return self.done(f"/api/bounties/{self.id}/cancellations", body, by=by)
 
-    def hand_in(self) -> str:
-        """Let the hunter hand in work; return the submission."""
-        work = {"bounty_id": self.id, "message": "It is done."}
-        submission_id: str = self.done("/api/completions", work, by=self.hunter)["id"]
-        return submission_id
-
     @property
     def status(self) -> str:
         """Where the bounty stands."""
-        status: str = self.product.get(f"/api/bounties/{self.id}", by=self.poster).json()["status"]
+        status: str = self.row["status"]
         return status
 
     @property
-    def wallets(self) -> tuple[int, int]:
-        """What poster and hunter have, in cents."""
-        poster, hunter = (
-            self.product.balance(person)["balanceCents"] for person in (self.poster, self.hunter)
-        )
-        return poster, hunter
+    def got_cents(self) -> tuple[int, int]:
+        """What poster and hunter have got out of the price."""
+        paid_cents = WALLET_CENTS - self.posted["amount_cents"]
+        return self.left_cents - paid_cents, self.product.balance(self.hunter)["balanceCents"]
 
     def told(self, kind: str) -> list[dict[str, Any]]:
         """The events of this kind that are for both sides, as they are stored."""

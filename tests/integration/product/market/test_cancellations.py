@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.integration.product.market.jobs import PaidJob
+from tests.integration.product.market.jobs import Job
 from tests.integration.product.product import refused
 
 if TYPE_CHECKING:
@@ -29,17 +29,17 @@ BOTH_NAMES = {
 }
 
 
-def counters(job: PaidJob) -> list[tuple[int, ...]]:
+def counters(job: Job) -> list[tuple[int, ...]]:
     found = [job.product.rows(COUNTERS, person.id) for person in (job.poster, job.hunter)]
     return [tuple(rows[0].values()) if rows else (0, 0) for rows in found]
 
 
 def test_an_open_bounty_is_cancelled_at_once_and_a_repeat_finds_the_same(scene: Scene) -> None:
-    job = PaidJob(scene, is_open=True)
+    job = Job(scene, is_open=True)
 
     first = job.cancel(job.poster)
     path = f"/api/bounties/{job.id}/cancellations"
-    again = job.ask(path, {"reason": "It still rains."}, by=job.poster)
+    again = job.product.post(path, {"reason": "It still rains."}, by=job.poster)
 
     assert (first["status"], first["refundPercentage"], first["refund_cents"]) == (
         "accepted",
@@ -48,12 +48,12 @@ def test_an_open_bounty_is_cancelled_at_once_and_a_repeat_finds_the_same(scene: 
     )
     assert first["reason"] == "[category:timeline_issue] It rains."
     assert (again.status_code, again.json()) == (200, first)
-    assert (job.status, job.wallets) == ("cancelled", (1_001, 0))
+    assert (job.status, job.got_cents) == ("cancelled", (1_001, 0))
     assert counters(job) == [(1, 0), (0, 0)]
 
 
 def test_the_app_and_the_store_call_it_by_their_own_names(scene: Scene) -> None:
-    job = PaidJob(scene)
+    job = Job(scene)
 
     told = job.cancel(job.hunter)
 
@@ -78,7 +78,7 @@ def test_the_app_and_the_store_call_it_by_their_own_names(scene: Scene) -> None:
 def test_who_is_asked_agrees_and_every_cent_is_somewhere(
     scene: Scene, product: Product, percentage: int, poster_cents: int, hunter_cents: int
 ) -> None:
-    job = PaidJob(scene)
+    job = Job(scene)
     asked = job.cancel(job.hunter, refundPercentage=percentage)
     assert job.status == "cancellation_requested"
     path = f"/api/cancellations/{asked['id']}/accept"
@@ -92,7 +92,7 @@ def test_who_is_asked_agrees_and_every_cent_is_somewhere(
         job.poster.id,
         "So be it.",
     )
-    assert (job.status, job.wallets) == ("cancelled", (poster_cents, hunter_cents))
+    assert (job.status, job.got_cents) == ("cancelled", (poster_cents, hunter_cents))
     assert counters(job) == [(0, 0), (0, 1)]
     assert product.books_balance()
     assert [event["status"] for event in job.told("bounty.status")[-2:]] == [
@@ -102,12 +102,12 @@ def test_who_is_asked_agrees_and_every_cent_is_somewhere(
 
 
 def test_who_is_asked_says_no_and_must_say_why(scene: Scene) -> None:
-    job = PaidJob(scene)
+    job = Job(scene)
     asked = job.cancel(job.poster)
     path = f"/api/cancellations/{asked['id']}/reject"
 
-    refused(job.ask(path, {}, by=job.hunter), 400, "REASON_REQUIRED")
-    refused(job.ask(path, {"response_message": "No."}, by=job.poster), 403)
+    refused(job.product.post(path, {}, by=job.hunter), 400, "REASON_REQUIRED")
+    refused(job.product.post(path, {"response_message": "No."}, by=job.poster), 403)
     said = job.done(path, {"response_message": "I am nearly done."}, by=job.hunter)
     again = job.done(path, {"response_message": "I am nearly done."}, by=job.hunter)
 
@@ -117,15 +117,15 @@ def test_who_is_asked_says_no_and_must_say_why(scene: Scene) -> None:
         50.0,
         "in_progress",
     )
-    refused(job.ask(path, {"response_message": "No."}, by=job.poster), 409)
+    refused(job.product.post(path, {"response_message": "No."}, by=job.poster), 409)
 
 
 def test_who_asked_takes_it_back_and_asks_again(scene: Scene) -> None:
-    job = PaidJob(scene)
+    job = Job(scene)
     first = job.cancel(job.hunter)
     path = f"/api/cancellations/{first['id']}/withdraw"
 
-    refused(job.ask(path, by=job.poster), 403)
+    refused(job.product.post(path, by=job.poster), 403)
     gone = job.done(path, by=job.hunter)
     assert job.done(path, by=job.hunter) == gone
     assert (gone["status"], job.status) == ("withdrawn", "in_progress")
@@ -134,11 +134,11 @@ def test_who_asked_takes_it_back_and_asks_again(scene: Scene) -> None:
     assert second["id"] != first["id"]
     for answer in ("accept", "reject", "withdraw"):
         old = f"/api/cancellations/{first['id']}/{answer}"
-        refused(job.ask(old, {}, by=job.poster), 409, "CANCELLATION_REPLACED")
+        refused(job.product.post(old, {}, by=job.poster), 409, "CANCELLATION_REPLACED")
 
 
 def test_the_old_route_answers_in_its_own_form(scene: Scene) -> None:
-    opened, running = PaidJob(scene, is_open=True), PaidJob(scene)
+    opened, running = Job(scene, is_open=True), Job(scene)
     path = "/functions/v1/bounties/{}/cancel"
 
     done = opened.done(path.format(opened.id), {"reason": "Never mind."}, by=opened.poster)
@@ -161,7 +161,7 @@ def test_the_old_route_answers_in_its_own_form(scene: Scene) -> None:
 
 
 def test_each_finds_what_they_asked_for_answered_or_must_answer(scene: Scene) -> None:
-    job = PaidJob(scene)
+    job = Job(scene)
     first = job.cancel(job.hunter)
     job.done(f"/api/cancellations/{first['id']}/withdraw", by=job.hunter)
     second = job.cancel(job.poster)
@@ -180,20 +180,20 @@ def test_each_finds_what_they_asked_for_answered_or_must_answer(scene: Scene) ->
 
 
 def test_strangers_learn_nothing(scene: Scene) -> None:
-    job = PaidJob(scene)
+    job = Job(scene)
     asked = job.cancel(job.hunter)
     stranger, path = job.product.person("stranger"), f"/api/cancellations/{asked['id']}"
 
     refused(job.product.get(path, by=stranger), 404)
     refused(job.product.get(f"/api/bounties/{job.id}/cancellation", by=stranger), 403)
     for answer in ("accept", "reject", "withdraw"):
-        refused(job.ask(f"{path}/{answer}", {"response_message": "x"}, by=stranger), 403)
+        refused(job.product.post(f"{path}/{answer}", {"response_message": "x"}, by=stranger), 403)
 
 
 def test_the_app_reads_what_it_recommends_to_give_back(scene: Scene) -> None:
-    opened, running = PaidJob(scene, cents=0, is_open=True), PaidJob(scene, cents=0)
+    opened, running = Job(scene, cents=0, is_open=True), Job(scene, cents=0)
 
-    def told(job: PaidJob) -> int:
+    def told(job: Job) -> int:
         bounty = job.product.get(f"/api/bounties/{job.id}", by=job.poster).json()
         percentage: int = bounty["recommended_refund_percentage"]
         return percentage
