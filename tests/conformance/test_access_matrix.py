@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-import time
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-import msgspec
 import pytest
 from bountyexpo.domain.access import ADMITTED, Caller
 from bountyexpo.domain.ids import new_id
 from bountyexpo.http.health import EDGE
 from bountyexpo.operations import areas, edge_access
 from bountyexpo.operations.catalogue import CATALOGUE
-from bountyexpo.sandbox.stripe.webhooks import signature
 
-from tests.integration.product.product import Person, Product, refused, standing_product
+from tests.conformance.quarrel_cases import QUARRELS
+from tests.conformance.stage import PASSWORD, Ask, Stage, bounty
+from tests.integration.product.product import Person, refused, standing_product
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    import httpx
-
-PASSWORD = "Correct-horse-7"
 
 areas.declare()
 
@@ -30,153 +25,6 @@ TABLE = {**areas.GRANTS, **edge_access.GRANTS}
 
 CLOSED = [name for name, row in TABLE.items() if Caller.ANONYMOUS not in row.allowed]
 
-
-class Stage:
-    """A bounty to apply to, one in progress with work handed in, a conversation and a deposit."""
-
-    def __init__(self, product: Product) -> None:
-        self.product = product
-        self.people: dict[Caller, Person | None] = {
-            Caller.ANONYMOUS: None,
-            Caller.STRANGER: product.person("stranger"),
-            Caller.POSTER: product.person("poster"),
-            Caller.HUNTER: product.person("hunter"),
-            Caller.ADMIN: product.admin(),
-            Caller.SERVICE: Person("service", "", product.key("service_role")),
-        }
-        # Who is about to ask: both sides may answer an application, but not the same.
-        self.asked_by = Caller.POSTER
-        self._unanswered: str | None = None
-
-    def caller(self, caller: Caller, operation: str) -> Person | None:
-        """Who calls; a sign-in that an operation ends is one that nobody needs any more."""
-        person = self.people[caller]
-        if person is None or not person.email or operation != "auth.sign_out":
-            return person
-        token = self.product.token(person.id, email=person.email, jti=new_id())
-        return Person(person.id, person.email, token)
-
-    def done(self, response: httpx.Response) -> Any:
-        assert response.is_success, response.text
-        return response.json()
-
-    def post(self, caller: Caller, path: str, body: Any = None) -> Any:
-        return self.done(self.product.post(path, body, by=self.people[caller]))
-
-    @cached_property
-    def account(self) -> dict[str, str]:
-        account = {"email": f"{new_id()[:8]}@example.com", "password": PASSWORD}
-        self.done(self.product.post("/auth/register", account))
-        return {"identifier": account["email"], "password": PASSWORD}
-
-    def refresh_token(self) -> str:
-        return self.done(self.product.post("/auth/sign-in", self.account))["refreshToken"]
-
-    def bounty_id(self) -> str:
-        return self.post(Caller.POSTER, "/api/bounties", bounty())["id"]
-
-    def bounty_of_both(self) -> str:
-        bounty_id: str = self.work["bounty"]["id"]
-        return bounty_id
-
-    @cached_property
-    def open_bounty(self) -> str:
-        return self.bounty_id()
-
-    def request_id(self) -> str:
-        wish = {"bounty_id": self.bounty_id()}
-        return self.post(Caller.HUNTER, "/api/bounty-requests", wish)["id"]
-
-    @cached_property
-    def waiting_request(self) -> str:
-        return self.request_id()
-
-    def unanswered_request(self) -> str:
-        """An application of the hunter's that waits."""
-        path = f"/api/bounty-requests/{self._unanswered}"
-        known = self._unanswered and self.product.get(path, by=self.people[Caller.POSTER]).json()
-        if not known or known["status"] != "pending":
-            self._unanswered = self.request_id()
-        return f"/api/bounty-requests/{self._unanswered}"
-
-    @cached_property
-    def work(self) -> dict[str, Any]:
-        """A bounty in progress, as its acceptance told."""
-        path = f"/api/bounty-requests/{self.request_id()}/accept"
-        return self.post(Caller.POSTER, path)
-
-    @cached_property
-    def submission(self) -> dict[str, Any]:
-        handed_in = {"bounty_id": self.work["bounty"]["id"], "message": "It is done."}
-        return self.post(Caller.HUNTER, "/api/completions", handed_in)
-
-    @cached_property
-    def money(self) -> str:
-        """The poster has paid in."""
-        amount = {"amountCents": 50_000}
-        intent = self.post(Caller.POSTER, "/payments/create-payment-intent", amount)
-        card = {"paymentIntentId": intent["paymentIntentId"], "paymentMethodId": "pm_card_visa"}
-        self.post(Caller.POSTER, "/payments/confirm", card)
-        poster = self.people[Caller.POSTER]
-        self.product.until(lambda: self.product.balance(poster)["balanceCents"] > 0)
-        return intent["paymentIntentId"]
-
-    def paid_job(self) -> str:
-        """A bounty of $1.00 with the hunter at work."""
-        assert self.money
-        offer = bounty() | {"is_for_honor": False, "amount_cents": 100}
-        bounty_id = self.post(Caller.POSTER, "/api/bounties", offer)["id"]
-        applied = self.post(Caller.HUNTER, "/api/bounty-requests", {"bounty_id": bounty_id})
-        self.post(Caller.POSTER, f"/api/bounty-requests/{applied['id']}/accept")
-        return bounty_id
-
-    def cancellation(self, asks: Caller) -> str:
-        """One that waits for the answer of the other side."""
-        path = f"/api/bounties/{self.paid_job()}/cancellations"
-        return self.post(asks, path, {"reason": "It rains."})["id"]
-
-    def talk(self, rest: str = "") -> str:
-        return f"/api/conversations/{self.work['conversationId']}{rest}"
-
-    def message(self, rest: str = "") -> str:
-        """A fresh message of the poster's, that nobody has touched."""
-        said = {"text": "Hello!", "clientMsgId": new_id()}
-        sent = self.post(Caller.POSTER, self.talk("/messages"), said)
-        return self.talk(f"/messages/{sent['messageId']}{rest}")
-
-    def group(self) -> tuple[str, str]:
-        """A group that the poster owns, and one of its plain members besides the hunter."""
-        member = self.product.person("member").id
-        names = [self.people[Caller.HUNTER].id, member]
-        path = "/api/conversations"
-        made = self.post(Caller.POSTER, path, {"participantIds": names, "isGroup": True})
-        return made["id"], member
-
-    @cached_property
-    def intent_id(self) -> str:
-        path = "/payments/create-payment-intent"
-        return self.post(Caller.POSTER, path, {"amountCents": 500})["paymentIntentId"]
-
-    @cached_property
-    def webhook_id(self) -> str:
-        """An event of the card provider, of a kind that nobody waits for."""
-        name = f"evt_{new_id()}"
-        body = msgspec.json.encode({"id": name, "type": "coupon.created", "livemode": False})
-        signed = signature(body, self.product.secrets.webhook_secret, int(time.time()))
-        headers = {"stripe-signature": signed}
-        self.done(self.product.send("POST", "/webhooks/stripe", body, headers=headers))
-        return name
-
-
-def bounty() -> dict[str, Any]:
-    return {
-        "title": f"Carry a sofa {new_id()[:8]}",
-        "description": "It is heavy and must go up to the third floor.",
-        "is_for_honor": True,
-    }
-
-
-Ask = tuple[str, str, Any]
 
 # How to ask for each operation about the things on the stage.
 CASES: dict[str, Callable[[Stage], Ask]] = {
@@ -238,37 +86,6 @@ CASES: dict[str, Callable[[Stage], Ask]] = {
         "POST",
         f"/api/completions/{stage.submission['id']}/approve",
         {},
-    ),
-    "cancellation.request": lambda stage: (
-        "POST",
-        f"/api/bounties/{stage.paid_job()}/cancellations",
-        {"reason": "It rains.", "refund_percentage": 40},
-    ),
-    "cancellation.get": lambda stage: (
-        "GET",
-        f"/api/cancellations/{stage.cancellation(Caller.HUNTER)}",
-        None,
-    ),
-    "cancellation.of_bounty": lambda stage: (
-        "GET",
-        f"/api/bounties/{stage.work['bounty']['id']}/cancellation",
-        None,
-    ),
-    "cancellation.list": lambda _: ("GET", "/api/cancellations", None),
-    "cancellation.accept": lambda stage: (
-        "POST",
-        f"/api/cancellations/{stage.cancellation(Caller.HUNTER)}/accept",
-        {},
-    ),
-    "cancellation.reject": lambda stage: (
-        "POST",
-        f"/api/cancellations/{stage.cancellation(Caller.HUNTER)}/reject",
-        {"response_message": "It has stopped."},
-    ),
-    "cancellation.withdraw": lambda stage: (
-        "POST",
-        f"/api/cancellations/{stage.cancellation(Caller.POSTER)}/withdraw",
-        None,
     ),
     "conversation.list": lambda _: ("GET", "/api/conversations", None),
     "conversation.open": lambda stage: (
@@ -366,6 +183,7 @@ CASES: dict[str, Callable[[Stage], Ask]] = {
     "index": lambda _: ("GET", "/", None),
     "metrics.page": lambda _: ("GET", "/metrics", None),
     "debug.tree": lambda _: ("GET", "/debug/tree", None),
+    **QUARRELS,
 }
 
 

@@ -21,7 +21,8 @@ from bountyexpo.operations.idempotency.keeps import Keeps
 from bountyexpo.operations.idempotency.requests import request_hash
 from bountyexpo.persistence.idempotency import NOBODY
 
-from tests.conformance.test_access_matrix import CASES, Stage
+from tests.conformance.stage import Stage
+from tests.conformance.test_access_matrix import CASES
 from tests.integration.product.product import Person, Product, refused, standing_product
 from tests.integration.product.wire import Wire
 

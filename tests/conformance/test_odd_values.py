@@ -23,7 +23,8 @@ from websockets.frames import Opcode
 from tests.commits import UNHEARD
 from tests.conformance.odd_values import NUMBERS, ODD, ODD_MSGPACK, SHAPES, TEXTS, TIMES, nested
 from tests.conformance.raw_client import RawClient, frame
-from tests.conformance.test_access_matrix import CASES, TABLE, Stage
+from tests.conformance.stage import Stage
+from tests.conformance.test_access_matrix import CASES, TABLE
 from tests.integration.product.product import standing_product
 from tests.integration.product.wire import BINARY, Wire
 
