@@ -21,6 +21,9 @@ from bountyexpo.errors import InvalidRequest, NotFound
 WHOLE_BPS: Final = 10_000
 HALF_BPS: Final = 5_000
 
+# What the app recommends to give back, in percent; half where nothing is said.
+RECOMMENDED: Final = {bounty.Status.OPEN: 100, bounty.Status.COMPLETED: 0}
+
 
 class Status(StrEnum):
     """The stored statuses; ``withdrawn`` is new, the old service deleted such a request."""
@@ -115,15 +118,9 @@ def split_of(poster_bps: int) -> Split:
 
 def recommended_refund_percentage(status: bounty.Status, *, has_hunter: bool) -> int:
     """Return what the app recommends to give back (rest-core §2.6)."""
-    match status:
-        case bounty.Status.OPEN:
-            return 100
-        case bounty.Status.IN_PROGRESS:
-            return 50 if has_hunter else 100
-        case bounty.Status.COMPLETED:
-            return 0
-        case _:
-            return 50
+    if status is bounty.Status.IN_PROGRESS:
+        return 50 if has_hunter else 100
+    return RECOMMENDED.get(status, 50)
 
 
 def worded(text: str | None, category: Category) -> str | None:
