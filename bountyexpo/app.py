@@ -153,7 +153,7 @@ class App:
             verifier=callers.authority,
             tickets=callers.tickets,
             rate_limiter=limiter,
-            replies=Replies(db),
+            replies=Replies(db, lambda: self._storage.claim.term),
             sign_ins=SignInGuard(limiter, clock.monotonic),
             sockets=LiveUsers(live.hub, live.presence),
             readiness=self._readiness.reason,

@@ -10,7 +10,6 @@ from bountyexpo.composition.process_name import process_name
 from bountyexpo.domain.ids import new_id
 from bountyexpo.persistence.after_commit import AfterCommit, Bell
 from bountyexpo.persistence.chat.journal import Journal
-from bountyexpo.persistence.migrate import migrate
 from bountyexpo.persistence.pool import Pool
 from bountyexpo.persistence.server.claim import ServiceClaim
 from bountyexpo.persistence.server.preparation import Preparation
@@ -42,13 +41,15 @@ class Storage:
         )
         self.effects_left = Bell()
         self._dsn = self._embedded.dsn if self._embedded else (settings.database_url or "")
-        self._claim = ServiceClaim(process_name(settings.port)) if self._embedded is None else None
+        self.claim = ServiceClaim(
+            process_name(settings.port), is_sole=settings.uses_embedded_database
+        )
         self.db = Pool(
             self._dsn,
             AfterCommit(publish, self.effects_left.ring),
             size_min=settings.db_pool_min,
             size_max=settings.db_pool_max,
-            prepare=Preparation(self._claim) if self._claim else migrate,
+            prepare=Preparation(self.claim),
         )
         self.journal = Journal(self.db, publish)
 
@@ -61,9 +62,8 @@ class Storage:
         children = [
             ChildSpec(id="pool", start=self.db.run),
             ChildSpec(id="journal", start=self.journal.run),
+            ChildSpec(id="claim", start=partial(self.claim.run, self.db)),
         ]
-        if self._claim is not None:
-            children.append(ChildSpec(id="claim", start=partial(self._claim.run, self.db)))
         if self._embedded is not None:
             server = ChildSpec(
                 id="postgres", start=self._embedded.run, shutdown_s=POSTGRES_SHUTDOWN_S

@@ -5,8 +5,8 @@ inside its claim until that ends; after a commit it finds the reply, after a rol
 
 The reply of a whole operation is kept around it (``begin``, ``finish``). That claim is committed
 before the work, so whoever comes in between sees it. What a crash leaves is claimed anew after a
-time, and the work is done again, which the operation's own keys (of its deposit, its bounty, its
-ledger transfers) keep from happening twice.
+time, or at once when its process is known to be no more, and the work is done again, which the
+operation's own keys (of its deposit, its bounty, its ledger transfers) keep from happening twice.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from bountyexpo.errors import IdempotencyConflict, RequestInProgress
 from bountyexpo.persistence.statement import Json
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from bountyexpo.persistence.queries import Queries
 
@@ -166,7 +166,9 @@ async def store(
     await tx.execute(_STORE, (status_code, Json(response), scope, user_id or NOBODY, key))
 
 
-async def begin(db: Queries, claim: Claim, *, is_dead: Callable[[str], bool]) -> Begun | Kept:
+async def begin(
+    db: Queries, claim: Claim, *, is_dead: Callable[[str], Awaitable[bool]]
+) -> Begun | Kept:
     """Claim a key, or return its reply; ``is_dead`` tells of which attempt nothing will come.
 
     Raises:
@@ -185,7 +187,7 @@ async def begin(db: Queries, claim: Claim, *, is_dead: Callable[[str], bool]) ->
             raise IdempotencyConflict
         if found["status_code"] is not None:
             return Kept(status_code=found["status_code"], response=found["response"])
-        if found["attempt"] is None or not is_dead(found["attempt"]):
+        if found["attempt"] is None or not await is_dead(found["attempt"]):
             break
         values["dead"] = found["attempt"]
     raise RequestInProgress

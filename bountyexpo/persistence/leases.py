@@ -3,6 +3,9 @@
 The epoch grows whenever the lease is taken. Whoever writes under a lease calls ``hold`` in the same
 transaction: it refuses a holder whose lease somebody else has taken since, and keeps anybody from
 taking it before that transaction has ended. Time is the database's.
+
+What is done while one holder has a lease may be marked with its term, the name and epoch of that;
+others then know when nothing will come of it any more.
 """
 
 from __future__ import annotations
@@ -32,6 +35,8 @@ _RELEASE = """
     where name = %s and epoch = %s and expires_at > clock_timestamp()
 """
 
+_IS_HELD = "select 1 from leases where name = %s and epoch = %s and expires_at > clock_timestamp()"
+
 _HOLD = "select 1 from leases where name = %s and epoch = %s for share"
 
 
@@ -58,6 +63,19 @@ async def renew(db: Queries, name: str, epoch: int, ttl_s: float) -> None:
 async def release(db: Queries, name: str, epoch: int) -> None:
     """Let others take a lease at once, if it is still ours."""
     await db.execute(_RELEASE, (name, epoch))
+
+
+def term(name: str, epoch: int) -> str:
+    """Return what the time is called for which a lease has one holder; no two are called alike."""
+    return f"{name}:{epoch}"
+
+
+async def has_ended(db: Queries, term: str) -> bool:
+    """Tell whether a lease has another holder by now, or none; False for what names no term."""
+    name, _, epoch = term.rpartition(":")
+    if not name or not epoch.isdecimal():
+        return False
+    return await db.fetch_one(_IS_HELD, (name, int(epoch))) is None
 
 
 async def hold(tx: Queries, name: str, epoch: int) -> None:

@@ -16,15 +16,16 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 import trio
 
-from bountyexpo.domain.ids import new_id
 from bountyexpo.errors import AskTimeout, BountyExpoError, DatabaseUnavailable
 from bountyexpo.observability.logs import get_logger
 from bountyexpo.operations.idempotency.keeps import Keeps
 from bountyexpo.operations.idempotency.requests import mark_replayed, request_hash
-from bountyexpo.persistence import idempotency
+from bountyexpo.persistence import idempotency, leases
 from bountyexpo.persistence.idempotency import NOBODY, Begun, Claim, Kept
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from bountyexpo.operations.call import Call
     from bountyexpo.operations.catalogue import Operation
     from bountyexpo.persistence.queries import Queries
@@ -42,11 +43,15 @@ log = get_logger(__name__)
 
 
 class Replies:
-    """The replies that this node keeps, and the attempts under way on it."""
+    """The replies that this node keeps, and the attempts under way on it.
 
-    def __init__(self, db: Queries) -> None:
+    ``term`` returns the term of the lease by which this node lives. It is part of each attempt, so
+    that whoever finds one which nobody answered knows whether its node still does.
+    """
+
+    def __init__(self, db: Queries, term: Callable[[], str]) -> None:
         self._db = db
-        self._node = new_id()
+        self._term = term
         self._numbers = count(1)
         self._live: set[str] = set()
 
@@ -58,9 +63,9 @@ class Replies:
         Raises:
             IdempotencyConflict: the key was used for a different request.
             RequestInProgress: the first is still at work.
-            BountyExpoError: what the handler says now, or said then.
+            BountyExpoError: what the handler says now, or said then, or there is no database.
         """
-        attempt = f"{self._node}:{next(self._numbers)}"
+        attempt = f"{self._term()}/{next(self._numbers)}"
         claim = Claim(
             scope=operation.name,
             user_id=call.identity.user_id if call.identity else NOBODY,
@@ -78,9 +83,12 @@ class Replies:
             self._live.discard(attempt)
         return await _again(operation, call, request, begun)
 
-    def _is_dead(self, attempt: str) -> bool:
-        """Tell whether nothing will come of an attempt of this node; of others the lease tells."""
-        return attempt.startswith(f"{self._node}:") and attempt not in self._live
+    async def _is_dead(self, attempt: str) -> bool:
+        """Tell whether nothing will come of an attempt: it has ended here, or its node has."""
+        term = attempt.rpartition("/")[0]
+        if term == self._term():
+            return attempt not in self._live
+        return await leases.has_ended(self._db, term)
 
     async def _attempt(
         self, operation: Operation, call: Call, request: msgspec.Struct | None, claim: Claim

@@ -3,7 +3,8 @@
 Two processes over one database do not hear each other's events, and people would miss messages
 without a word. So a service takes a lease of the database (a row, which also holds behind poolers)
 and renews it. One that finds it taken watches whether it is renewed: then its holder lives, and the
-start is refused, naming it. A dead holder's lease runs out, at once when it was of this host.
+start is refused, naming it. A dead holder's lease runs out, at once when it was of this host. Over
+an embedded database whoever owns the data folder is the only one, and need not watch.
 """
 
 from __future__ import annotations
@@ -45,12 +46,27 @@ _log = get_logger(__name__)
 
 
 class ServiceClaim:
-    """The claim of this process on its database; ``owner`` is what others call it."""
+    """The claim of this process on its database.
 
-    def __init__(self, owner: str) -> None:
+    ``owner`` is what others call the process; ``is_sole`` says that nobody else can be alive.
+    """
+
+    def __init__(self, owner: str, *, is_sole: bool = False) -> None:
         assert _OWNER.match(owner), owner
         self._owner = owner
+        self._is_sole = is_sole
         self._epoch: int | None = None
+
+    @property
+    def term(self) -> str:
+        """Of the claim: what is begun under it and not under the present one is left behind.
+
+        Raises:
+            DatabaseUnavailable: nothing was claimed yet.
+        """
+        if self._epoch is None:
+            raise DatabaseUnavailable
+        return leases.term(NAME, self._epoch)
 
     async def take(self, db: Queries) -> None:
         """Take the database, or make sure that it is still ours.
@@ -67,7 +83,7 @@ class ServiceClaim:
             found = None if self._epoch else await db.fetch_one(_READ, (NAME,))
             if found is None:
                 continue
-            if _has_died(found["owner"]):
+            if self._is_sole or _has_died(found["owner"]):
                 await db.execute(_FREE, (NAME, found["epoch"]))
             elif seen in {None, found["expires_at"]}:
                 seen = found["expires_at"]

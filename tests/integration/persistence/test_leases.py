@@ -40,6 +40,26 @@ async def test_one_of_many_who_ask_at_once_gets_it(database: Pool):
     assert sorted(got, key=str) == [1, *[None] * 7]
 
 
+async def test_a_term_ends_with_its_lease_or_its_holder(database: Pool):
+    epoch = await leases.take(database, "job", "a", 60)
+    assert epoch is not None
+    first = leases.term("job", epoch)
+    assert not await leases.has_ended(database, first)
+
+    await run_out(database)
+    assert await leases.has_ended(database, first)
+
+    second = leases.term("job", await leases.take(database, "job", "b", 60) or 0)
+    assert second != first
+    assert await leases.has_ended(database, first)
+    assert not await leases.has_ended(database, second)
+
+
+@pytest.mark.parametrize("text", ["", "job", "job:", ":1", "job:x", "elsewhere"])
+async def test_of_what_is_no_term_nothing_is_known(database: Pool, text: str):
+    assert not await leases.has_ended(database, text)
+
+
 async def test_a_lease_that_ran_out_changes_hands_with_another_epoch(database: Pool):
     await leases.take(database, "job", "a", 60)
     await run_out(database)

@@ -32,7 +32,7 @@ from bountyexpo.operations.call import Call
 from bountyexpo.operations.idempotency import replies
 from bountyexpo.operations.idempotency.keeps import Keeps
 from bountyexpo.operations.idempotency.replies import Replies
-from bountyexpo.persistence import idempotency
+from bountyexpo.persistence import idempotency, leases
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -83,8 +83,8 @@ class Work:
 class Desk:
     """Asks a node to do the work under one key."""
 
-    def __init__(self, db: Pool, work: Work) -> None:
-        self.node = Replies(db)
+    def __init__(self, db: Pool, work: Work, term: str) -> None:
+        self.node = Replies(db, lambda: term)
         self.work = work
         self.call: Call
 
@@ -106,9 +106,28 @@ def work() -> Work:
     return Work()
 
 
+async def term_of(database: Pool, name: str) -> str:
+    """The term of a node that lives."""
+    epoch = await leases.take(database, name, name, 3600)
+    assert epoch is not None
+    return leases.term(name, epoch)
+
+
+async def ask_and_die(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Do the work, and never write down that it was done."""
+
+    async def die(*_args: Any) -> bool:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as broken:
+        broken.setattr(idempotency, "finish", die)
+        with pytest.raises(KeyboardInterrupt):
+            await desk.ask()
+
+
 @pytest.fixture
-def desk(database: Pool, work: Work) -> Desk:
-    return Desk(database, work)
+async def desk(database: Pool, work: Work) -> Desk:
+    return Desk(database, work, await term_of(database, "node"))
 
 
 async def test_the_first_reply_comes_again_with_its_status(desk: Desk) -> None:
@@ -191,7 +210,7 @@ async def test_while_the_first_is_at_work_others_are_told_to_come_again(
     database: Pool, desk: Desk, work: Work
 ) -> None:
     begun, go_on = trio.Event(), trio.Event()
-    elsewhere = Desk(database, work)
+    elsewhere = Desk(database, work, await term_of(database, "elsewhere"))
     whole = work.run
 
     async def slow(call: Call, request: Pay) -> Paid:
@@ -204,7 +223,7 @@ async def test_while_the_first_is_at_work_others_are_told_to_come_again(
         nursery.start_soon(desk.ask)
         await begun.wait()
         for node in (desk.node, elsewhere.node):
-            other = Desk(database, work)
+            other = Desk(database, work, "unused")
             other.node = node
             with pytest.raises(RequestInProgress) as busy:
                 await other.ask()
@@ -235,28 +254,47 @@ async def test_a_caller_who_goes_away_leaves_the_work_to_the_next(desk: Desk) ->
     assert desk.work.repeats == [True]
 
 
-async def test_a_node_that_died_is_followed_when_its_time_is_over(
+async def test_a_node_that_does_not_answer_is_followed_when_its_time_is_over(
     database: Pool, desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def die(*_args: Any) -> bool:
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as broken:
-        broken.setattr(idempotency, "finish", die)
-        with pytest.raises(KeyboardInterrupt):
-            await desk.ask()
-    next_node = Desk(database, desk.work)
+    await ask_and_die(desk, monkeypatch)
+    other = Desk(database, desk.work, await term_of(database, "other"))
 
     with pytest.raises(RequestInProgress):
-        await next_node.ask()
+        await other.ask()
     await database.execute(RUN_OUT)
 
-    assert await next_node.number() == 2
+    assert await other.number() == 2
     assert desk.work.repeats == [False, True]
 
 
+async def test_a_node_that_is_no_more_is_followed_at_once(
+    database: Pool, desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await ask_and_die(desk, monkeypatch)
+    await database.execute("update leases set expires_at = clock_timestamp()")
+    successor = Desk(database, desk.work, await term_of(database, "node"))
+
+    assert [await successor.number() for _ in range(2)] == [2, 2]
+    assert desk.work.repeats == [False, True]
+
+
+async def test_of_an_attempt_without_a_term_its_time_alone_tells(
+    database: Pool, desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await ask_and_die(desk, monkeypatch)
+    await database.execute("update idempotency_keys set attempt = 'of another version'")
+
+    with pytest.raises(RequestInProgress):
+        await desk.ask()
+    await database.execute(RUN_OUT)
+
+    assert await desk.number() == 2
+
+
 async def test_a_node_that_was_followed_keeps_no_reply(database: Pool, desk: Desk) -> None:
-    other, whole = Desk(database, Work()), desk.work.run
+    other = Desk(database, Work(), await term_of(database, "other"))
+    whole = desk.work.run
 
     async def overtaken(call: Call, request: Pay) -> Paid:
         await database.execute(RUN_OUT)
@@ -313,7 +351,7 @@ async def test_work_without_end_is_given_up_before_its_claim_is(
 
 
 async def test_who_keeps_the_key_alone_answers_anew(database: Pool) -> None:
-    desk = Desk(database, Work(Keeps.KEY))
+    desk = Desk(database, Work(Keeps.KEY), await term_of(database, "node"))
 
     assert [await desk.number() for _ in range(2)] == [1, 2]
 

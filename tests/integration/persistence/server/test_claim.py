@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 import trio
 from bountyexpo.composition.process_name import process_name
+from bountyexpo.errors import DatabaseUnavailable
 from bountyexpo.persistence import leases
 from bountyexpo.persistence.server import claim
 from bountyexpo.persistence.server.check import DatabaseRefused
@@ -77,6 +78,24 @@ async def test_a_holder_that_died_here_is_not_waited_for(database: Pool, monkeyp
 
     with trio.fail_after(5):
         await ServiceClaim(process_name(3001)).take(database)
+
+
+async def test_whoever_is_the_only_one_waits_for_nobody(database: Pool, monkeypatch):
+    monkeypatch.setattr(claim, "LEASE_S", 3600)
+    first = ServiceClaim(FIRST)
+    await first.take(database)
+    second = ServiceClaim("process 18 on host second, port 3001", is_sole=True)
+
+    with trio.fail_after(5):
+        await second.take(database)
+
+    assert await leases.has_ended(database, first.term)
+    assert not await leases.has_ended(database, second.term)
+
+
+def test_before_the_database_was_there_nothing_is_claimed():
+    with pytest.raises(DatabaseUnavailable):
+        _ = ServiceClaim(FIRST).term
 
 
 async def test_who_was_taken_over_gives_the_database_up(database: Pool):
