@@ -143,10 +143,14 @@ class Stage:
         made = self.post(Caller.POSTER, path, {"participantIds": names, "isGroup": True})
         return made["id"], member
 
+    def new_intent(self) -> str:
+        path = "/payments/create-payment-intent"
+        intent_id: str = self.post(Caller.POSTER, path, {"amountCents": 500})["paymentIntentId"]
+        return intent_id
+
     @cached_property
     def intent_id(self) -> str:
-        path = "/payments/create-payment-intent"
-        return self.post(Caller.POSTER, path, {"amountCents": 500})["paymentIntentId"]
+        return self.new_intent()
 
     @cached_property
     def webhook_id(self) -> str:

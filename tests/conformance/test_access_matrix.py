@@ -172,6 +172,8 @@ CASES: dict[str, Callable[[Stage], Ask]] = {
         "/payments/confirm",
         {"paymentIntentId": stage.intent_id},
     ),
+    "payment.cancel": lambda stage: ("POST", f"/payments/{stage.new_intent()}/cancel", None),
+    "payment.status": lambda stage: ("GET", f"/payments/{stage.intent_id}/status", None),
     "wallet.balance": lambda _: ("GET", "/wallet/balance", None),
     "finding.list": lambda _: ("GET", "/admin/findings", None),
     "webhook.replay": lambda stage: ("POST", f"/admin/webhooks/{stage.webhook_id}/replay", None),

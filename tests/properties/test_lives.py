@@ -125,7 +125,7 @@ class Market:
         if not self.deposits or (not alive and len(self.deposits) < 20):
             return self.deposit
         life, events = self.dice.pick(alive or self.deposits), payment.Event
-        confirm = (events.CONFIRM,) * 6
+        confirm = (events.CONFIRM,) * 6 + (events.CANCEL,)
         event = self.dice.pick((events.CREATE, *confirm, events.GIVE_UP, events.RESUME))
         is_timer = event in {events.GIVE_UP, events.RESUME}
         return lambda: life.ask(event, Role.TIMER if is_timer else Role.OWNER)

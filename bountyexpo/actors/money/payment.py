@@ -10,7 +10,7 @@ beside the mailbox, after the commit that makes it repeatable, and comes back to
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, assert_never
+from typing import TYPE_CHECKING, Final, assert_never
 
 from bountyexpo.actors.money.effects.payment import Said, carry_out
 from bountyexpo.actors.money.effects.payment_calls import CALLS, Question
@@ -24,10 +24,12 @@ from bountyexpo.actors.money.payment_facts import (
 )
 from bountyexpo.actors.money.payment_messages import (
     ApplyProviderEvent,
+    CancelIntent,
     ConfirmIntent,
     CreateIntent,
     GiveUpPayment,
     IntentAnswer,
+    LookAtIntent,
     PaymentKind,
     PaymentMessage,
     PollPayment,
@@ -65,6 +67,7 @@ from bountyexpo.runtime import DEFERRED, Actor, Context
 from bountyexpo.runtime import Outcome as CallOutcome
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from enum import StrEnum
 
     from bountyexpo.actors.dependencies import ActorDependencies
@@ -75,6 +78,13 @@ if TYPE_CHECKING:
 # The effect that looks again at a payment whose first step was cut off.
 RESUME = "payment.resume"
 
+# What the clock lets happen.
+TIMED: Final[Mapping[type[PaymentMessage], Event]] = {
+    ResumePayment: Event.RESUME,
+    GiveUpPayment: Event.GIVE_UP,
+    PollPayment: Event.POLL,
+}
+
 log = get_logger(__name__)
 
 
@@ -82,8 +92,8 @@ class PaymentActor(Actor[PaymentKind]):
     """One payment.
 
     Owns:      the payment's status, and who waits for the provider's present answer.
-    Accepts:   CreateIntent, ConfirmIntent, ApplyProviderEvent, ResumePayment, GiveUpPayment,
-               PollPayment; goes on with ProviderAnswered.
+    Accepts:   CreateIntent, ConfirmIntent, CancelIntent, LookAtIntent, ApplyProviderEvent,
+               ResumePayment, GiveUpPayment, PollPayment; goes on with ProviderAnswered.
     Persists:  the intention before each provider call; status, credit and inbox mark after it.
     Restarts:  reloads the row; an unfinished step is repeated with its stored key.
     """
@@ -107,15 +117,15 @@ class PaymentActor(Actor[PaymentKind]):
             case CreateIntent():
                 return await self._create(message)
             case ConfirmIntent():
-                return self._confirm(message)
+                return self._asked(Event.CONFIRM, message.user_id, message.payment_method)
+            case CancelIntent():
+                return self._asked(Event.CANCEL, message.user_id)
+            case LookAtIntent():
+                return self._call(Effect.RETRIEVE_INTENT, Question(payment=self._present))
             case ApplyProviderEvent():
                 return await self._told(message)
-            case ResumePayment():
-                return self._timed(Event.RESUME)
-            case GiveUpPayment():
-                return self._timed(Event.GIVE_UP)
-            case PollPayment():
-                return self._timed(Event.POLL)
+            case ResumePayment() | GiveUpPayment() | PollPayment():
+                return self._timed(TIMED[type(message)])
             case _:
                 assert_never(message)
 
@@ -181,12 +191,12 @@ class PaymentActor(Actor[PaymentKind]):
         assert due_after_s is not None
         tx.effect(RESUME, ("payment", self.id), version, {}, due_after_s=due_after_s)
 
-    def _confirm(self, message: ConfirmIntent) -> Deferred:
+    def _asked(self, event: Event, user_id: str, payment_method: str | None = None) -> Deferred:
         payment = self._present
-        role = Role.OWNER if payment.user_id == message.user_id else Role.OTHER
-        decision = self._decide(Event.CONFIRM, role)
+        role = Role.OWNER if payment.user_id == user_id else Role.OTHER
+        decision = self._decide(event, role)
         effect = next(iter(decision.effects), Effect.RETRIEVE_INTENT)
-        return self._call(effect, Question(payment=payment, payment_method=message.payment_method))
+        return self._call(effect, Question(payment=payment, payment_method=payment_method))
 
     def _timed(self, event: Event) -> Deferred | None:
         decision = self._decide(event, Role.TIMER)

@@ -44,6 +44,20 @@ class ConfirmIntent(
     payment_method: str | None
 
 
+class CancelIntent(
+    Message[PaymentKind, IntentAnswer], frozen=True, kw_only=True, tag="payment.cancel"
+):
+    """Give the deposit up, if no money is on its way."""
+
+    user_id: str
+
+
+class LookAtIntent(
+    Message[PaymentKind, IntentAnswer], frozen=True, kw_only=True, tag="payment.look"
+):
+    """Find out what the provider says, and take it in."""
+
+
 class ApplyProviderEvent(
     Message[PaymentKind, IntentAnswer], frozen=True, kw_only=True, tag="payment.event"
 ):
@@ -82,5 +96,12 @@ class ProviderAnswered(Continuation[PaymentKind]):
 
 
 PaymentMessage: TypeAlias = (
-    CreateIntent | ConfirmIntent | ApplyProviderEvent | ResumePayment | GiveUpPayment | PollPayment
+    CreateIntent
+    | ConfirmIntent
+    | CancelIntent
+    | LookAtIntent
+    | ApplyProviderEvent
+    | ResumePayment
+    | GiveUpPayment
+    | PollPayment
 )

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from bountyexpo.domain.access import AccessLevel, Caller, grant_to, own, rows, step
+from bountyexpo.domain.access import POSTER, AccessLevel, Caller, Grant, grant_to, own, rows, step
 from bountyexpo.domain.machine import Role
 from bountyexpo.domain.money import payment
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from bountyexpo.domain.access import Grant
 
 # What each caller is to the rules of a deposit.
 ROLES: Final[Mapping[Caller, Role]] = {
@@ -29,6 +28,21 @@ GRANTS: Final[Mapping[str, Grant]] = rows(
         payment.Event.CONFIRM,
         "Who pays in confirms it.",
         roles=ROLES,
+    ),
+    step(
+        "payment.cancel",
+        payment.MACHINE,
+        payment.Event.CANCEL,
+        "Who wanted to pay in may think better of it.",
+        roles=ROLES,
+    ),
+    Grant(
+        operation="payment.status",
+        level=AccessLevel.USER,
+        allowed=POSTER,
+        why="It shows how the caller's own deposit stands, and what finishes it.",
+        says="This deposit does not exist.",
+        hides=True,
     ),
     own("wallet.balance", "It shows the caller's own wallet."),
     grant_to(AccessLevel.ADMIN, "finding.list", "Operators look after what no rule can decide."),

@@ -61,6 +61,7 @@ class Event(StrEnum):
 
     CREATE = "create"
     CONFIRM = "confirm"
+    CANCEL = "cancel"
     CREATED = "created"
     PROCESSING = "processing"
     REQUIRES_ACTION = "requires_action"
@@ -139,6 +140,7 @@ OWNER, PROVIDER, TIMER = (Role.OWNER,), (Role.PROVIDER,), (Role.TIMER,)
 
 _MISMATCH: Final = Refusal("This event does not match the deposit it names.", "invalid_status")
 _ENDED: Final = Refusal("This deposit has ended. Please start a new one.", "payment_ended")
+_TOO_LATE: Final = Refusal("This deposit cannot be cancelled any more.", "invalid_status")
 _WAIT: Final = Refusal(
     "This request is still being worked on.", "request_in_progress", error=RequestInProgress
 )
@@ -185,7 +187,11 @@ _ASKED: Final[tuple[Rule[PaymentStatus, Event], ...]] = (
     Rule("confirm", (ACTION,), Event.CONFIRM, OWNER, effects=(Effect.RETRIEVE_INTENT,)),
     Rule("confirm", (PROCESSING, CREDITED), Event.CONFIRM, OWNER, outcome=Outcome.REPEAT),
     Rule("confirm", ENDED, Event.CONFIRM, OWNER, refusal=_ENDED),
+    Rule("cancel", (CREATING,), Event.CANCEL, OWNER, refusal=_WAIT),
     # The provider may have been paid at this very moment; its answer decides.
+    Rule("cancel", (INTENT, ACTION), Event.CANCEL, OWNER, effects=(Effect.CANCEL_INTENT,)),
+    Rule("cancel", (CANCELED,), Event.CANCEL, OWNER, outcome=Outcome.REPEAT),
+    Rule("cancel", (PROCESSING, CREDITED, FAILED), Event.CANCEL, OWNER, refusal=_TOO_LATE),
     Rule("give up", (INTENT, ACTION), Event.GIVE_UP, TIMER, effects=(Effect.CANCEL_INTENT,)),
     Rule(
         "give up",

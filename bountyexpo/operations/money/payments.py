@@ -10,14 +10,20 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import msgspec
 
-from bountyexpo.actors.money.payment_messages import ConfirmIntent, CreateIntent, IntentAnswer
+from bountyexpo.actors.money.payment_messages import (
+    CancelIntent,
+    ConfirmIntent,
+    CreateIntent,
+    IntentAnswer,
+    LookAtIntent,
+)
 from bountyexpo.domain import amounts, limits
 from bountyexpo.domain.access import caller_of
 from bountyexpo.domain.field_types import ProviderId, text
 from bountyexpo.domain.ids import new_id
 from bountyexpo.domain.money.access import GRANTS
 from bountyexpo.errors import InvalidRequest
-from bountyexpo.operations.catalogue import PAYMENT, operation
+from bountyexpo.operations.catalogue import PAYMENT, READ, operation
 from bountyexpo.operations.idempotency.keeps import Keeps
 from bountyexpo.operations.idempotency.requests import IdempotencyKey, request_hash
 from bountyexpo.operations.require import require
@@ -45,9 +51,24 @@ class NewIntent(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     idempotencyKey: IdempotencyKey | None = None
 
 
+class PaymentById(msgspec.Struct, kw_only=True):
+    """One deposit, by the id of its payment intent."""
+
+    payment_id: ProviderId
+
+
+class CanceledView(msgspec.Struct, kw_only=True):
+    """What became of a deposit that was to be given up."""
+
+    success: bool
+    status: str
+    paymentIntentId: str
+
+
 class IntentView(msgspec.Struct, kw_only=True):
     """What the app's own card form needs."""
 
+    id: str
     clientSecret: str | None
     paymentIntentId: str
     amount: int
@@ -109,13 +130,7 @@ async def create_intent(call: Call, request: NewIntent) -> IntentView:
         ),
         timeout_s=PROVIDER_ASK_S,
     )
-    return IntentView(
-        clientSecret=answer.intent.client_secret,
-        paymentIntentId=answer.intent.id,
-        amount=answer.intent.amount_cents,
-        currency=answer.intent.currency,
-        status=answer.intent.status,
-    )
+    return _intent_view(answer)
 
 
 async def _secrets_of(call: Call, kept: dict[str, Any]) -> dict[str, Any]:
@@ -145,6 +160,46 @@ async def confirm_intent(call: Call, request: Confirmation) -> ConfirmationView:
         timeout_s=PROVIDER_ASK_S,
     )
     return _confirmation_view(answer)
+
+
+@operation("payment.status", http="GET /payments/{payment_id}/status", rate=READ)
+async def payment_status(call: Call, request: PaymentById) -> IntentView:
+    """See how a deposit stands at the provider, and what finishes it."""
+    found = require(await payments.by_intent(call.services.db, request.payment_id), "deposit")
+    GRANTS["payment.status"].check(caller_of(call.identity, poster_id=found.user_id))
+    answer = await call.services.actors.payment(found.id).ask(
+        LookAtIntent(), timeout_s=PROVIDER_ASK_S
+    )
+    return _intent_view(answer)
+
+
+@operation("payment.cancel", http="POST /payments/{payment_id}/cancel", rate=PAYMENT)
+async def cancel_payment(call: Call, request: PaymentById) -> CanceledView:
+    """Give a deposit up that no money has been taken for.
+
+    ``success`` is false where the payer was quicker: then the money arrives, as ``status`` says.
+    """
+    found = require(await payments.by_intent(call.services.db, request.payment_id), "deposit")
+    GRANTS["payment.cancel"].check(caller_of(call.identity, poster_id=found.user_id))
+    answer = await call.services.actors.payment(found.id).ask(
+        CancelIntent(user_id=call.user_id), timeout_s=PROVIDER_ASK_S
+    )
+    status = answer.intent.status
+    return CanceledView(
+        success=status == "canceled", status=status, paymentIntentId=answer.intent.id
+    )
+
+
+def _intent_view(answer: IntentAnswer) -> IntentView:
+    intent = answer.intent
+    return IntentView(
+        id=intent.id,
+        clientSecret=intent.client_secret,
+        paymentIntentId=intent.id,
+        amount=intent.amount_cents,
+        currency=intent.currency,
+        status=intent.status,
+    )
 
 
 def _confirmation_view(answer: IntentAnswer) -> ConfirmationView:

@@ -29,6 +29,7 @@ VALUES: Final[dict[str, Any]] = {
     "messageIds": [AN_ID],
     "participantIds": [AN_ID],
     "password": "correct horse battery",
+    "paymentId": "pi_3PqXyZ",
     "paymentIntentId": "pi_3PqXyZ",
     "paymentMethodId": "pm_card_visa",
     "publicKey": "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=",

@@ -139,6 +139,7 @@ TEXTS: Final = {
     "participantIds": "Who takes part, by id.",
     "participants": "Who takes part.",
     "password": "The password: 8 to 128 characters, at most 72 bytes.",
+    "paymentId": "The provider's id of the payment.",
     "paymentIntentId": "The provider's id of the payment.",
     "paymentMethodId": "The provider's id of the card; without it one that is attached.",
     "paymentMethodType": "What is paid with.",

@@ -184,6 +184,24 @@ def test_a_card_refund_is_posted_once():
     assert second.outcome is Outcome.IGNORE
 
 
+@pytest.mark.parametrize("status", [PaymentStatus.INTENT, PaymentStatus.ACTION])
+def test_a_deposit_that_waits_for_its_payer_can_be_cancelled(status):
+    cancelled = MACHINE.decide(status, Event.CANCEL, Role.OWNER, Facts())
+
+    assert cancelled.effects == (Effect.CANCEL_INTENT,)
+    assert cancelled.state is status, "the provider's answer decides"
+
+
+@pytest.mark.parametrize(
+    "status", [PaymentStatus.PROCESSING, PaymentStatus.CREDITED, PaymentStatus.FAILED]
+)
+def test_a_deposit_that_is_on_its_way_cannot_be_cancelled(status):
+    with pytest.raises(Conflict) as refused:
+        MACHINE.decide(status, Event.CANCEL, Role.OWNER, Facts())
+
+    assert refused.value.error_code == "invalid_status"
+
+
 def test_an_intent_that_nobody_pays_is_given_up_after_a_day():
     kept = MACHINE.decide(CREATING, Event.CREATED, PROVIDER, Facts())
     given_up = MACHINE.decide(kept.state, Event.GIVE_UP, Role.TIMER, kept.facts)
