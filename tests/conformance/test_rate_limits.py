@@ -10,14 +10,16 @@ import pytest
 from bountyexpo.domain.ids import new_id
 from bountyexpo.http.health import EDGE
 from bountyexpo.operations import areas
-from bountyexpo.operations.catalogue import CATALOGUE, PATH_PARAMETER, UNLIMITED
+from bountyexpo.operations.catalogue import CATALOGUE, UNLIMITED
+from bountyexpo.operations.routes import PATH_PARAMETER
 
 from tests.integration.product.product import Product, refused, standing_product
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from bountyexpo.operations.catalogue import Limit, Operation, Route
+    from bountyexpo.operations.catalogue import Limit, Operation
+    from bountyexpo.operations.routes import Route
 
 areas.declare()
 
