@@ -75,6 +75,8 @@ Dollars: TypeAlias = (
     Annotated[float, shown(minimum=0, maximum=CENTS_MAX // 100, multipleOf=0.01)]
     | Annotated[str, shown(chars_max=64, pattern=r"^[0-9]{1,12}(\.[0-9]{0,2}0*)?$")]
 )
+# Stars in tenths at the finest.
+Stars: TypeAlias = Annotated[float, shown(minimum=1, maximum=5, multipleOf=0.1)]
 Cents: TypeAlias = Annotated[int, shown(minimum=0, maximum=CENTS_MAX)]
 
 # Degrees north and east (WGS 84).

@@ -26,10 +26,13 @@ NOTE_CHARS_MAX: Final = 1_000
 # A year, in minutes.
 DURATION_MINUTES_MAX: Final = 525_600
 APPLICATION_CHARS_MAX: Final = 1_000
+# How far a tenth of a star may be off as a binary fraction.
+STAR_ERROR: Final = 1e-6
 # How long the work will take, as whoever applies says it.
 DURATION_CHARS_MAX: Final = 100
 COMPLETION_CHARS: Final = (1, 1_000)
 COMMENT_CHARS_MAX: Final = 500
+FEEDBACK_CHARS_MAX: Final = 1_000
 # What a cancellation keeps of words, and what its category leaves of that for the reason.
 CANCELLATION_REASON_CHARS_MAX: Final = 960
 CANCELLATION_ANSWER_CHARS_MAX: Final = 1_000
@@ -164,11 +167,12 @@ def password(value: str) -> str:
     return value
 
 
-def rating(value: int) -> int:
-    """Return a rating from 1 to 5."""
-    if not 1 <= value <= 5:
-        raise _refusal("rating", "must be from 1 to 5.")
-    return value
+def rating_tenths(value: float) -> int:
+    """Return a rating from 1 to 5 stars in tenths of a star, which are as fine as it gets."""
+    tenths = round(value * 10) if 1 <= value <= 5 else 0
+    if not tenths or abs(value * 10 - tenths) > STAR_ERROR:
+        raise _refusal("rating", "must be from 1 to 5 with at most one decimal.")
+    return tenths
 
 
 def _refusal(

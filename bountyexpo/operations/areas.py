@@ -33,6 +33,8 @@ MODULES: Final = (
     "market.requests",
     "market.applications",
     "market.completions",
+    "market.ready",
+    "market.ratings",
     "market.cancellations",
     "chat.conversations",
     "chat.messages",

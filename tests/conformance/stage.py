@@ -102,6 +102,32 @@ class Stage:
         return self.post(Caller.HUNTER, "/api/completions", handed_in)
 
     @cached_property
+    def done_bounty(self) -> str:
+        """A bounty that is completed, and nobody has rated."""
+        work = self.handed_in()
+        self.post(Caller.POSTER, f"/api/completions/{work['id']}/approve", {})
+        return work["bounty_id"]
+
+    @cached_property
+    def ready_bounty(self) -> str:
+        """A bounty whose hunter is ready."""
+        bounty_id = self.work["bounty"]["id"]
+        self.post(Caller.HUNTER, f"/api/bounties/{bounty_id}/ready")
+        return bounty_id
+
+    @cached_property
+    def unreviewed(self) -> str:
+        """Work that nobody has judged."""
+        return self.handed_in()["id"]
+
+    def handed_in(self) -> dict[str, Any]:
+        """Work on another bounty."""
+        path = f"/api/bounty-requests/{self.request_id()}/accept"
+        bounty_id = self.post(Caller.POSTER, path)["bounty"]["id"]
+        handed_in = {"bounty_id": bounty_id, "message": "It is done."}
+        return self.post(Caller.HUNTER, "/api/completions", handed_in)
+
+    @cached_property
     def money(self) -> str:
         """The poster has paid in."""
         amount = {"amountCents": 50_000}

@@ -13,6 +13,7 @@ from bountyexpo.operations.catalogue import CATALOGUE
 
 from tests.conformance.quarrel_cases import QUARRELS
 from tests.conformance.stage import PASSWORD, Ask, Stage, bounty
+from tests.conformance.work_cases import WORK
 from tests.integration.product.product import Person, refused, standing_product
 
 if TYPE_CHECKING:
@@ -185,6 +186,7 @@ CASES: dict[str, Callable[[Stage], Ask]] = {
     "index": lambda _: ("GET", "/", None),
     "metrics.page": lambda _: ("GET", "/metrics", None),
     "debug.tree": lambda _: ("GET", "/debug/tree", None),
+    **WORK,
     **QUARRELS,
 }
 

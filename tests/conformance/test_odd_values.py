@@ -58,9 +58,11 @@ USED_UP = {
     "auth.refresh": (),
     "request.create": (),
     **dict.fromkeys(("request.reject", "request.update", "request.delete"), ()),
-    "request.accept": ("waiting_request", "work", "submission"),
-    "completion.submit": ("work", "submission"),
-    "completion.approve": ("work", "submission"),
+    "request.accept": ("waiting_request", "work", "submission", "ready_bounty"),
+    "completion.submit": ("work", "submission", "ready_bounty"),
+    "completion.request_revision": ("unreviewed",),
+    "completion.approve": ("work", "submission", "ready_bounty"),
+    "rating.create": ("done_bounty",),
     "message.delete": (),
     "conversation.leave": (),
     "participant.remove": (),
@@ -186,7 +188,7 @@ def fresh(stage: Stage, operation: Operation) -> dict[str, Any]:
     if operation.name == "request.create":
         # One may apply once, and to ten bounties at a time.
         stage.people[Caller.HUNTER] = stage.product.person("hunter")
-        for theirs in ("waiting_request", "work", "submission"):
+        for theirs in ("waiting_request", "work", "submission", "ready_bounty", "done_bounty"):
             stage.__dict__.pop(theirs, None)
     if operation.route is None:
         return {"conversationId": stage.work["conversationId"], "upToSeq": 1}

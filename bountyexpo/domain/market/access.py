@@ -39,6 +39,16 @@ def _step(operation: str, event: Event, why: str) -> Grant:
     return access.step(operation, MACHINE, event, why, roles=ROLES)
 
 
+def _of_the_parties(operation: str) -> Grant:
+    return Grant(
+        operation=operation,
+        level=AccessLevel.USER,
+        allowed=PARTIES,
+        why="What goes on between the two sides is theirs.",
+        says="Only the poster and the hunter can see this.",
+    )
+
+
 def _of_an_application(operation: str) -> Grant:
     return Grant(
         operation=operation,
@@ -79,12 +89,12 @@ GRANTS: Final[Mapping[str, Grant]] = rows(
     _step("request.reject", Event.REJECT_APPLICATION, "The poster chooses who does the work."),
     *(_of_an_application(name) for name in ("request.update", "request.delete")),
     _step("completion.submit", Event.SUBMIT, "Who was accepted does the work."),
-    Grant(
-        operation="completion.get",
-        level=AccessLevel.USER,
-        allowed=PARTIES,
-        why="The work is between its two parties.",
-        says="Only the poster and the hunter can see this.",
+    *(_of_the_parties(name) for name in ("completion.get", "completion.get_ready")),
+    _step("completion.mark_ready", Event.READY, "Who was accepted does the work."),
+    _step(
+        "completion.request_revision",
+        Event.REQUEST_REVISION,
+        "Who pays says what is missing.",
     ),
     _step(
         "completion.approve",
@@ -100,13 +110,7 @@ GRANTS: Final[Mapping[str, Grant]] = rows(
         says="This cancellation does not exist.",
         hides=True,
     ),
-    Grant(
-        operation="cancellation.of_bounty",
-        level=AccessLevel.USER,
-        allowed=PARTIES,
-        why="A cancellation is between the two sides.",
-        says="Only the poster and the hunter can see this.",
-    ),
+    _of_the_parties("cancellation.of_bounty"),
     own("cancellation.list", "It shows what the caller asked for or is asked."),
     _of_one_side(
         "cancellation.accept", Event.CANCEL_ACCEPT, on.ANSWERS_OTHER, "Who is asked agrees."
@@ -117,4 +121,10 @@ GRANTS: Final[Mapping[str, Grant]] = rows(
     _of_one_side(
         "cancellation.withdraw", Event.CANCEL_WITHDRAW, on.ASKED_FOR_IT, "Who asked takes it back."
     ),
+    _step("rating.create", Event.RATE, "Only who worked together knows."),
+    *(
+        public(name, "How people are rated is for everybody to see.")
+        for name in ("rating.list", "rating.stats")
+    ),
+    own("rating.check", "As the list; the app asks it for the person who is signed in."),
 )

@@ -209,6 +209,7 @@ WORKING: Final[tuple[Rule[Status, Event], ...]] = (
         Event.REQUEST_REVISION,
         POSTER,
         when=(on.WORK_TO_REVISE,),
+        require=(on.NEWEST_WORK,),
         outcome=Outcome.REPEAT,
     ),
     Rule(
@@ -216,7 +217,7 @@ WORKING: Final[tuple[Rule[Status, Event], ...]] = (
         (IN_PROGRESS,),
         Event.REQUEST_REVISION,
         POSTER,
-        require=(on.WORK_WAITS, on.HAS_TEXT),
+        require=(on.NEWEST_WORK, on.WORK_WAITS, on.HAS_TEXT),
         effects=(Effect.KEEP_FEEDBACK, Effect.POST_SYSTEM_MESSAGE, Effect.NOTIFY_HUNTER),
         sets={"work": Work.REVISION_REQUESTED},
     ),

@@ -17,6 +17,7 @@ from bountyexpo.domain.policy import DAY_S
 from bountyexpo.errors import Conflict, InvalidRequest
 from bountyexpo.operations.catalogue import WRITE, operation
 from bountyexpo.operations.market import old_forms
+from bountyexpo.operations.market.bounty_ends import StepDone
 from bountyexpo.operations.market.bounty_views import BountyView, bounty_view
 from bountyexpo.operations.market.request_views import RequestById, RequestView, request_view
 from bountyexpo.operations.require import parse_id, require
@@ -74,13 +75,6 @@ class AcceptedView(msgspec.Struct, kw_only=True):
     request: RequestView
     acceptedRequestId: str
     conversationId: str
-
-
-class RequestGone(msgspec.Struct, kw_only=True):
-    """What has become of an application."""
-
-    success: bool
-    message: str
 
 
 @operation(
@@ -172,14 +166,14 @@ async def update_request(call: Call, request: RequestAnswer) -> RequestView:
     rate=WRITE,
     aliases=("DELETE /bounty-requests/{request_id}",),
 )
-async def delete_request(call: Call, request: RequestById) -> RequestGone:
+async def delete_request(call: Call, request: RequestById) -> StepDone:
     """Withdraw one's own application, or reject it as the poster; its row stays as it was said."""
     found = await _found(call, request.request_id)
     caller = _caller(call, found)
     GRANTS["request.delete"].check(caller)
     event, message = DELETIONS[caller]
     await _answer(call, found, event)
-    return RequestGone(success=True, message=message)
+    return StepDone(success=True, message=message)
 
 
 def _wish(call: Call, request: NewRequest) -> Wish:

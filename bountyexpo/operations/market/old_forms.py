@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 from bountyexpo.errors import Conflict, IllegalTransition, NotAllowed, NotFound
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from bountyexpo.errors import BountyExpoError
 
 Json = dict[str, Any]
@@ -27,6 +29,24 @@ def documented_request(row: Json) -> Json:
         "hunterId": row["hunter_id"],
         "proposal": row["message"],
     }
+
+
+def step_of_bounty(message: str) -> Callable[[Json], Json]:
+    """Return the form that says ``message`` and names the bounty of the row that it tells."""
+
+    def told(row: Json) -> Json:
+        return row | {"message": message, "bountyId": row["bounty_id"]}
+
+    return told
+
+
+def nothing_while(code: str) -> Callable[[BountyExpoError], tuple[int, Any] | None]:
+    """Return the form that tells a refusal of this code as a null, which is no failure."""
+
+    def told(error: BountyExpoError) -> tuple[int, Any] | None:
+        return (200, None) if error.error_code == code else None
+
+    return told
 
 
 def accepted_in_data(accepted: Json) -> Json:

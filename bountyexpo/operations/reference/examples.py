@@ -22,6 +22,7 @@ VALUES: Final[dict[str, Any]] = {
     "email": "poster@example.com",
     "emoji": "👍",
     "eventId": "evt_1PqXyZ",
+    "feedback": "The left arm is loose.",
     "identifier": "poster@example.com",
     "ids": AN_ID,
     "isTyping": True,

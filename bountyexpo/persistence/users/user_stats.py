@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import msgspec
+
 if TYPE_CHECKING:
     from bountyexpo.persistence.queries import Queries
 
@@ -22,6 +24,20 @@ COUNT_RATING = """
             rating_count = s.rating_count + 1
 """
 
+RATED = "select rating_sum_tenths, rating_count from user_stats where user_id = %s"
+
+
+class Rated(msgspec.Struct, frozen=True):
+    """How somebody is rated."""
+
+    sum_tenths: int = 0
+    count: int = 0
+
+    @property
+    def average(self) -> float:
+        """The average in stars, as lists show it; 0 where nobody has rated."""
+        return round(self.sum_tenths / 10 / self.count, 2) if self.count else 0.0
+
 
 async def count_cancellation(db: Queries, user_id: str, *, is_poster: bool) -> None:
     """Count that this user has cancelled a bounty: their own, or one that they worked on."""
@@ -31,3 +47,9 @@ async def count_cancellation(db: Queries, user_id: str, *, is_poster: bool) -> N
 async def count_rating(db: Queries, user_id: str, tenths: int) -> None:
     """Count a rating that this user has got."""
     await db.execute(COUNT_RATING, (user_id, tenths))
+
+
+async def rated(db: Queries, user_id: str) -> Rated:
+    """Return how this user is rated."""
+    row = await db.fetch_one(RATED, (user_id,))
+    return Rated(row["rating_sum_tenths"], row["rating_count"]) if row else Rated()

@@ -1,0 +1,52 @@
+"""How to ask for what belongs to the work: ready, changes, ratings."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bountyexpo.domain.access import Caller
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.conformance.stage import Ask, Stage
+
+WORK: dict[str, Callable[[Stage], Ask]] = {
+    "completion.mark_ready": lambda stage: (
+        "POST",
+        f"/api/bounties/{stage.work['bounty']['id']}/ready",
+        None,
+    ),
+    "completion.get_ready": lambda stage: (
+        "GET",
+        f"/api/completions/{stage.ready_bounty}/ready",
+        None,
+    ),
+    "completion.request_revision": lambda stage: (
+        "POST",
+        f"/api/completions/{stage.unreviewed}/request-revision",
+        {"feedback": "The left arm is loose."},
+    ),
+    "rating.create": lambda stage: (
+        "POST",
+        "/api/ratings",
+        {"bounty_id": stage.done_bounty, "rating": 5},
+    ),
+    "rating.list": lambda stage: (
+        "GET",
+        f"/api/ratings?user_id={stage.people[Caller.HUNTER].id}",
+        None,
+    ),
+    "rating.check": lambda stage: (
+        "GET",
+        "/api/ratings/check?rater_id={}&user_id={}&bounty_id={}".format(
+            *(stage.people[each].id for each in (Caller.POSTER, Caller.HUNTER)), stage.done_bounty
+        ),
+        None,
+    ),
+    "rating.stats": lambda stage: (
+        "GET",
+        f"/api/ratings/stats/{stage.people[Caller.HUNTER].id}",
+        None,
+    ),
+}
