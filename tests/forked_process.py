@@ -20,9 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 SPAWNER = multiprocessing.get_context("forkserver")
-SPAWNER.set_forkserver_preload(
-    ["bountyexpo.app", "bountyexpo.cli", "bountyexpo.lifecycle", "bountyexpo.sandbox.server"]
-)
+SPAWNER.set_forkserver_preload(["tests.imported"])
 
 
 class ForkedProcess:

@@ -8,6 +8,7 @@ import httpx
 
 from bountyexpo.integrations.stripe.port import Stripe
 from bountyexpo.integrations.supabase import SupabaseAuth
+from bountyexpo.integrations.tls import trusted
 from bountyexpo.integrations.tokens import TokenVerifier
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ class Clients:
     """One client for each outside service."""
 
     def __init__(self, found: Providers, audience: str, clock: Clock) -> None:
-        http = httpx.AsyncClient(timeout=AUTH_TIMEOUT_S)
+        http = httpx.AsyncClient(verify=trusted(), timeout=AUTH_TIMEOUT_S)
         self.stripe = Stripe(
             found.stripe_secret_key,
             found.stripe_api_base,

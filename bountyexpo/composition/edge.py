@@ -15,9 +15,12 @@ from bountyexpo.edge.origins import Origins
 from bountyexpo.edge.seats import descriptor_budget
 from bountyexpo.errors import Unavailable
 from bountyexpo.http.app import create_app
+from bountyexpo.http.health import EDGE
+from bountyexpo.http.others import other_routes
 from bountyexpo.http.server.fast_path import FastPath
 from bountyexpo.http.server.hypercorn_fallback import HypercornFallback
 from bountyexpo.http.server.router import Router
+from bountyexpo.operations.catalogue import CATALOGUE
 from bountyexpo.supervisors import ChildSpec, Strategy
 from bountyexpo.ws.admission import ADDRESS_SHARE, SOCKETS_PER_ADDRESS, Admission
 from bountyexpo.ws.chat.typing import TypingFeature
@@ -84,9 +87,10 @@ class Edge:
         limits = session_limits(settings)
         self._gateway = SessionGateway(self._context(callers, limits))
         self._poller = create_poller(limits.transport)
-        self._fallback = HypercornFallback(create_app(services, FRAMES), services.clock.now)
+        others = other_routes(FRAMES, CATALOGUE, EDGE)
+        self._fallback = HypercornFallback(create_app(services, others), services.clock.now)
         self._fast_path = FastPath(
-            Router(services, FRAMES).find, self._fallback, services.clock.now
+            Router(services, others).find, self._fallback, services.clock.now
         )
         self._acceptor = self._accept(settings)
 

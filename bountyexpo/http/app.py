@@ -28,16 +28,15 @@ from bountyexpo.http.binding import respond
 from bountyexpo.http.health import EDGE
 from bountyexpo.http.limits import BODY_BYTES_MAX, BODY_S
 from bountyexpo.http.messages import HttpRequest, HttpResponse
-from bountyexpo.http.others import NOTHING_HERE, other_routes, preflight, refuse, wrong_method
+from bountyexpo.http.others import NOTHING_HERE, preflight, refuse, wrong_method
 from bountyexpo.http.webhooks import STRIPE_PATHS
 from bountyexpo.operations.catalogue import CATALOGUE, Catalogue
 from bountyexpo.operations.routes import METHODS, OLD_PREFIX, PATH_PARAMETER, Route
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Mapping
 
     from bountyexpo.http.others import Respond
-    from bountyexpo.operations.reference.sockets import ProtocolFrames
     from bountyexpo.operations.services import Services
 
 REFUSALS: dict[int, type[BountyExpoError]] = {
@@ -51,11 +50,11 @@ REFUSALS: dict[int, type[BountyExpoError]] = {
 
 
 def create_app(
-    services: Services, frames: ProtocolFrames, catalogue: Catalogue = CATALOGUE
+    services: Services, others: Mapping[Route, Respond], catalogue: Catalogue = CATALOGUE
 ) -> QuartTrio:
     """Build the application that serves ``catalogue`` with ``services`` (operations/call.py).
 
-    ``frames`` are those of the socket protocol, for its reference.
+    ``others`` answer where no operation is.
     """
     app = QuartTrio("bountyexpo", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = BODY_BYTES_MAX
@@ -68,7 +67,7 @@ def create_app(
         for route in operation.routes:
             _mount(app, services, route, partial(respond, operation))
         old.update(str(route) for route in operation.routes if route != operation.route)
-    for route, respond_to in other_routes(frames, catalogue, EDGE).items():
+    for route, respond_to in others.items():
         is_strict = route.path in SOCKET_PATHS
         _mount(app, services, route, respond_to, strict_slashes=is_strict)
     _answer_the_rest(app, services, old)

@@ -12,16 +12,17 @@ from typing import TYPE_CHECKING
 from bountyexpo.edge.socket_paths import SOCKET_PATHS
 from bountyexpo.http.binding import respond
 from bountyexpo.http.health import EDGE
-from bountyexpo.http.others import nothing_here, other_routes, preflight, wrong_method
+from bountyexpo.http.others import nothing_here, preflight, wrong_method
 from bountyexpo.http.webhooks import STRIPE_PATHS
 from bountyexpo.operations.catalogue import CATALOGUE
 from bountyexpo.operations.routes import OLD_PREFIX, PATH_PARAMETER
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from bountyexpo.http.messages import Answer, HttpRequest, HttpResponse
     from bountyexpo.http.others import Respond
     from bountyexpo.operations.catalogue import Catalogue
-    from bountyexpo.operations.reference.sockets import ProtocolFrames
     from bountyexpo.operations.routes import Route
     from bountyexpo.operations.services import Services
 
@@ -32,7 +33,7 @@ class Router:
     def __init__(
         self,
         services: Services,
-        frames: ProtocolFrames,
+        others: Mapping[Route, Respond],
         catalogue: Catalogue = CATALOGUE,
         edge: Catalogue = EDGE,
     ) -> None:
@@ -42,7 +43,7 @@ class Router:
             for route in operation.routes:
                 is_old = route != operation.route
                 self._root.add(_Place(partial(respond, operation), route, is_old=is_old))
-        for route, respond_to in other_routes(frames, catalogue, edge).items():
+        for route, respond_to in others.items():
             is_old = route.path in STRIPE_PATHS[1:]
             self._root.add(_Place(respond_to, route, is_old=is_old))
 

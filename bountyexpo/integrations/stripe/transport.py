@@ -13,6 +13,8 @@ import httpx
 import stripe
 import trio
 
+from bountyexpo.integrations.tls import trusted
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -36,7 +38,7 @@ class Transport(stripe.HTTPClient):
         limits = httpx.Limits(
             max_connections=connections_max, max_keepalive_connections=connections_max
         )
-        self._client = httpx.AsyncClient(timeout=attempt_s, limits=limits)
+        self._client = httpx.AsyncClient(verify=trusted(), timeout=attempt_s, limits=limits)
         self._attempt_s = attempt_s
 
     async def request_async(

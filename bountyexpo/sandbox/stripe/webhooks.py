@@ -15,6 +15,7 @@ import httpx
 import trio
 
 from bountyexpo.errors import BountyExpoError
+from bountyexpo.integrations.tls import trusted
 from bountyexpo.observability.logs import get_logger
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ class WebhookRelay:
     async def run(self) -> None:
         """Deliver until cancelled."""
         is_resumed = False
-        async with httpx.AsyncClient(timeout=DELIVERY_DEADLINE_S) as http:
+        async with httpx.AsyncClient(verify=trusted(), timeout=DELIVERY_DEADLINE_S) as http:
             while True:
                 self._woken = trio.Event()
                 try:

@@ -14,6 +14,7 @@ import trio
 from bountyexpo.edge.acceptor import Acceptor, AcceptorSettings
 from bountyexpo.http.app import create_app
 from bountyexpo.http.health import EDGE
+from bountyexpo.http.others import other_routes
 from bountyexpo.http.server.fast_path import FastPath
 from bountyexpo.http.server.hypercorn_fallback import HypercornFallback
 from bountyexpo.http.server.router import Router
@@ -26,6 +27,8 @@ from tests.integration.http.edge_toys import ToyServices
 from tests.integration.plain_client import PlainClient
 
 if TYPE_CHECKING:
+    from bountyexpo.http.others import Respond
+    from bountyexpo.operations.routes import Route
     from quart_trio import QuartTrio
 
 ID = "11111111-2222-4333-8444-555555555555"
@@ -84,7 +87,13 @@ class Renewed:
 def applications() -> tuple[tuple[Renewed, QuartTrio], ...]:
     """The services and the application of each way."""
     services = Renewed(), Renewed()
-    return tuple((each, create_app(each, FRAMES, catalogue())) for each in services)
+    return tuple((each, create_app(each, others(), catalogue())) for each in services)
+
+
+@cache
+def others() -> dict[Route, Respond]:
+    """Who answers where no operation is."""
+    return other_routes(FRAMES, catalogue(), EDGE)
 
 
 def operations():
@@ -135,7 +144,7 @@ async def both_ways():
         services.present = ToyServices()
     fallbacks = [HypercornFallback(app, each.clock.now) for each, app in applications()]
     services, _ = applications()[0]
-    router = Router(services, FRAMES, catalogue())
+    router = Router(services, others(), catalogue())
 
     def find(method, path):
         taken.append(path)
