@@ -66,7 +66,7 @@ def create_app(
     for operation in (*EDGE.all(), *catalogue.all()):
         for route in operation.routes:
             _mount(app, services, route, partial(respond, operation))
-        old.update(str(route) for route in operation.routes if route != operation.route)
+        old.update(str(route) for route in operation.routes if operation.is_old(route))
     for route, respond_to in others.items():
         is_strict = route.path in SOCKET_PATHS
         _mount(app, services, route, respond_to, strict_slashes=is_strict)

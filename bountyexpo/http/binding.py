@@ -38,7 +38,7 @@ QUERY_FIELDS_MAX = 200
 
 async def respond(operation: Operation, request: HttpRequest, services: Services) -> HttpResponse:
     """Carry out ``operation`` for one request; never raises but for cancellation."""
-    is_old = request.route != operation.route
+    is_old = operation.is_old(request.route)
     form = operation.forms.get(request.route) if request.route else None
     perform = partial(_perform if form is None else partial(_perform_in, form), operation)
     return await answer(request, services, perform, is_old=is_old)

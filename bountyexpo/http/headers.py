@@ -90,10 +90,11 @@ def deprecation_headers(
     operation: Operation, asked: Route | None, arguments: Mapping[str, str]
 ) -> dict[str, str]:
     """Return the headers that say an old path was used, and which one replaces it (§4.7)."""
-    if asked is None or operation.route is None or asked == operation.route:
+    present = operation.successor or operation.route
+    if asked is None or present is None or not operation.is_old(asked):
         return {}
-    successor = operation.route.path
-    for name in operation.route.parameters:
+    successor = present.path
+    for name in present.parameters:
         if HARMLESS.fullmatch(arguments.get(name, "")):
             successor = successor.replace(f"{{{name}}}", arguments[name])
     return {

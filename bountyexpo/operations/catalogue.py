@@ -101,6 +101,8 @@ class Operation:
     description: str
     frame: str | None = None
     repeat_status: int | None = None
+    # Where old clients do in one call what is done there now; then all routes are old.
+    successor: Route | None = None
     aliases: tuple[Route, ...] = ()
     # The old routes with a form of their own.
     forms: Mapping[Route, Alias] = field(default_factory=dict)
@@ -135,6 +137,10 @@ class Operation:
         """The present route, if any, and the old ones; each of them with the old prefix, too."""
         declared = (*([self.route] if self.route else []), *self.aliases)
         return (*declared, *(each.under(OLD_PREFIX) for each in declared))
+
+    def is_old(self, route: Route | None) -> bool:
+        """Tell whether a request at ``route`` comes from an old client."""
+        return self.successor is not None or route != self.route
 
     @property
     def method(self) -> str | None:
@@ -206,10 +212,11 @@ class Catalogue:
         """Declare the decorated coroutine function an operation.
 
         Options: ``status`` of a success (200), ``repeat_status`` where a repetition has another,
-        ``frame`` for an own socket frame name, ``aliases`` (old routes, or an ``Alias`` where one
-        replies otherwise; answered with deprecation headers), ``aliased_fields`` (old name to wire
-        name), ``keeps`` (what of a call with a key), ``secrets`` and ``refill`` (what of its reply
-        not), ``heeds_token`` (True; False where a token that is over counts as none).
+        ``successor`` (the route to use now, where all of it is old), ``frame`` for an own socket
+        frame name, ``aliases`` (old routes, or an ``Alias`` where one replies otherwise; answered
+        with deprecation headers), ``aliased_fields`` (old name to wire name), ``keeps`` (what of a
+        call with a key), ``secrets`` and ``refill`` (what of its reply not), ``heeds_token`` (True;
+        False where a token that is over counts as none).
 
         Raises:
             CatalogueError: the declaration is not consistent, or nobody has said who may do it.
@@ -261,6 +268,7 @@ def _build(
     declared: Iterable[str | Alias] = options.pop("aliases", ())
     aliases = [each if isinstance(each, Alias) else Alias(each) for each in declared]
     route = parse_route(http) if http else None
+    successor: str | None = options.pop("successor", None)
     options.setdefault("keeps", by_default(handler, writes=route is None or route.method != "GET"))
     built = Operation(
         name=name,
@@ -273,6 +281,7 @@ def _build(
         handler=handler,
         summary=summary.strip(),
         description=description.strip(),
+        successor=parse_route(successor) if successor else None,
         aliases=tuple(parse_route(alias.route) for alias in aliases),
         forms=forms_of(aliases),
         fields=fields,

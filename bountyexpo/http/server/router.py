@@ -41,7 +41,7 @@ class Router:
         self._root = _Step()
         for operation in (*edge.all(), *catalogue.all()):
             for route in operation.routes:
-                is_old = route != operation.route
+                is_old = operation.is_old(route)
                 self._root.add(_Place(partial(respond, operation), route, is_old=is_old))
         for route, respond_to in others.items():
             is_old = route.path in STRIPE_PATHS[1:]

@@ -155,6 +155,9 @@ def _operation(operation: Operation, schemas: Schemas) -> Schema:
         "x-rate-class": operation.rate.name,
         "x-rate-limit": rate_text(operation.rate),
     }
+    if operation.successor is not None:
+        described["deprecated"] = True
+        described["x-successor"] = str(operation.successor)
     if operation.description:
         described["description"] = operation.description
     if operation.frame is not None:
