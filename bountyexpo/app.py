@@ -88,6 +88,7 @@ class App:
             actors=self.actors,
             node=process_name(settings.port),
             clock=self._clock,
+            policy=self._policy,
         )
         webhooks = webhook_job(jobs, livemode=self._clients.stripe.livemode)
         seen = LastSeen(reader.last_seen, partial(last_seen.save, self._storage.db))

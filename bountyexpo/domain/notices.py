@@ -38,6 +38,8 @@ class Notice(StrEnum):
     DISPUTE = "dispute"
     DISPUTE_ESCALATED = "dispute_escalated"
     STALE_BOUNTY = "stale_bounty"
+    STALE_CANCELLED = "stale_bounty_cancelled"
+    STALE_REPOSTED = "stale_bounty_reposted"
     BOUNTY_EXPIRED = "bounty_expiry"
     BOUNTY_NEARBY = "bounty_nearby"
     BOUNTY_REMOVED = "bounty_removed"

@@ -19,6 +19,18 @@ if TYPE_CHECKING:
 # Daily limits look back over this time.
 DAY_S: Final = 86_400
 
+
+class Quiet(msgspec.Struct, frozen=True):
+    """After how many days without anything people are told, and when it has an end; 0 is never."""
+
+    notice_days: int
+    end_days: int
+
+    def __post_init__(self) -> None:
+        """Refuse an end of which nobody is told before."""
+        assert self.end_days == 0 or 0 < self.notice_days < self.end_days
+
+
 # A platform that takes more than this has a wrong setting (contract money §8).
 PLATFORM_FEE_BPS_MAX: Final = 3_000
 
@@ -66,6 +78,14 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     # The same title at the same price within this time is the same request again.
     repost_window_s: int = 10 * 60
     message_edit_window_s: int = 15 * 60
+
+    # An open bounty to which nobody applies is archived in the end, one in progress is stale.
+    unanswered: Quiet = Quiet(notice_days=30, end_days=45)
+    idle: Quiet = Quiet(notice_days=14, end_days=21)
+    # An open bounty is archived this long after its poster was told of its end date; 0 is never.
+    expired_archive_days: int = 14
+    # An old client takes a bounty by one word, which is an application; or it is told to apply.
+    takes_direct_accept: bool = True
 
     # The lowest score of each level of risk.
     risk_medium_min: int = 60

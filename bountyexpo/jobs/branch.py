@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from bountyexpo.actors.money.payment import RESUME
 from bountyexpo.actors.money.provider_events import ProviderEvents
 from bountyexpo.jobs.chat.reactions import REACTIONS
-from bountyexpo.jobs.market.expiry import EXPIRY
+from bountyexpo.jobs.market.expiry import EXPIRY, LEFT, QUIET
 from bountyexpo.jobs.money import webhooks
 from bountyexpo.jobs.money.books import BOOKS, STUCK_WEBHOOKS
 from bountyexpo.jobs.money.dead_letters import tell_dead_letter
@@ -34,8 +34,10 @@ if TYPE_CHECKING:
 PERIODIC = (
     BOOKS,
     EXPIRY,
+    LEFT,
     PROCESSING,
     PRUNE,
+    QUIET,
     REACTIONS,
     SIGN_INS,
     STUCK_WEBHOOKS,

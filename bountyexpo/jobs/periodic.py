@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
     from bountyexpo.actors.system import Actors
+    from bountyexpo.domain.policy import Policy
     from bountyexpo.persistence.pool import Pool
     from bountyexpo.persistence.transaction import Transaction
     from bountyexpo.runtime.clock import Clock
@@ -51,6 +52,7 @@ class JobDependencies:
     actors: Actors
     node: str
     clock: Clock
+    policy: Policy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

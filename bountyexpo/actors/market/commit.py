@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from bountyexpo.actors.market.effects import cancellations, record
 from bountyexpo.actors.market.effects.tables import carry_out
 from bountyexpo.domain.market.bounty import Effect, Status
+from bountyexpo.domain.market.bounty_time import IDLE
 from bountyexpo.domain.market.events import BountyStatus
 from bountyexpo.persistence.market import bounty_writes
 from bountyexpo.persistence.market.bounty_writes import Mover
@@ -27,6 +30,9 @@ async def commit(tx: Transaction, step: Step) -> Rows:
     before, rows, command = step.bounty, step.after, step.command
     await bounty_writes.lock(tx, before)
     await carry_out(tx, step)
+    if step.event not in IDLE:
+        alive = {"quiet_since": command.now, "quiet_notified_at": None}
+        rows.bounty = msgspec.structs.replace(rows.bounty, **alive)
     has_moved = rows.bounty.status is not before.status
     if has_moved and before.status is Status.CANCELLATION_REQUESTED:
         for following in await cancellations.end(tx, step):

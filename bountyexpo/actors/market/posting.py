@@ -79,7 +79,9 @@ async def _post(tx: Transaction, bounty_id: str, message: CreateBounty, command:
         has_posts_left=posted < policy.bounties_per_day_max,
     )
     decision = MACHINE.decide(None, Event.CREATE, command.role, facts)
-    new = NewBounty(terms=terms, funding=policy.terms(), status=decision.state)
+    new = NewBounty(
+        terms=terms, funding=policy.terms(), status=decision.state, posted_at=command.now
+    )
     rows = Rows(bounty=await bounty_writes.insert(tx, bounty_id, poster_id, new))
     step = Step(
         command=command,

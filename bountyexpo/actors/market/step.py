@@ -8,6 +8,7 @@ step of that machine, on the same draft.
 
 from __future__ import annotations
 
+from datetime import timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
@@ -182,6 +183,7 @@ def _facts(rows: Rows, command: Command, application: Application | None) -> Fac
         is_stale=bounty.is_stale,
         is_expired=bounty.end_date is not None and bounty.end_date <= command.now,
         is_expiry_noticed=bounty.expiry_notified_at is not None,
+        is_expiry_old=_is_expiry_old(bounty, command),
         is_requester=(
             cancellation is not None
             and cancellation.is_waiting
@@ -211,3 +213,11 @@ def _ended(row: Cancellation | None, status: Cancelled, actor_id: str | None) ->
     if row is None or row.status is not status:
         return False
     return actor_id == (row.requester_id if status is Cancelled.WITHDRAWN else row.responder_id)
+
+
+def _is_expiry_old(bounty: Bounty, command: Command) -> bool:
+    """Tell whether the poster has had all the time that the policy gives after the end date."""
+    days, told_at = command.policy.expired_archive_days, bounty.expiry_notified_at
+    if not days or told_at is None or bounty.end_date is None or bounty.end_date > command.now:
+        return False
+    return told_at + timedelta(days=days) <= command.now

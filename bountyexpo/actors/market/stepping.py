@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from bountyexpo.actors.market import quiet
 from bountyexpo.actors.market.bounty_messages import StepTaken
 from bountyexpo.actors.market.commit import commit
 from bountyexpo.actors.market.step import Command, decide
@@ -40,12 +41,14 @@ async def take(
         **msgspec.structs.asdict(message.said),
     )
     event, command = _meant(rows.bounty, message.event, command)
+    quiet_facts = await quiet.facts(ports.db, event, rows.bounty, ports.policy, now)
     step = decide(
         rows.knowing(application),
         event,
         command,
         application=application,
         is_newest_work=_is_newest(rows, message.submission_id),
+        **quiet_facts,
     )
     return await write(ports, rows, step)
 

@@ -62,6 +62,8 @@ class Event(StrEnum):
     STALE_CANCEL = "stale_cancel"
     STALE_REPOST = "stale_repost"
     EXPIRY_TICK = "expiry_tick"
+    # Nobody has moved it for a long time.
+    QUIET_TICK = "quiet_tick"
     ARCHIVE = "archive"
     DELETE = "delete"
     HIDE = "hide"
@@ -106,6 +108,7 @@ class Effect(StrEnum):
     OPEN_DISPUTE = "open_dispute"
     MARK_STALE = "mark_stale"
     STAMP_EXPIRY = "stamp_expiry"
+    STAMP_QUIET = "stamp_quiet"
     SET_HIDDEN = "set_hidden"
     ADD_RATING = "add_rating"
     AUDIT = "audit"
@@ -147,6 +150,12 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     # The end date has passed, and the poster has been told.
     is_expired: bool = False
     is_expiry_noticed: bool = False
+    # The poster was told a long time ago.
+    is_expiry_old: bool = False
+    # Nothing has happened for long; people were told so, and that is long ago, too.
+    is_quiet: bool = False
+    is_quiet_noticed: bool = False
+    is_abandoned: bool = False
 
     is_verified: bool = True
     has_posts_left: bool = True

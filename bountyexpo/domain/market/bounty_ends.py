@@ -42,7 +42,12 @@ CANCELLING: Final[tuple[Rule[Status, Event], ...]] = (
         CANCELLED,
         when=(on.IS_STALE,),
         require=(on.NOT_DISPUTED,),
-        effects=(Effect.REFUND_ESCROW, Effect.REJECT_WORK, Effect.ADD_CANCELLATION),
+        effects=(
+            Effect.REFUND_ESCROW,
+            Effect.REJECT_WORK,
+            Effect.ADD_CANCELLATION,
+            Effect.NOTIFY_POSTER,
+        ),
         sets={"is_stale": False},
     ),
     Rule(

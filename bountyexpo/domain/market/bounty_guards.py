@@ -159,6 +159,15 @@ HAS_RATED: Final = Guard("the caller has rated", "has_rated")
 EXPIRY_IS_NEWS: Final = Guard("the end date has passed", "is_expired")
 EXPIRY_NOT_TOLD: Final = Guard("the poster was not told", "is_expiry_noticed", (False,))
 
+EXPIRY_IS_OLD: Final = Guard("the poster was told long ago", "is_expiry_old")
+
+IS_QUIET: Final = Guard("nothing has happened for long", "is_quiet")
+QUIET_NOT_TOLD: Final = Guard("nobody was told of it", "is_quiet_noticed", (False,))
+IS_ABANDONED: Final = Guard("people were told so long ago", "is_abandoned")
+NONE_WAITS: Final = Guard("no application waits", "has_waiting_applications", (False,))
+IS_NOT_STALE: Final = Guard("it is not stale", "is_stale", (False,))
+NO_DISPUTE: Final = Guard("no dispute is open", "is_disputed", (False,))
+
 
 def wants(status: Status) -> Guard:
     """Return the guard of an admin's step to ``status``."""

@@ -1,4 +1,4 @@
-"""Disputes, vanished people, time, and the admin (T23 to T31, T36, T37 of rest-core §3.2).
+"""Disputes, vanished people, and the admin (T23 to T30, T36, T37 of rest-core §3.2).
 
 Settled where the contract left it open: a hunter who vanishes makes the bounty stale, and the
 poster chooses between refund and repost. An admin may set a status, with the money effects of the
@@ -168,7 +168,12 @@ VANISHING: Final[tuple[Rule[Status, Event], ...]] = (
         POSTER,
         CANCELLED,
         require=(on.IS_STALE, on.NOT_DISPUTED),
-        effects=(Effect.REFUND_ESCROW, Effect.REJECT_WORK),
+        effects=(
+            Effect.REFUND_ESCROW,
+            Effect.REJECT_WORK,
+            Effect.NOTIFY_POSTER,
+            Effect.NOTIFY_HUNTER,
+        ),
         sets={"is_stale": False},
     ),
     Rule("T28", (CANCELLED,), Event.STALE_CANCEL, POSTER, outcome=Outcome.REPEAT),
@@ -179,7 +184,7 @@ VANISHING: Final[tuple[Rule[Status, Event], ...]] = (
         POSTER,
         OPEN,
         require=(on.IS_STALE, on.NOT_DISPUTED),
-        effects=(Effect.RELEASE_HUNTER,),
+        effects=(Effect.NOTIFY_HUNTER, Effect.RELEASE_HUNTER, Effect.NOTIFY_POSTER),
         sets={"is_stale": False, "has_hunter": False, "work": Work.NONE},
     ),
     Rule(
@@ -216,16 +221,6 @@ VANISHING: Final[tuple[Rule[Status, Event], ...]] = (
         SYSTEM,
         outcome=Outcome.IGNORE,
     ),
-    Rule(
-        "T31",
-        (OPEN, IN_PROGRESS),
-        Event.EXPIRY_TICK,
-        TIMER,
-        when=(on.EXPIRY_IS_NEWS, on.EXPIRY_NOT_TOLD),
-        effects=(Effect.STAMP_EXPIRY, Effect.NOTIFY_POSTER),
-        sets={"is_expiry_noticed": True},
-    ),
-    Rule("T31", tuple(Status), Event.EXPIRY_TICK, TIMER, outcome=Outcome.IGNORE),
 )
 
 _REFUND: Final = (Effect.REFUND_ESCROW, Effect.CLOSE_APPLICATIONS)

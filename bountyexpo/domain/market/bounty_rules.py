@@ -9,6 +9,7 @@ from bountyexpo.domain.market import bounty_guards as on
 from bountyexpo.domain.market.bounty import Effect, Event, Facts, Stage, Status
 from bountyexpo.domain.market.bounty_ends import CANCELLING, ENDING, GONE
 from bountyexpo.domain.market.bounty_oversight import ADMINISTERING, DISPUTING, VANISHING
+from bountyexpo.domain.market.bounty_time import PASSING
 from bountyexpo.domain.market.bounty_work import APPLYING, POSTING, WORKING
 
 _ON_ESCROW: Final = (
@@ -50,6 +51,7 @@ SENTENCES: Final = dict.fromkeys(Event, "Only the poster can do this.") | {
     Event.HUNTER_GONE: _ADMIN,
     Event.POSTER_GONE: _ADMIN,
     Event.EXPIRY_TICK: _ADMIN,
+    Event.QUIET_TICK: _ADMIN,
     Event.ADMIN_SET_STATUS: _ADMIN,
     Event.ADMIN_REMOVE: _ADMIN,
 }
@@ -68,6 +70,7 @@ MACHINE: Final = Machine(
         *CANCELLING,
         *DISPUTING,
         *VANISHING,
+        *PASSING,
         *ENDING,
         *ADMINISTERING,
     ),

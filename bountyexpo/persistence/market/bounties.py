@@ -20,8 +20,9 @@ FACTS = """
     b.location_text, b.latitude, b.longitude, b.zip_code, b.timeline, b.skills_required,
     b.is_time_sensitive, b.deadline, b.schedule_type, b.start_date, b.end_date,
     b.latest_arrival_time, b.duration_minutes, b.conditional_end_note, b.expiry_notified_at,
-    b.is_stale, b.stale_reason, b.stale_detected_at, b.revision_count, b.version, b.created_at,
-    b.updated_at, u.username, p.avatar_url as poster_avatar
+    b.is_stale, b.stale_reason, b.stale_detected_at, b.quiet_since, b.quiet_notified_at,
+    b.revision_count, b.version, b.created_at, b.updated_at, u.username,
+    p.avatar_url as poster_avatar
 """
 
 COLUMNS = f"{FACTS}, b.attachments, false as are_attachments_omitted"
@@ -83,12 +84,6 @@ CAME_FROM = """
     order by aggregate_version desc limit 1
 """
 
-EXPIRED = """
-    select id from bounties
-    where end_date <= now() and expiry_notified_at is null and status = any(%s)
-    order by end_date limit %s
-"""
-
 
 class Terms(msgspec.Struct, frozen=True, kw_only=True):
     """What a poster offers: the columns that come from the request, already checked."""
@@ -129,6 +124,9 @@ class Bounty(Terms, frozen=True, kw_only=True):
     is_stale: bool
     stale_reason: str | None
     stale_detected_at: datetime | None
+    # Since when nobody has moved it, and when people were told so.
+    quiet_since: datetime
+    quiet_notified_at: datetime | None
     revision_count: int
     version: int
     created_at: datetime
@@ -224,12 +222,6 @@ async def came_from(db: Queries, bounty_id: str) -> Status | None:
     """Return the status before the present one; None of a bounty that was just posted."""
     row = await db.fetch_one(CAME_FROM, (bounty_id,))
     return Status(row["from_status"]) if row and row["from_status"] else None
-
-
-async def expired(db: Queries, statuses: Sequence[Status], limit: int) -> list[str]:
-    """Return bounties in ``statuses`` whose end date has passed and whose poster was not told."""
-    wanted = ([status.value for status in statuses], limit)
-    return [row["id"] for row in await db.fetch(EXPIRED, wanted)]
 
 
 def bounty_of(row: dict[str, Any]) -> Bounty:

@@ -6,6 +6,7 @@ an owner with an old copy changes nothing and meets no constraint.
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -28,7 +29,7 @@ INSERT = f"""
             is_for_honor, category, work_type, location_text, latitude, longitude, zip_code,
             timeline, skills_required, is_time_sensitive, deadline, schedule_type, start_date,
             end_date, latest_arrival_time, duration_minutes, conditional_end_note, attachments,
-            status)
+            status, quiet_since)
         values (
             %(id)s, %(poster_id)s, %(title)s, %(description)s, %(amount_cents)s,
             %(platform_fee_bps)s, %(policy_version)s, %(is_for_honor)s, %(category)s,
@@ -36,7 +37,7 @@ INSERT = f"""
             %(timeline)s, %(skills_required)s, %(is_time_sensitive)s, %(deadline)s,
             %(schedule_type)s, %(start_date)s, %(end_date)s, %(latest_arrival_time)s,
             %(duration_minutes)s, %(conditional_end_note)s,
-            %(attachments)s, %(status)s)
+            %(attachments)s, %(status)s, %(quiet_since)s)
         returning *
     ), recorded as (
         insert into bounty_status_history (bounty_id, to_status, actor_id, actor_role,
@@ -55,6 +56,7 @@ SAVE = """
             accepted_request_id = %(accepted_request_id)s,
             expiry_notified_at = %(expiry_notified_at)s, is_stale = %(is_stale)s,
             stale_reason = %(stale_reason)s, stale_detected_at = %(stale_detected_at)s,
+            quiet_since = %(quiet_since)s, quiet_notified_at = %(quiet_notified_at)s,
             revision_count = %(revision_count)s, version = version + 1, updated_at = now(),
             completed_at = case when %(status)s = 'completed' then coalesce(completed_at, now())
                                 else completed_at end,
@@ -96,6 +98,7 @@ class NewBounty(msgspec.Struct, frozen=True, kw_only=True):
     terms: Terms
     funding: FundingTerms
     status: Status
+    posted_at: datetime
 
 
 class Mover(msgspec.Struct, frozen=True, kw_only=True):
@@ -113,6 +116,7 @@ async def insert(db: Queries, bounty_id: str, poster_id: str, new: NewBounty) ->
         "platform_fee_bps": new.funding.platform_fee_bps,
         "policy_version": new.funding.policy_version,
         "status": new.status.value,
+        "quiet_since": new.posted_at,
     }
     row = await db.fetch_one(INSERT, values)
     assert row is not None
@@ -148,6 +152,8 @@ async def save(tx: Queries, before: Bounty, after: Bounty, by: Mover) -> Bounty:
             "is_stale": after.is_stale,
             "stale_reason": after.stale_reason,
             "stale_detected_at": after.stale_detected_at,
+            "quiet_since": after.quiet_since,
+            "quiet_notified_at": after.quiet_notified_at,
             "revision_count": after.revision_count,
             "actor_id": by.actor_id,
             "actor_role": by.role.value,

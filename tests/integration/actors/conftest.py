@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from bountyexpo.persistence.pool import Pool
+    from bountyexpo.runtime.clock import Clock
 
 
 class Provider:
@@ -100,20 +101,24 @@ class _Intents:
 class Market:
     """A node without an edge, with a processor that does as it is told."""
 
-    def __init__(self, db: Pool, stripe: Any = None) -> None:
+    def __init__(
+        self, db: Pool, stripe: Any = None, clock: Clock | None = None, **policy: Any
+    ) -> None:
         self.db = db
+        self.clock = clock or SystemClock()
+        self.policy = Policy(**policy)
         self.provider = stripe or Provider()
         self.journal = Journal(db, nobody)
         ports = ActorDependencies(
             db=db,
             stripe=self.provider,
-            policy=Policy(),
+            policy=self.policy,
             feed=nobody,
             ephemeral=nobody,
             unread=nobody,
             standing_changed=lambda _user: None,
         )
-        self.actors = Actors.over(ports, self.journal, SystemClock())
+        self.actors = Actors.over(ports, self.journal, self.clock)
 
     async def run_pools(self, *, task_status: trio.TaskStatus[None]) -> None:
         async with trio.open_nursery() as nursery:
@@ -172,6 +177,13 @@ class Market:
         message = TakeStep(event=event, actor_id=actor_id, **more)
         return await self.actors.bounty(bounty_id).ask(message)
 
+    async def change(self, bounty_id: str, poster: str, **columns: Any) -> StepTaken:
+        """Let the poster change some of the terms."""
+        stored = await self.stored(bounty_id)
+        kept = {name: getattr(stored, name) for name in Terms.__struct_fields__}
+        said = Said(terms=Terms(**kept | columns), fields=tuple(columns))
+        return await self.step(bounty_id, Event.EDIT_TERMS, poster, said=said)
+
     async def deposit(self, user_id: str, cents: int = 500) -> str:
         payment_id = new_id()
         await self.actors.payment(payment_id).ask(
@@ -192,7 +204,7 @@ class Market:
         epoch = await leases.take(self.db, name, "here", 60)
         assert epoch is not None
         dependencies = JobDependencies(
-            db=self.db, actors=self.actors, node="here", clock=SystemClock()
+            db=self.db, actors=self.actors, node="here", clock=self.clock, policy=self.policy
         )
         return JobRun(dependencies=dependencies, name=name, epoch=epoch)
 

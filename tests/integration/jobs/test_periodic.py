@@ -38,7 +38,11 @@ async def run_out(database: Pool) -> None:
 
 def on(node: str, database, clock: FixedClock | None = None) -> JobDependencies:
     return JobDependencies(
-        db=database, actors=None, node=node, clock=clock or FixedClock(datetime.now(UTC))
+        db=database,
+        actors=None,
+        node=node,
+        clock=clock or FixedClock(datetime.now(UTC)),
+        policy=None,
     )
 
 

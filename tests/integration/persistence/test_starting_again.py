@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
@@ -53,6 +54,7 @@ async def test_a_rejected_application_waits_again_in_its_own_row(
         terms=terms,
         funding=Policy().terms(),
         status=bounty.Status.OPEN,
+        posted_at=datetime.now(UTC),
     )
     await bounty_writes.insert(database, bounty_id, poster, new)
     await _apply(database, bounty_id, hunter, "first")

@@ -7,7 +7,7 @@ from bountyexpo.jobs.branch import PERIODIC, branch, effect_handlers, webhook_jo
 from bountyexpo.jobs.periodic import JobDependencies
 from bountyexpo.persistence.after_commit import Bell
 
-NOTHING = JobDependencies(db=None, actors=None, node="n1", clock=None)
+NOTHING = JobDependencies(db=None, actors=None, node="n1", clock=None, policy=None)
 
 
 def test_every_job_is_a_child_of_its_own() -> None:
@@ -19,8 +19,10 @@ def test_every_job_is_a_child_of_its_own() -> None:
             "webhooks",
             "books",
             "expiry",
+            "left",
             "processing",
             "prune",
+            "quiet",
             "reactions",
             "sign_ins",
             "stuck_webhooks",

@@ -15,8 +15,10 @@ from bountyexpo.domain.notices import Audience, Notice
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from datetime import datetime
 
     from bountyexpo.actors.market.step import Step
+    from bountyexpo.persistence.market.bounties import Bounty
     from bountyexpo.persistence.transaction import Transaction
 
     Tell = Callable[[Transaction, Step], None]
@@ -163,23 +165,69 @@ def _approved(tx: Transaction, step: Step) -> None:
 
 
 def _stale(tx: Transaction, step: Step) -> None:
-    bounty = step.bounty
+    _of_stale(tx, step, Notice.STALE_BOUNTY, step.after.bounty)
+
+
+def _stale_cancelled(tx: Transaction, step: Step) -> None:
+    _of_stale(tx, step, Notice.STALE_CANCELLED, step.bounty)
+
+
+def _stale_reposted(tx: Transaction, step: Step) -> None:
+    _of_stale(tx, step, Notice.STALE_REPOSTED, step.bounty)
+
+
+def _of_stale(tx: Transaction, step: Step, kind: Notice, stale: Bounty) -> None:
+    """Tell the poster, once in each time that the bounty is ``stale``."""
+    assert stale.stale_detected_at is not None
+    episode = int(stale.stale_detected_at.timestamp())
     tx.notify(
-        Notice.STALE_BOUNTY,
-        [bounty.poster_id],
-        _about(step),
-        # A bounty that was posted anew can lose its next hunter, too.
-        dedupe_key=f"stale:{bounty.id}:detected:{bounty.hunter_id}",
+        kind,
+        [stale.poster_id],
+        _about(step, reason=stale.stale_reason),
+        dedupe_key=f"{kind.value}:{stale.id}:{episode}",
+    )
+
+
+def _quiet_for_poster(tx: Transaction, step: Step) -> None:
+    _quiet(tx, step, step.bounty.poster_id)
+
+
+def _quiet_for_hunter(tx: Transaction, step: Step) -> None:
+    _quiet(tx, step, step.sides[1])
+
+
+def _quiet(tx: Transaction, step: Step, user_id: str) -> None:
+    if step.after.bounty.status is not step.bounty.status:
+        _status(tx, step, user_id)
+        return
+    if step.after.bounty.is_stale:
+        _stale(tx, step)
+        return
+    # It can become quiet again after a word or a step.
+    tx.notify(
+        Notice.BOUNTY_UPDATE,
+        [user_id],
+        _about(step, status=step.bounty.status.value, reason="quiet"),
+        dedupe_key=f"quiet:{step.bounty.id}:{step.bounty.version}:{user_id}",
     )
 
 
 def _expired(tx: Transaction, step: Step) -> None:
+    if step.after.bounty.status is not step.bounty.status:
+        _status(tx, step, step.bounty.poster_id)
+        return
     tx.notify(
         Notice.BOUNTY_EXPIRED,
         [step.bounty.poster_id],
         _about(step),
-        dedupe_key=f"exp:{step.bounty.id}",
+        # Another end date can pass, too.
+        dedupe_key=f"exp:{step.bounty.id}:{_seconds(step.bounty.end_date)}",
     )
+
+
+def _seconds(moment: datetime | None) -> int:
+    assert moment is not None
+    return int(moment.timestamp())
 
 
 def _removed(tx: Transaction, step: Step) -> None:
@@ -272,6 +320,11 @@ TO_POSTER: Final[Mapping[Any, Tell]] = {
     Event.CLOSE_DISPUTE: _dispute_for_poster,
     Event.HUNTER_GONE: _stale,
     Event.EXPIRY_TICK: _expired,
+    Event.QUIET_TICK: _quiet_for_poster,
+    # Only what is stale is cancelled without the hunter, and then the poster is told so.
+    Event.CANCEL: _stale_cancelled,
+    Event.STALE_CANCEL: _stale_cancelled,
+    Event.STALE_REPOST: _stale_reposted,
     Event.ADMIN_SET_STATUS: _status_for_poster,
     Event.ADMIN_REMOVE: _removed,
 }
@@ -284,6 +337,9 @@ TO_HUNTER: Final[Mapping[Any, Tell]] = {
     Event.RESOLVE_POSTER: _dispute_for_hunter,
     Event.RESOLVE_SPLIT: _dispute_for_hunter,
     Event.CLOSE_DISPUTE: _dispute_for_hunter,
+    Event.QUIET_TICK: _quiet_for_hunter,
+    Event.STALE_CANCEL: _status_for_hunter,
+    Event.STALE_REPOST: _status_for_hunter,
     Event.POSTER_GONE: _status_for_hunter,
     Event.ADMIN_SET_STATUS: _status_for_hunter,
     Event.ADMIN_REMOVE: _status_for_hunter,

@@ -8,6 +8,7 @@ import msgspec
 from msgspec import UNSET
 
 from bountyexpo.domain.machine import Role
+from bountyexpo.domain.market.bounty import Event
 from bountyexpo.domain.market.events import BountyUpdated
 from bountyexpo.persistence.market import bounty_writes, overlays
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from bountyexpo.persistence.transaction import Transaction
 
 HUNTER_DELETED: Final = "hunter_deleted"
+INACTIVE: Final = "inactive"
 
 
 async def save_terms(tx: Transaction, step: Step) -> None:
@@ -23,7 +25,11 @@ async def save_terms(tx: Transaction, step: Step) -> None:
     terms, rows = step.command.terms, step.after
     assert terms is not None
     await bounty_writes.set_terms(tx, rows.bounty.id, terms)
-    rows.bounty = msgspec.structs.replace(rows.bounty, **msgspec.structs.asdict(terms))
+    changes = msgspec.structs.asdict(terms)
+    if terms.end_date != rows.bounty.end_date:
+        # Of another end date the poster is told anew.
+        changes["expiry_notified_at"] = None
+    rows.bounty = msgspec.structs.replace(rows.bounty, **changes)
     _updated(tx, step)
 
 
@@ -40,11 +46,11 @@ async def save_notes(tx: Transaction, step: Step) -> None:
 
 
 async def mark_stale(tx: Transaction, step: Step) -> None:
-    """Remember that the hunter has vanished; the poster is to decide what follows."""
+    """Remember that the hunter is gone, or both are silent; the poster is to decide."""
     step.after.bounty = msgspec.structs.replace(
         step.after.bounty,
         is_stale=True,
-        stale_reason=HUNTER_DELETED,
+        stale_reason=INACTIVE if step.event is Event.QUIET_TICK else HUNTER_DELETED,
         stale_detected_at=step.command.now,
     )
     _updated(tx, step)
@@ -56,6 +62,13 @@ async def stamp_expiry(tx: Transaction, step: Step) -> None:
         step.after.bounty, expiry_notified_at=step.command.now
     )
     _updated(tx, step, is_expired=True)
+
+
+async def stamp_quiet(_tx: Transaction, step: Step) -> None:
+    """Remember that people were told that nothing happens."""
+    step.after.bounty = msgspec.structs.replace(
+        step.after.bounty, quiet_notified_at=step.command.now
+    )
 
 
 async def set_hidden(tx: Transaction, step: Step) -> None:

@@ -63,6 +63,7 @@ _OF_BOUNTY: Final[Mapping[bounty.Effect, Handler]] = {
     bounty.Effect.OPEN_DISPUTE: disputes.open_one,
     bounty.Effect.MARK_STALE: record.mark_stale,
     bounty.Effect.STAMP_EXPIRY: record.stamp_expiry,
+    bounty.Effect.STAMP_QUIET: record.stamp_quiet,
     bounty.Effect.SET_HIDDEN: record.set_hidden,
     bounty.Effect.ADD_RATING: people.add_rating,
     bounty.Effect.AUDIT: record.audit,

@@ -108,17 +108,19 @@ async def test_a_hunter_who_vanishes_leaves_a_stale_bounty(running):
     assert bounty.stale_detected_at is not None
     [told] = await job.told("bounty.updated")
     assert told["isStale"] is True
-    notice = (await job.notices())[f"stale:{job.id}:detected:{job.hunter}"]
+    episode = int(bounty.stale_detected_at.timestamp())
+    notice = (await job.notices())[f"stale_bounty:{job.id}:{episode}"]
     assert (notice["kind"], notice["recipients"]) == ("stale_bounty", [job.poster])
 
 
 async def test_the_end_date_is_told_once(market):
-    job = await a_job(market, end_date=datetime.now(UTC) - timedelta(days=1))
+    end = datetime.now(UTC) - timedelta(days=1)
+    job = await a_job(market, end_date=end)
 
     rows = await job.take(Event.EXPIRY_TICK, None, Role.TIMER)
 
     assert rows.bounty.expiry_notified_at is not None
-    notice = (await job.notices())[f"exp:{job.id}"]
+    notice = (await job.notices())[f"exp:{job.id}:{int(end.timestamp())}"]
     assert (notice["kind"], notice["recipients"]) == ("bounty_expiry", [job.poster])
     assert await audited(job) == ("expiry_tick", None, "timer", "info", None)
 
