@@ -13,6 +13,7 @@ from bountyexpo.actors.money.payment import RESUME
 from bountyexpo.actors.money.provider_events import ProviderEvents
 from bountyexpo.jobs.chat.reactions import REACTIONS
 from bountyexpo.jobs.market.expiry import EXPIRY, LEFT, QUIET
+from bountyexpo.jobs.market.search_index import SEARCH_INDEX
 from bountyexpo.jobs.money import webhooks
 from bountyexpo.jobs.money.books import BOOKS, STUCK_WEBHOOKS
 from bountyexpo.jobs.money.dead_letters import tell_dead_letter
@@ -39,6 +40,7 @@ PERIODIC = (
     PRUNE,
     QUIET,
     REACTIONS,
+    SEARCH_INDEX,
     SIGN_INS,
     STUCK_WEBHOOKS,
     UNPAID,

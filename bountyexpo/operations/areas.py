@@ -28,6 +28,7 @@ MODULES: Final = (
     "users.auth",
     "money.own_profile",
     "market.bounties",
+    "market.search.bounties",
     "market.bounty_changes",
     "market.bounty_ends",
     "market.requests",

@@ -44,6 +44,7 @@ CASES: dict[str, Callable[[Stage], Ask]] = {
     "auth.me": lambda _: ("GET", "/auth/me", None),
     "bounty.list": lambda _: ("GET", "/api/bounties", None),
     "bounty.get": lambda stage: ("GET", f"/api/bounties/{stage.open_bounty}", None),
+    "bounty.search": lambda _: ("GET", "/api/bounties/search?q=sofa", None),
     "bounty.create": lambda _: ("POST", "/api/bounties", bounty()),
     "bounty.update": lambda stage: (
         "PATCH",

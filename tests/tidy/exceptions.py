@@ -58,7 +58,6 @@ EXCEPTIONS: dict[str, dict[str, str]] = {
                 "bountyexpo/integrations/supabase.py:get_user_by_id",
                 "bountyexpo/integrations/supabase.py:request_password_reset",
                 "bountyexpo/integrations/supabase.py:update_password",
-                "bountyexpo/operations/catalogue.py:SEARCH",
             ),
             AHEAD,
         ),

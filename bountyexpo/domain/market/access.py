@@ -76,6 +76,7 @@ def _of_one_side(operation: str, event: Event, other: Guard, why: str) -> Grant:
 GRANTS: Final[Mapping[str, Grant]] = rows(
     public("bounty.list", "The market is public; deleted bounties are seen by their parties only."),
     public("bounty.get", "As the list."),
+    public("bounty.search", "As the list."),
     own("bounty.create", "It is posted in the caller's name and paid from their wallet."),
     _step("bounty.update", Event.EDIT_TERMS, "Who offers it says what is offered."),
     _step("bounty.archive", Event.ARCHIVE, "It gives the poster their price back."),

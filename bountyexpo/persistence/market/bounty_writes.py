@@ -13,9 +13,11 @@ import msgspec
 
 from bountyexpo.domain.machine import Role
 from bountyexpo.domain.market.bounty import Status
+from bountyexpo.domain.market.search.document import Document, document
 from bountyexpo.domain.policy import FundingTerms
 from bountyexpo.errors import StaleVersion
 from bountyexpo.persistence.market.bounties import COLUMNS, Terms, bounty_of
+from bountyexpo.persistence.market.search import index as search_index
 from bountyexpo.persistence.statement import Json
 
 if TYPE_CHECKING:
@@ -29,7 +31,7 @@ INSERT = f"""
             is_for_honor, category, work_type, location_text, latitude, longitude, zip_code,
             timeline, skills_required, is_time_sensitive, deadline, schedule_type, start_date,
             end_date, latest_arrival_time, duration_minutes, conditional_end_note, attachments,
-            status, quiet_since)
+            status, quiet_since, search, search_place, search_skills, is_search_old)
         values (
             %(id)s, %(poster_id)s, %(title)s, %(description)s, %(amount_cents)s,
             %(platform_fee_bps)s, %(policy_version)s, %(is_for_honor)s, %(category)s,
@@ -37,7 +39,8 @@ INSERT = f"""
             %(timeline)s, %(skills_required)s, %(is_time_sensitive)s, %(deadline)s,
             %(schedule_type)s, %(start_date)s, %(end_date)s, %(latest_arrival_time)s,
             %(duration_minutes)s, %(conditional_end_note)s,
-            %(attachments)s, %(status)s, %(quiet_since)s)
+            %(attachments)s, %(status)s, %(quiet_since)s, %(search)s, %(search_place)s,
+            %(search_skills)s, false)
         returning *
     ), recorded as (
         insert into bounty_status_history (bounty_id, to_status, actor_id, actor_role,
@@ -85,7 +88,9 @@ SET_TERMS = """
         is_time_sensitive = %(is_time_sensitive)s, deadline = %(deadline)s,
         schedule_type = %(schedule_type)s, start_date = %(start_date)s, end_date = %(end_date)s,
         latest_arrival_time = %(latest_arrival_time)s, duration_minutes = %(duration_minutes)s,
-        conditional_end_note = %(conditional_end_note)s, attachments = %(attachments)s
+        conditional_end_note = %(conditional_end_note)s, attachments = %(attachments)s,
+        search = %(search)s, search_place = %(search_place)s, search_skills = %(search_skills)s,
+        is_search_old = false
     where id = %(id)s
 """
 
@@ -111,7 +116,8 @@ class Mover(msgspec.Struct, frozen=True, kw_only=True):
 
 async def insert(db: Queries, bounty_id: str, poster_id: str, new: NewBounty) -> Bounty:
     """Insert a bounty at version 1, and return its row."""
-    values = _values(bounty_id, new.terms) | {
+    found_by = document(new.terms)
+    values = _values(bounty_id, new.terms, found_by) | {
         "poster_id": poster_id,
         "platform_fee_bps": new.funding.platform_fee_bps,
         "policy_version": new.funding.policy_version,
@@ -120,6 +126,7 @@ async def insert(db: Queries, bounty_id: str, poster_id: str, new: NewBounty) ->
     }
     row = await db.fetch_one(INSERT, values)
     assert row is not None
+    await search_index.learn(db, found_by)
     return bounty_of(row)
 
 
@@ -167,7 +174,9 @@ async def save(tx: Queries, before: Bounty, after: Bounty, by: Mover) -> Bounty:
 
 async def set_terms(tx: Queries, bounty_id: str, terms: Terms) -> None:
     """Replace what the poster offers."""
-    await tx.execute(SET_TERMS, _values(bounty_id, terms))
+    before, found_by = await search_index.lexemes_of(tx, bounty_id), document(terms)
+    await tx.execute(SET_TERMS, _values(bounty_id, terms, found_by))
+    await search_index.learn(tx, found_by, before)
 
 
 async def set_notes(
@@ -177,6 +186,11 @@ async def set_notes(
     await tx.execute(SET_NOTES, (Json(attachments), note, bounty_id))
 
 
-def _values(bounty_id: str, terms: Terms) -> dict[str, Any]:
-    values = msgspec.structs.asdict(terms)
-    return values | {"id": bounty_id, "attachments": Json(terms.attachments)}
+def _values(bounty_id: str, terms: Terms, found_by: Document) -> dict[str, Any]:
+    return msgspec.structs.asdict(terms) | {
+        "id": bounty_id,
+        "attachments": Json(terms.attachments),
+        "search": found_by.vector,
+        "search_place": found_by.place,
+        "search_skills": found_by.skills,
+    }

@@ -13,6 +13,7 @@ from bountyexpo.domain.policy import Policy
 from bountyexpo.persistence.market import bounties, bounty_writes, requests
 from bountyexpo.persistence.market.bounties import Bounty, Terms
 from bountyexpo.persistence.market.requests import Wish
+from bountyexpo.persistence.market.search import index as search_index
 from bountyexpo.persistence.users import blocks, moments, users
 
 from tests.commits import nobody
@@ -100,6 +101,9 @@ class ScriptedStage(Stage):
             bounties.RECENT_TWIN: lambda _: [],
             bounties.POSTED_SINCE: lambda _: [{"posted": 0}],
             bounty_writes.INSERT: self._insert_bounty,
+            # All words were known before.
+            search_index.UNKNOWN: lambda _: [],
+            search_index.CHANGED: lambda _: [{}],
             bounty_writes.LOCK: self._lock,
             bounty_writes.SAVE: self._save,
             requests.COUNT_OF_HUNTER: self._count,

@@ -1,0 +1,1 @@
+"""What bounties are found by."""

@@ -1,0 +1,1 @@
+"""The search index of bounties, and what is found by it."""

@@ -1,0 +1,101 @@
+"""Searching as clients ask for it: names, forms and refusals."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.integration.product.market.offers import Offer
+from tests.integration.product.product import refused
+
+if TYPE_CHECKING:
+    from tests.integration.product.product import Product
+    from tests.integration.product.scene import Scene
+
+PATH = "/api/bounties/search"
+FIELDS = ["keywords", "search", "location", "skills"]
+
+
+@pytest.fixture(scope="module")
+def offers(scene: Scene) -> list[Offer]:
+    """Two bounties with a word that no other has."""
+    return [
+        Offer(scene, cents=0, title=f"Tune the harpsichord {n}", latitude=48.2, longitude=16.4 + n)
+        for n in range(2)
+    ]
+
+
+def found(product: Product, query: str, path: str = PATH) -> Any:
+    response = product.get(f"{path}?{query}")
+    assert response.status_code == 200, response.text
+    return response.json()
+
+
+@pytest.mark.parametrize("path", [PATH, "/search/bounties", f"/functions/v1{PATH}"])
+@pytest.mark.parametrize("name", ["keywords", "q"])
+def test_every_name_finds_the_same(
+    product: Product, offers: list[Offer], path: str, name: str
+) -> None:
+    page = found(product, f"{name}=harpsicord", path)
+
+    assert page["results"] == page["bounties"]
+    assert {row["id"] for row in page["results"]} == {offer.id for offer in offers}
+    assert (page["total"], page["page"], page["hasMore"], page["nextCursor"]) == (2, 1, False, None)
+
+
+def test_an_old_client_gets_a_bare_array(product: Product, offers: list[Offer]) -> None:
+    rows = found(product, "search=harpsichord&sortBy=date_asc&isForHonor=true&workType=online")
+
+    assert [row["id"] for row in rows] == [offer.id for offer in offers]
+
+
+def test_a_cursor_goes_on_where_the_page_ended(product: Product, offers: list[Offer]) -> None:
+    first = found(product, "keywords=harpsichord&limit=1")
+    second = found(product, f"keywords=harpsichord&limit=1&cursor={first['nextCursor']}")
+
+    rows = first["results"] + second["results"]
+    assert {row["id"] for row in rows} == {offer.id for offer in offers}
+    assert (first["hasMore"], second["hasMore"], second["page"]) == (True, False, 2)
+
+
+def test_the_nearest_comes_first(product: Product, offers: list[Offer]) -> None:
+    where = "latitude=48.2&longitude=17.4&radius=60&unit=mi&sortBy=distance_asc"
+
+    rows = found(product, f"keywords=harpsichord&{where}")["results"]
+
+    assert [row["id"] for row in rows] == [offer.id for offer in reversed(offers)]
+    assert rows[0]["distance"] == 0
+    assert 74 < rows[1]["distance"] < 75
+
+
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [
+        ("keywords=a", "keywords"),
+        ("minAmount=much", "minAmount"),
+        ("status=open,lost", "status"),
+        ("latitude=48", "longitude"),
+        ("latitude=48&longitude=16&radius=-1", "radius"),
+        ("cursor=MjAyNi0wMS0wMVQwMDowMDowMCswMDowMHx4", "cursor"),
+    ],
+)
+def test_what_cannot_be_asked_is_refused(product: Product, query: str, field: str) -> None:
+    body = refused(product.get(f"{PATH}?{query}"), 400)
+
+    assert field in body["message"] or field == body["issues"][0]["path"]
+
+
+@settings(
+    deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    text=st.text(max_size=60), field=st.sampled_from(["keywords", "search", "location", "skills"])
+)
+def test_no_text_is_too_odd(product: Product, text: str, field: str) -> None:
+    response = product.get(f"{PATH}?{field}={quote(text, errors='surrogatepass')}")
+
+    assert response.status_code in {200, 400}, response.text
