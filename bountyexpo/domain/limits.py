@@ -33,6 +33,7 @@ DURATION_CHARS_MAX: Final = 100
 COMPLETION_CHARS: Final = (1, 1_000)
 COMMENT_CHARS_MAX: Final = 500
 FEEDBACK_CHARS_MAX: Final = 1_000
+REPORT_CHARS_MAX: Final = 2_000
 # What a cancellation keeps of words, and what its category leaves of that for the reason.
 CANCELLATION_REASON_CHARS_MAX: Final = 960
 CANCELLATION_ANSWER_CHARS_MAX: Final = 1_000

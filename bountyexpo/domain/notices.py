@@ -44,6 +44,7 @@ class Notice(StrEnum):
     BOUNTY_NEARBY = "bounty_nearby"
     BOUNTY_REMOVED = "bounty_removed"
     FOLLOW = "follow"
+    REPORT = "new_report"
     VERIFICATION = "verification"
 
 

@@ -9,6 +9,7 @@ from bountyexpo.domain.access import rows
 from bountyexpo.domain.chat.access import GRANTS as CHAT
 from bountyexpo.domain.market.access import GRANTS as MARKET
 from bountyexpo.domain.money.access import GRANTS as MONEY
+from bountyexpo.domain.risk.access import GRANTS as RISK
 from bountyexpo.domain.users.access import GRANTS as USERS
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ GRANTS: Final[Mapping[str, Grant]] = rows(
     *MONEY.values(),
     *CHAT.values(),
     *MARKET.values(),
+    *RISK.values(),
 )
 
 # Importing one declares its operations; the reference pages show them in this order.
@@ -48,6 +50,7 @@ MODULES: Final = (
     "money.wallet",
     "money.findings",
     "chat.sockets",
+    "risk.reports",
 )
 
 

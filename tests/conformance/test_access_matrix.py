@@ -13,7 +13,7 @@ from bountyexpo.operations.catalogue import CATALOGUE
 
 from tests.conformance.quarrel_cases import QUARRELS
 from tests.conformance.stage import PASSWORD, Ask, Stage, bounty
-from tests.conformance.work_cases import WORK
+from tests.conformance.work_cases import REPORTS, WORK
 from tests.integration.product.product import Person, refused, standing_product
 
 if TYPE_CHECKING:
@@ -142,6 +142,11 @@ CASES: dict[str, Callable[[Stage], Ask]] = {
     ),
     "receipt.read": lambda stage: ("POST", stage.talk("/read"), {"upToSeq": 1}),
     "block.list": lambda _: ("GET", "/api/blocks", None),
+    "block.get": lambda stage: (
+        "GET",
+        f"/api/blocks/{stage.product.person('pest').id}",
+        None,
+    ),
     "block.add": lambda stage: (
         "POST",
         "/api/blocks",
@@ -189,6 +194,7 @@ CASES: dict[str, Callable[[Stage], Ask]] = {
     "debug.tree": lambda _: ("GET", "/debug/tree", None),
     **WORK,
     **QUARRELS,
+    **REPORTS,
 }
 
 

@@ -1,4 +1,4 @@
-"""How to ask for what belongs to the work: ready, changes, ratings."""
+"""How to ask for what belongs to the work (ready, changes, ratings), and to reports."""
 
 from __future__ import annotations
 
@@ -10,6 +10,17 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tests.conformance.stage import Ask, Stage
+
+
+def _of_somebody(stage: Stage) -> dict[str, str]:
+    somebody = stage.product.person("somebody")
+    return {"content_type": "profile", "content_id": somebody.id, "reason": "spam"}
+
+
+def _report(stage: Stage) -> str:
+    made = stage.post(Caller.STRANGER, "/api/reports", _of_somebody(stage))
+    return f"/api/reports/{made['id']}"
+
 
 WORK: dict[str, Callable[[Stage], Ask]] = {
     "completion.mark_ready": lambda stage: (
@@ -49,4 +60,11 @@ WORK: dict[str, Callable[[Stage], Ask]] = {
         f"/api/ratings/stats/{stage.people[Caller.HUNTER].id}",
         None,
     ),
+}
+
+REPORTS: dict[str, Callable[[Stage], Ask]] = {
+    "report.create": lambda stage: ("POST", "/api/reports", _of_somebody(stage)),
+    "report.list": lambda _: ("GET", "/api/reports", None),
+    "report.update": lambda stage: ("PATCH", _report(stage), {"status": "resolved"}),
+    "report.stats": lambda _: ("GET", "/api/reports/stats", None),
 }

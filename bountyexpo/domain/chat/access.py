@@ -88,6 +88,7 @@ GRANTS: Final[Mapping[str, Grant]] = rows(
         allowed=POSTER | {Caller.ADMIN},
     ),
     own("block.list", "It shows whom the caller blocked."),
+    own("block.get", "It shows whether the caller blocks somebody."),
     own("block.add", "Everybody chooses who may write to them."),
     own("block.remove", "It is the caller's own block."),
     own("socket.ticket", "It opens a socket as the caller."),

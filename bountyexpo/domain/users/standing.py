@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from bountyexpo.domain.identity import Identity
 
 ACTIVE: Final = "active"
+DELETED: Final = "deleted"
 
 # The roles in which an administrator's token counts (contract operations §1.1).
 ADMIN_ROLES: Final = frozenset({"admin", "super_admin"})

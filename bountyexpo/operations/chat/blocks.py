@@ -32,6 +32,20 @@ class BlockRef(msgspec.Struct, kw_only=True):
     userId: Id | None = None
 
 
+class BlockedUser(msgspec.Struct, kw_only=True):
+    """Who may be blocked."""
+
+    userId: Id
+
+
+class BlockedProfile(msgspec.Struct, kw_only=True):
+    """Who is blocked, as older clients read it."""
+
+    id: str
+    username: str
+    avatar: str | None
+
+
 class BlockView(msgspec.Struct, kw_only=True):
     """Somebody whom the caller has blocked."""
 
@@ -42,6 +56,14 @@ class BlockView(msgspec.Struct, kw_only=True):
     avatar: str | None
     createdAt: Moment
     created_at: Moment
+    profiles: BlockedProfile
+
+
+class BlockState(msgspec.Struct, kw_only=True):
+    """Whether the caller blocks somebody."""
+
+    userId: str
+    isBlocked: bool
 
 
 class BlockList(msgspec.Struct, kw_only=True):
@@ -68,6 +90,20 @@ async def list_blocks(call: Call) -> BlockList:
     """List whom the caller has blocked."""
     rows = await blocks.of_user(call.services.db, call.user_id)
     return BlockList(blocks=[_view(row) for row in rows])
+
+
+@operation(
+    "block.get",
+    http="GET /api/blocks/{userId}",
+    rate=READ,
+    aliases=("GET /blocks/{userId}",),
+    aliased_fields=SPELLINGS,
+)
+async def get_block(call: Call, request: BlockedUser) -> BlockState:
+    """Tell whether the caller blocks somebody; who blocks the caller is not told."""
+    other_id = parse_id(request.userId, "user")
+    is_blocked = await blocks.is_there(call.services.db, call.user_id, other_id)
+    return BlockState(userId=other_id, isBlocked=is_blocked)
 
 
 @operation(
@@ -128,4 +164,5 @@ def _view(row: Block) -> BlockView:
         avatar=row.avatar_url,
         createdAt=row.created_at,
         created_at=row.created_at,
+        profiles=BlockedProfile(id=row.blocked_id, username=row.username, avatar=row.avatar_url),
     )

@@ -22,8 +22,10 @@ OF_USER = """
     select b.blocked_id, u.username, p.display_name, p.avatar_url, b.created_at
     from user_blocks b join users u on u.id = b.blocked_id
     join user_profiles p on p.user_id = b.blocked_id
-    where b.blocker_id = %s order by b.created_at desc, b.blocked_id
+    where b.blocker_id = %s order by b.created_at desc, b.blocked_id limit 1000
 """
+
+IS_THERE = "select 1 from user_blocks where blocker_id = %s and blocked_id = %s"
 
 BETWEEN = """
     select case when blocker_id = %(user)s then blocked_id else blocker_id end as other
@@ -54,8 +56,13 @@ async def remove(db: Queries, blocker_id: str, blocked_id: str) -> bool:
 
 
 async def of_user(db: Queries, user_id: str) -> list[Block]:
-    """Return whom the user has blocked, the newest first."""
+    """Return whom the user has blocked, the newest first, and of very many the newest thousand."""
     return [Block(**row) for row in await db.fetch(OF_USER, (user_id,))]
+
+
+async def is_there(db: Queries, blocker_id: str, blocked_id: str) -> bool:
+    """Tell whether somebody has blocked somebody."""
+    return await db.fetch_one(IS_THERE, (blocker_id, blocked_id)) is not None
 
 
 async def between(db: Queries, user_id: str, others: Sequence[str]) -> frozenset[str]:

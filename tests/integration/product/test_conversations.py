@@ -251,12 +251,17 @@ def test_a_block_over_http(product, pair, thread):
     made = product.post("/api/blocks", {"blocked_id": ben.id}, by=anna)
     again = product.post("/api/blocks", {"userId": ben.id}, by=anna)
     [listed] = product.get("/api/blocks", by=anna).json()["blocks"]
+    asked = {
+        person.id: product.get(f"/api/blocks/{other.id}", by=person).json()["isBlocked"]
+        for person, other in ((anna, ben), (ben, anna))
+    }
     refused(product.post(f"{HOME}/{thread}/messages", {"text": "Hi"}, by=ben), 403, "BLOCKED")
     refused(product.post(HOME, {"participantIds": [anna.id]}, by=ben), 403, "BLOCKED")
     gone = product.send("DELETE", f"/api/blocks/{ben.id}", by=anna)
 
     assert (made.status_code, again.status_code) == (201, 200)
-    assert listed["userId"] == listed["blocked_id"] == ben.id
+    assert listed["userId"] == listed["blocked_id"] == listed["profiles"]["id"] == ben.id
+    assert asked == {anna.id: True, ben.id: False}
     assert gone.json()["blocked"] is False
     assert product.post(f"{HOME}/{thread}/messages", {"text": "Hi"}, by=ben).status_code == 201
 
