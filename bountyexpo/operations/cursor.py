@@ -1,22 +1,38 @@
 """Opaque cursors.
 
-One of keyset paging holds the time and the id of the last row that was shown; one of a ranked list,
-when it was made and how much of it was shown.
+One of keyset paging holds the time and the id of the last row that was shown; one of a list with
+several orders names its order, too, and continues no other. One of a ranked list holds when it was
+made and how much of it was shown.
 """
 
 from __future__ import annotations
 
 import base64
-import binascii
 from datetime import datetime
 from typing import Final
 
+import msgspec
+
 from bountyexpo.domain.ids import is_id
-from bountyexpo.domain.values import moment
+from bountyexpo.domain.values import INTEGER_MAX, moment
 from bountyexpo.errors import InvalidRequest
 
 # Far beyond every list.
 OFFSET_MAX: Final = 100_000
+
+NOT_VALID: Final = "This cursor is not valid."
+OTHER_ORDER: Final = "This cursor continues a list in another order."
+
+
+class Place(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """A row of a list in one of several orders, by what the list is sorted."""
+
+    order: str
+    at: datetime
+    id: str
+    # What comes before age in the order, of which it has one at most.
+    number: int | None = None
+    time: datetime | None = None
 
 
 def encode_cursor(at: datetime, row_id: str) -> str:
@@ -32,7 +48,7 @@ def decode_cursor(cursor: str) -> tuple[datetime, str]:
     """
     at, row_id = _decode(cursor)
     if not is_id(row_id):
-        raise _refusal()
+        raise refused_cursor()
     return at, row_id
 
 
@@ -49,27 +65,59 @@ def decode_offset(cursor: str) -> tuple[datetime, int]:
     """
     at, shown = _decode(cursor)
     if not (shown.isascii() and shown.isdigit() and len(shown) <= len(str(OFFSET_MAX))):
-        raise _refusal()
+        raise refused_cursor()
     return at, min(int(shown), OFFSET_MAX)
 
 
+def encode_place(place: Place) -> str:
+    """Return a cursor that continues a list in this order."""
+    return _text(msgspec.json.encode(place))
+
+
+def decode_place(cursor: str, order: str) -> Place:
+    """Return where a list in this order goes on.
+
+    Raises:
+        InvalidRequest: it is not a cursor of ours, or one of a list in another order.
+    """
+    try:
+        place = msgspec.json.decode(_bytes(cursor), type=Place)
+    except (msgspec.MsgspecError, ValueError) as error:
+        raise refused_cursor() from error
+    if place.order != order:
+        raise refused_cursor(OTHER_ORDER)
+    if not is_id(place.id) or abs(place.number or 0) > INTEGER_MAX:
+        raise refused_cursor()
+    return msgspec.structs.replace(
+        place,
+        at=moment(place.at, "cursor"),
+        time=None if place.time is None else moment(place.time, "cursor"),
+    )
+
+
+def refused_cursor(message: str = NOT_VALID, field: str = "cursor") -> InvalidRequest:
+    """Return what is said of a cursor that does not fit."""
+    return InvalidRequest(message, issues=[{"path": field, "message": message}])
+
+
 def _encode(at: datetime, rest: str) -> str:
-    return base64.urlsafe_b64encode(f"{at.isoformat()}|{rest}".encode()).decode().rstrip("=")
+    return _text(f"{at.isoformat()}|{rest}".encode())
 
 
 def _decode(cursor: str) -> tuple[datetime, str]:
     try:
-        text = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
-        at, _, rest = text.partition("|")
+        at, _, rest = _bytes(cursor).decode().partition("|")
         found = datetime.fromisoformat(at)
-    except (binascii.Error, UnicodeDecodeError, ValueError) as error:
-        raise _refusal() from error
+    except ValueError as error:
+        raise refused_cursor() from error
     if found.tzinfo is None:
-        raise _refusal()
+        raise refused_cursor()
     return moment(found, "cursor"), rest
 
 
-def _refusal() -> InvalidRequest:
-    return InvalidRequest(
-        "This cursor is not valid.", issues=[{"path": "cursor", "message": "is not valid"}]
-    )
+def _text(raw: bytes) -> str:
+    return base64.urlsafe_b64encode(raw).decode().rstrip("=")
+
+
+def _bytes(cursor: str) -> bytes:
+    return base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))

@@ -128,7 +128,7 @@ async def accept_request(call: Call, request: RequestById) -> AcceptedView:
     assert taken.application is not None
     return AcceptedView(
         success=True,
-        bounty=bounty_view(taken.bounty),
+        bounty=bounty_view(taken.bounty, call.user_id),
         request=request_view(taken.application, taken.bounty),
         acceptedRequestId=taken.application.id,
         conversationId=taken.conversation_id or await _conversation_of(call, taken),

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 import msgspec
 
-from bountyexpo.domain.field_types import (
-    Cursor,
-    Id,
-    clamped,
-    text,
-)
+from bountyexpo.domain import amounts
+from bountyexpo.domain.field_types import Cursor, Dollars, Id, Moment, clamped, text
+from bountyexpo.domain.ids import is_id
+from bountyexpo.domain.market import bounty_limits
 from bountyexpo.domain.market.bounty import LISTED_TO_OTHERS, LISTED_TO_PARTIES, Status
 from bountyexpo.domain.market.bounty_ends import GONE
 from bountyexpo.errors import InvalidRequest
 from bountyexpo.operations.catalogue import READ, operation
-from bountyexpo.operations.cursor import decode_cursor
+from bountyexpo.operations.cursor import (
+    Place,
+    decode_place,
+    encode_place,
+    refused_cursor,
+)
 from bountyexpo.operations.market.bounty_views import (
     BountyById,
     BountyPage,
@@ -24,29 +28,74 @@ from bountyexpo.operations.market.bounty_views import (
     bounty_view,
     page_view,
 )
-from bountyexpo.operations.require import parse_id
-from bountyexpo.persistence.market import bounties
-from bountyexpo.persistence.market.bounties import Page
+from bountyexpo.operations.require import parse_id, say_once
+from bountyexpo.operations.routes import OLD_PREFIX, Route
+from bountyexpo.persistence.market import bounties, bounty_lists
+from bountyexpo.persistence.market.bounty_lists import After, Wanted
 
 if TYPE_CHECKING:
     from bountyexpo.operations.call import Call
+    from bountyexpo.persistence.market.bounties import Bounty
 
-PAGE_LIMIT_MAX = 100
-OWN_LIMIT_MAX = 200
+PAGE_LIMIT_MAX: Final = 100
+OWN_LIMIT_MAX: Final = 200
+# Old clients cut what they asked to skip off an array themselves, so it begins with the first row.
+ARRAY_MAX: Final = 1_000
+SKILLS_MAX: Final = 20
+
+# The old path is never answered by an array (§2.14).
+ENVELOPE_ONLY: Final = (_OLD := Route("GET", "/bounties"), _OLD.under(OLD_PREFIX))
+
+# The orders of the app, in the words of the others. How far away a bounty is, its device says.
+ORDERS: Final = {
+    "date_desc": ("created_at", "desc"),
+    "date_asc": ("created_at", "asc"),
+    "amount_desc": ("amount", "desc"),
+    "amount_asc": ("amount", "asc"),
+    "distance_asc": ("created_at", "desc"),
+}
+
+SortBy = Literal[
+    "created_at",
+    "amount",
+    "due_date",
+    "date_desc",
+    "date_asc",
+    "amount_desc",
+    "amount_asc",
+    "distance_asc",
+]
 
 
 class ListBounties(msgspec.Struct, kw_only=True, forbid_unknown_fields=False):
-    """Which bounties to list; newest first."""
+    """Which bounties to list, and in which order."""
 
     status: Annotated[str, text(1, 200)] | None = None
     poster_id: Id | None = None
+    userId: Id | None = None
     accepted_by: Id | None = None
-    work_type: Annotated[str, text(1, 32)] | None = None
+    category: bounty_limits.Category | None = None
+    work_type: bounty_limits.WorkType | None = None
+    location: Annotated[str, text(0, 200)] | None = None
+    keywords: Annotated[str, text(0, 200)] | None = None
+    skills: Annotated[str, text(0, 1_000)] | None = None
+    minAmount: Dollars | None = None
+    maxAmount: Dollars | None = None
+    isForHonor: bool | None = None
+    sortBy: SortBy = "created_at"
+    sortOrder: Literal["asc", "desc"] | None = None
     page: Annotated[int, msgspec.Meta(ge=1, le=10_000)] | None = None
     limit: Annotated[int, clamped(1, OWN_LIMIT_MAX)] = 20
     offset: Annotated[int, msgspec.Meta(ge=0, le=10_000)] | None = None
     cursor: Cursor | None = None
+    cursor_created_at: Moment | None = None
+    cursor_id: Id | None = None
     format: Literal["array", "page"] | None = None
+
+    @property
+    def has_cursor(self) -> bool:
+        """Tell whether the place is told by a row, of one form or the other."""
+        return not self.cursor == self.cursor_created_at == self.cursor_id is None
 
 
 @operation(
@@ -56,29 +105,45 @@ class ListBounties(msgspec.Struct, kw_only=True, forbid_unknown_fields=False):
     aliases=("GET /bounties",),
     aliased_fields={
         "user_id": "poster_id",
-        "userId": "poster_id",
         "creator_id": "poster_id",
         "hunter_id": "accepted_by",
         "workType": "work_type",
+        "q": "keywords",
+        "search": "keywords",
+        "min_amount": "minAmount",
+        "max_amount": "maxAmount",
+        "is_for_honor": "isForHonor",
+        "sort_by": "sortBy",
+        "sort_order": "sortOrder",
     },
 )
 async def list_bounties(call: Call, request: ListBounties) -> BountyPage | list[BountyView]:
-    """List bounties, newest first; open ones unless asked otherwise.
+    """List bounties: open ones, newest first, unless asked otherwise.
 
-    The reply is a bare array when ``offset``, ``poster_id`` or ``work_type`` is given without
-    ``page`` and ``cursor``, or with ``format=array``.
+    Who lists their own gets all but archived ones, and sees no bounty that they have hidden. The
+    reply is a bare array when ``offset``, ``poster_id`` or ``work_type`` is given without ``page``,
+    a cursor and ``userId``, or with ``format=array``; an array that is not a page by its number or
+    a cursor begins with the first row and holds ``offset`` + ``limit``. Totals are counted to
+    1,000, and beyond 10,000 rows only ``nextCursor`` leads.
     """
-    is_own = call.identity is not None and call.identity.user_id in {
-        request.poster_id,
-        request.accepted_by,
-    }
-    wanted = _page_wanted(request, is_own=is_own)
-    db = call.services.db
-    if _wants_array(request):
-        return [bounty_view(row) for row in await bounties.page(db, wanted)]
-    limit, wanted.limit = wanted.limit, wanted.limit + 1
-    rows = await bounties.page(db, wanted)
-    return page_view(rows, limit, request.page or 1, await bounties.count(db, wanted))
+    wants_array = _wants_array(call, request)
+    wanted = await _wanted(call, request)
+    limit = wanted.limit
+    if wants_array:
+        if request.page is None:
+            wanted.offset, wanted.limit = 0, min(limit + wanted.offset, ARRAY_MAX)
+        rows = await bounty_lists.page(call.services.db, wanted)
+        return [bounty_view(row, wanted.viewer_id) for row in rows]
+    wanted.limit += 1
+    rows = await bounty_lists.page(call.services.db, wanted)
+    has_more, shown = len(rows) > limit, rows[:limit]
+    return page_view(
+        [bounty_view(row, wanted.viewer_id) for row in shown],
+        limit=limit,
+        page=request.page,
+        total=await bounty_lists.count(call.services.db, wanted),
+        cursor=_cursor_after(shown[-1], wanted) if has_more else None,
+    )
 
 
 @operation(
@@ -94,46 +159,143 @@ async def get_bounty(call: Call, request: BountyById) -> BountyView:
     caller = call.identity.user_id if call.identity else None
     if found is None or not found.parties.may_see(found.status, caller):
         raise GONE.raised(None)
-    return bounty_view(found)
+    return bounty_view(found, caller)
 
 
-def _page_wanted(request: ListBounties, *, is_own: bool) -> Page:
+async def _wanted(call: Call, request: ListBounties) -> Wanted:
+    """Return what is asked for; what names nobody finds nothing."""
+    named: dict[str, str] = {}
+    for owner in (request.poster_id, request.userId):
+        say_once(named, "poster_id", owner)
+    poster_id, hunter_id = named.get("poster_id"), request.accepted_by
+    viewer_id = call.identity.user_id if call.identity else None
+    is_own = viewer_id is not None and viewer_id in {_folded(poster_id), _folded(hunter_id)}
+    sort, turn = _order(request)
     limit = max(1, min(request.limit, OWN_LIMIT_MAX if is_own else PAGE_LIMIT_MAX))
+    wanted = Wanted(
+        statuses=_statuses(request.status, is_own=is_own),
+        poster_id=_folded(poster_id),
+        hunter_id=_folded(hunter_id),
+        category=request.category,
+        work_type=request.work_type,
+        place=_said(request.location),
+        words=_said(request.keywords),
+        skills=_skills(request.skills),
+        cents_min=_cents(request.minAmount, "minAmount"),
+        cents_max=_cents(request.maxAmount, "maxAmount"),
+        is_for_honor=request.isForHonor,
+        viewer_id=viewer_id,
+        is_own=is_own,
+        sort=sort,
+        is_ascending=turn == "asc",
+        limit=limit,
+        offset=_offset(request, limit),
+    )
+    if any(each is not None and not is_id(each) for each in (poster_id, hunter_id)):
+        wanted.statuses = []
+    if request.has_cursor:
+        wanted.after, wanted.offset = await _after(call, request, wanted), 0
+    return wanted
+
+
+def _wants_array(call: Call, request: ListBounties) -> bool:
+    if call.route in ENVELOPE_ONLY:
+        return False
+    if request.format is not None:
+        return request.format == "array"
+    is_old_form = request.offset is not None or request.poster_id or request.work_type
+    is_new_form = request.page is not None or request.has_cursor or request.userId
+    return bool(is_old_form) and not is_new_form
+
+
+def _order(request: ListBounties) -> tuple[str, str]:
+    """Return what is sorted by, and in which direction.
+
+    Raises:
+        InvalidRequest: the two fields say different directions.
+    """
+    if request.sortBy not in ORDERS:
+        return request.sortBy, request.sortOrder or "desc"
+    sort, turn = ORDERS[request.sortBy]
+    if request.sortOrder not in {None, turn}:
+        message = f"sortOrder contradicts sortBy={request.sortBy}."
+        raise InvalidRequest(message, issues=[{"path": "sortOrder", "message": message}])
+    return sort, turn
+
+
+def _offset(request: ListBounties, limit: int) -> int:
     skipped = (request.page - 1) * limit if request.page is not None else request.offset
     if request.offset not in {None, skipped}:
         message = "page and offset must mean the same rows."
         raise InvalidRequest(message, issues=[{"path": "offset", "message": message}])
-    wanted = Page(
-        statuses=_statuses(request.status, is_own=is_own),
-        poster_id=parse_id(request.poster_id, "user") if request.poster_id else None,
-        hunter_id=parse_id(request.accepted_by, "user") if request.accepted_by else None,
-        work_type=request.work_type,
-        limit=limit,
-        offset=skipped or 0,
-    )
+    return skipped or 0
+
+
+async def _after(call: Call, request: ListBounties, wanted: Wanted) -> After:
+    """Return where the list goes on.
+
+    Raises:
+        InvalidRequest: the cursor is not one of a list in this order, or half of it is missing.
+    """
     if request.cursor is not None:
-        wanted.before, wanted.before_id = decode_cursor(request.cursor)
-        wanted.offset = 0
-    return wanted
+        place = decode_place(request.cursor, _order_name(wanted))
+        value = {"amount": place.number, "due_date": place.time}.get(wanted.sort)
+        if value is None and wanted.sort != "created_at":
+            raise refused_cursor()
+        return After(value, place.at, place.id)
+    row_id, at = request.cursor_id, request.cursor_created_at
+    if row_id is None or not is_id(row_id):
+        raise refused_cursor(field="cursor_id")
+    if at is None:
+        raise refused_cursor(field="cursor_created_at")
+    if wanted.sort == "created_at":
+        return After(None, at, row_id)
+    # The row itself knows what the old form does not say.
+    row = await bounties.get(call.services.db, row_id)
+    if row is None:
+        raise refused_cursor(field="cursor_id")
+    return bounty_lists.after_of(row, wanted.sort)
 
 
-def _statuses(status: str | None, *, is_own: bool) -> list[str]:
-    if status is None and not is_own:
-        return [Status.OPEN.value]
-    if status is None or status == "all":
-        return list(LISTED_TO_PARTIES if is_own else LISTED_TO_OTHERS)
-    names = [name.strip() for name in status.split(",")]
-    unknown = [name for name in names if name not in set(Status)]
-    if unknown:
+def _cursor_after(row: Bounty, wanted: Wanted) -> str:
+    value, at, row_id = bounty_lists.after_of(row, wanted.sort)
+    number, time = (None, value) if isinstance(value, datetime) else (value, None)
+    return encode_place(
+        Place(order=_order_name(wanted), at=at, id=row_id, number=number, time=time)
+    )
+
+
+def _order_name(wanted: Wanted) -> str:
+    return f"{wanted.sort} {'asc' if wanted.is_ascending else 'desc'}"
+
+
+def _statuses(said: str | None, *, is_own: bool) -> list[str]:
+    if said is None:
+        return list(LISTED_TO_PARTIES) if is_own else [Status.OPEN.value]
+    names = [name.strip() for name in said.split(",")]
+    if names == ["all"]:
+        names = list(Status)
+    if unknown := [name for name in names if name not in set(Status)]:
         raise InvalidRequest(
             f"There is no status {unknown[0]!r}.",
             issues=[{"path": "status", "message": f"use {', '.join(Status)} or all"}],
         )
-    return [name for name in names if is_own or name in LISTED_TO_OTHERS]
+    return [name for name in dict.fromkeys(names) if is_own or name in LISTED_TO_OTHERS]
 
 
-def _wants_array(request: ListBounties) -> bool:
-    if request.format is not None:
-        return request.format == "array"
-    is_old_form = request.offset is not None or request.poster_id or request.work_type
-    return bool(is_old_form) and request.page is None and request.cursor is None
+def _folded(user_id: str | None) -> str | None:
+    return None if user_id is None else user_id.lower()
+
+
+def _said(value: str | None) -> str | None:
+    """Return a text to look for; one without letters asks for nothing."""
+    return (value or "").strip() or None
+
+
+def _skills(said: str | None) -> list[str] | None:
+    names = [name for each in (said or "").split(",") if (name := each.strip())]
+    return names[:SKILLS_MAX] or None
+
+
+def _cents(dollars: float | str | None, field: str) -> int | None:
+    return None if dollars is None else amounts.cents_from_dollars(dollars, field=field)

@@ -55,7 +55,7 @@ async def create_bounty(call: Call, request: NewBounty) -> BountyView:
     )
     if created.replayed:
         mark_replayed(call, 201 if key else 200)
-    return bounty_view(created.bounty)
+    return bounty_view(created.bounty, call.user_id)
 
 
 @operation(
@@ -85,4 +85,4 @@ async def update_bounty(call: Call, request: BountyChanges) -> BountyView:
             said=Said(terms=terms, fields=fields),
         )
     )
-    return bounty_view(taken.bounty)
+    return bounty_view(taken.bounty, call.user_id)

@@ -89,7 +89,7 @@ async def transition_view(call: Call, taken: StepTaken, transition: str) -> Tran
         previous = await bounties.came_from(call.services.db, bounty.id) or previous
     return TransitionView(
         success=True,
-        bounty=bounty_view(bounty),
+        bounty=bounty_view(bounty, call.user_id),
         transition=transition,
         previousStatus=previous.value,
         newStatus=bounty.status.value,

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 from bountyexpo.domain import amounts
 from bountyexpo.domain.field_types import Id, Moment
 from bountyexpo.domain.market.cancellation import recommended_refund_percentage
-from bountyexpo.operations.cursor import encode_cursor
 
 if TYPE_CHECKING:
     from bountyexpo.persistence.market.bounties import Bounty
+
+
+# How the price is held: in the wallet's escrow, or by a card payment.
+WALLET: Final = 1
+CARD: Final = 2
 
 
 class BountyById(msgspec.Struct, kw_only=True):
@@ -37,6 +41,7 @@ class BountyView(msgspec.Struct, kw_only=True):
     zip_code: str | None
     timeline: str
     skills_required: str
+    skills: list[str]
     work_type: str
     category: str | None
     is_time_sensitive: bool
@@ -58,14 +63,25 @@ class BountyView(msgspec.Struct, kw_only=True):
     accepted_request_id: str | None
     username: str
     poster_avatar: str | None
+    averageRating: float
+    ratingCount: int
+    is_stale: bool
+    stale_reason: str | None
+    stale_detected_at: Moment | None
+    # For its two sides only.
+    payment_intent_id: str | None
+    payment_architecture_version: int
     recommended_refund_percentage: int
     version: int
     created_at: Moment
     updated_at: Moment
+    completed_at: Moment | None
+    archived_at: Moment | None
+    deleted_at: Moment | None
 
 
 class BountyPagination(msgspec.Struct, kw_only=True):
-    """Where a page stands in the whole; ``total`` is capped at 10,000."""
+    """Where a page stands in the whole; ``total`` is capped at 1,000."""
 
     page: int
     limit: int
@@ -75,11 +91,12 @@ class BountyPagination(msgspec.Struct, kw_only=True):
     nextCursor: str | None
 
 
-class BountyPage(msgspec.Struct, kw_only=True):
+class BountyPage(msgspec.Struct, kw_only=True, omit_defaults=True):
     """One page under the names that the different clients read."""
 
     bounties: list[BountyView]
-    data: list[BountyView]
+    # The same again, unless a page was asked for by its number.
+    data: list[BountyView] | None = None
     pagination: BountyPagination
     meta: dict[str, int]
     count: int
@@ -89,8 +106,9 @@ class BountyPage(msgspec.Struct, kw_only=True):
     hasMore: bool
 
 
-def bounty_view(bounty: Bounty) -> BountyView:
-    """Return the public shape of a bounty."""
+def bounty_view(bounty: Bounty, viewer_id: str | None = None) -> BountyView:
+    """Return the shape of a bounty, with what only its sides may know where the viewer is one."""
+    is_side = viewer_id is not None and viewer_id in {bounty.poster_id, bounty.hunter_id}
     return BountyView(
         id=bounty.id,
         title=bounty.title,
@@ -105,6 +123,7 @@ def bounty_view(bounty: Bounty) -> BountyView:
         zip_code=bounty.zip_code,
         timeline=bounty.timeline,
         skills_required=bounty.skills_required,
+        skills=[skill for each in bounty.skills_required.split(",") if (skill := each.strip())],
         work_type=bounty.work_type,
         category=bounty.category,
         is_time_sensitive=bounty.is_time_sensitive,
@@ -125,25 +144,38 @@ def bounty_view(bounty: Bounty) -> BountyView:
         accepted_request_id=bounty.accepted_request_id,
         username=bounty.username,
         poster_avatar=bounty.poster_avatar,
+        averageRating=bounty.poster_rated.average,
+        ratingCount=bounty.poster_rated.count,
+        is_stale=bounty.is_stale,
+        stale_reason=bounty.stale_reason,
+        stale_detected_at=bounty.stale_detected_at,
+        payment_intent_id=bounty.payment_intent_id if is_side else None,
+        payment_architecture_version=WALLET if bounty.payment_intent_id is None else CARD,
         recommended_refund_percentage=recommended_refund_percentage(
             bounty.status, has_hunter=bounty.hunter_id is not None
         ),
         version=bounty.version,
         created_at=bounty.created_at,
         updated_at=bounty.updated_at,
+        completed_at=bounty.completed_at,
+        archived_at=bounty.archived_at,
+        deleted_at=bounty.deleted_at,
     )
 
 
-def page_view(rows: list[Bounty], limit: int, page: int, total: int) -> BountyPage:
-    """Return one page; ``rows`` may have one row more than is shown."""
-    has_more, shown = len(rows) > limit, rows[:limit]
-    views = [bounty_view(row) for row in shown]
-    cursor = encode_cursor(shown[-1].created_at, shown[-1].id) if has_more else None
+def page_view(
+    views: list[BountyView], *, limit: int, page: int | None, total: int, cursor: str | None
+) -> BountyPage:
+    """Return one page; ``cursor`` continues it where there is more.
+
+    Who asks by the number of a page reads ``bounties`` only, and is spared the same rows again.
+    """
+    has_more, number = cursor is not None, page or 1
     return BountyPage(
         bounties=views,
-        data=views,
+        data=views if page is None else None,
         pagination=BountyPagination(
-            page=page,
+            page=number,
             limit=limit,
             total=total,
             totalPages=-(-total // limit),
@@ -153,7 +185,7 @@ def page_view(rows: list[Bounty], limit: int, page: int, total: int) -> BountyPa
         meta={"limit": limit, "count": len(views)},
         count=len(views),
         total=total,
-        page=page,
+        page=number,
         pageSize=limit,
         hasMore=has_more,
     )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from bountyexpo.domain.market.bounty import POSTED_AGAIN, Parties, Status
+from bountyexpo.persistence.users.user_stats import Rated
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -21,8 +22,18 @@ FACTS = """
     b.is_time_sensitive, b.deadline, b.schedule_type, b.start_date, b.end_date,
     b.latest_arrival_time, b.duration_minutes, b.conditional_end_note, b.expiry_notified_at,
     b.is_stale, b.stale_reason, b.stale_detected_at, b.quiet_since, b.quiet_notified_at,
-    b.revision_count, b.version, b.created_at, b.updated_at, u.username,
-    p.avatar_url as poster_avatar
+    b.revision_count, b.version, b.created_at, b.updated_at, b.completed_at, b.archived_at,
+    b.deleted_at, u.username, p.avatar_url as poster_avatar,
+    coalesce(s.rating_sum_tenths, 0) as poster_rating_tenths,
+    coalesce(s.rating_count, 0) as poster_ratings, e.intent_id as payment_intent_id
+"""
+
+# What stands beside ``bounties b``: the poster, and the card payment of the present funding.
+BESIDE = """
+    join users u on u.id = b.poster_id join user_profiles p on p.user_id = u.id
+    left join user_stats s on s.user_id = b.poster_id
+    left join lateral (select intent_id from escrows where bounty_id = b.id
+                       order by round desc limit 1) e on true
 """
 
 COLUMNS = f"{FACTS}, b.attachments, false as are_attachments_omitted"
@@ -37,35 +48,12 @@ LISTED = f"""
          else b.attachments end as attachments
 """
 
-SOURCE = """
-    from bounties b join users u on u.id = b.poster_id join user_profiles p on p.user_id = u.id
-"""
+SOURCE = f"from bounties b {BESIDE}"
 
 BY_IDS = f"select {COLUMNS} {SOURCE} where b.id = any(%s::uuid[])"
 
 STANDING = """
     select id, status, poster_id, hunter_id from bounties where id = any(%s::uuid[])
-"""
-
-PAGE = f"""
-    select {LISTED} {SOURCE}
-    where b.status = any(%(statuses)s)
-      and (%(poster_id)s::uuid is null or b.poster_id = %(poster_id)s)
-      and (%(hunter_id)s::uuid is null or b.hunter_id = %(hunter_id)s)
-      and (%(work_type)s::text is null or b.work_type = %(work_type)s)
-      and (%(before)s::timestamptz is null
-           or (b.created_at, b.id) < (%(before)s, %(before_id)s::uuid))
-    order by b.created_at desc, b.id desc limit %(limit)s offset %(offset)s
-"""
-
-COUNT = """
-    select count(*) as total from (
-        select 1 from bounties b
-        where b.status = any(%(statuses)s)
-          and (%(poster_id)s::uuid is null or b.poster_id = %(poster_id)s)
-          and (%(hunter_id)s::uuid is null or b.hunter_id = %(hunter_id)s)
-          and (%(work_type)s::text is null or b.work_type = %(work_type)s)
-        limit 10000) as capped
 """
 
 RECENT_TWIN = """
@@ -131,14 +119,26 @@ class Bounty(Terms, frozen=True, kw_only=True):
     version: int
     created_at: datetime
     updated_at: datetime
+    completed_at: datetime | None
+    archived_at: datetime | None
+    deleted_at: datetime | None
     username: str
     poster_avatar: str | None
+    # The sum of the ratings that the poster has got, in tenths of a star, and their number.
+    poster_rating_tenths: int = 0
+    poster_ratings: int = 0
+    payment_intent_id: str | None = None
     are_attachments_omitted: bool = False
 
     @property
     def parties(self) -> Parties:
         """The two sides."""
         return Parties(poster_id=self.poster_id, hunter_id=self.hunter_id)
+
+    @property
+    def poster_rated(self) -> Rated:
+        """How the poster is rated."""
+        return Rated(self.poster_rating_tenths, self.poster_ratings)
 
 
 class Standing(msgspec.Struct, frozen=True, kw_only=True):
@@ -150,19 +150,6 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     def is_visible_to(self, user_id: str | None) -> bool:
         """Tell whether this user may know of it."""
         return self.parties.may_see(self.status, user_id)
-
-
-class Page(msgspec.Struct, kw_only=True):
-    """Which bounties to list; newest first."""
-
-    statuses: list[str]
-    poster_id: str | None = None
-    hunter_id: str | None = None
-    work_type: str | None = None
-    before: datetime | None = None
-    before_id: str | None = None
-    limit: int = 20
-    offset: int = 0
 
 
 async def get(db: Queries, bounty_id: str) -> Bounty | None:
@@ -187,20 +174,6 @@ async def standing(db: Queries, bounty_ids: Collection[str]) -> dict[str, Standi
         )
         for row in await db.fetch(STANDING, (list(bounty_ids),))
     }
-
-
-async def page(db: Queries, wanted: Page) -> list[Bounty]:
-    """Return one page in a total order; large attachments are left out."""
-    bounds = {"attachments_max": LISTED_ATTACHMENTS_BYTES_MAX}
-    rows = await db.fetch(PAGE, msgspec.structs.asdict(wanted) | bounds)
-    return [bounty_of(row) for row in rows]
-
-
-async def count(db: Queries, wanted: Page) -> int:
-    """Return how many there are, at most 10,000."""
-    row = await db.fetch_one(COUNT, msgspec.structs.asdict(wanted))
-    assert row is not None
-    return int(row["total"])
 
 
 async def recent_twin(db: Queries, poster_id: str, terms: Terms, *, within_s: float) -> str | None:

@@ -16,7 +16,7 @@ from bountyexpo.domain.market.bounty import Status
 from bountyexpo.domain.market.search.document import Document, document
 from bountyexpo.domain.policy import FundingTerms
 from bountyexpo.errors import StaleVersion
-from bountyexpo.persistence.market.bounties import COLUMNS, Terms, bounty_of
+from bountyexpo.persistence.market.bounties import BESIDE, COLUMNS, Terms, bounty_of
 from bountyexpo.persistence.market.search import index as search_index
 from bountyexpo.persistence.statement import Json
 
@@ -47,8 +47,7 @@ INSERT = f"""
                                            aggregate_version)
         select id, status, poster_id, 'poster', version from b
     )
-    select {COLUMNS} from b
-    join users u on u.id = b.poster_id join user_profiles p on p.user_id = u.id
+    select {COLUMNS} from b {BESIDE}
 """
 
 LOCK = "select 1 from bounties where id = %s and version = %s for no key update"
@@ -68,7 +67,7 @@ SAVE = """
             deleted_at = case when %(status)s = 'deleted' then coalesce(deleted_at, now())
                               else deleted_at end
         where id = %(id)s and version = %(version)s
-        returning id, status, version, updated_at
+        returning id, status, version, updated_at, completed_at, archived_at, deleted_at
     ), recorded as (
         insert into bounty_status_history (bounty_id, from_status, to_status, actor_id, actor_role,
                                            reason, aggregate_version)
@@ -76,7 +75,7 @@ SAVE = """
                %(reason)s::text, version
         from saved where status <> %(from_status)s
     )
-    select version, updated_at from saved
+    select version, updated_at, completed_at, archived_at, deleted_at from saved
 """
 
 SET_TERMS = """

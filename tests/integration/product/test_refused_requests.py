@@ -238,19 +238,6 @@ def test_a_listed_origin_may_read(product: Product) -> None:
     assert response.headers["access-control-allow-origin"] == "http://localhost:8081"
 
 
-@pytest.mark.parametrize("form", ["", "&format=array", "&work_type=online", "&poster_id={poster}"])
-def test_an_array_begins_where_it_was_asked_to(product: Product, scene: Scene, form: str) -> None:
-    made = [scene.new_bounty() for _ in range(4)][::-1]
-    form = form.format(poster=scene.poster.id)
-
-    ids = [
-        [row["id"] for row in product.get(f"/api/bounties?limit=2&offset={n}{form}").json()]
-        for n in (0, 1, 2)
-    ]
-
-    assert ids == [made[:2], made[1:3], made[2:4]]
-
-
 @pytest.mark.parametrize("query", ["page=2&offset=3&limit=5", "page=1&offset=1"])
 def test_a_page_and_an_offset_that_differ_are_refused(product: Product, query: str) -> None:
     body = refused(product.get(f"/api/bounties?{query}"), 400)
