@@ -80,6 +80,8 @@ def test_taking_a_bounty_is_applying_for_it(event):
         ({"application": ApplicationStatus.PENDING}, "ALREADY_APPLIED"),
         ({"has_room": False}, "TOO_MANY_PENDING"),
         ({"is_blocked": True}, "BLOCKED"),
+        ({"is_verified": False}, "EMAIL_NOT_VERIFIED"),
+        ({"is_cooling_down": True}, "APPLIED_TOO_SOON"),
     ],
 )
 def test_an_application_is_refused_with_its_code(event, facts, code):
@@ -92,6 +94,42 @@ def test_an_application_is_refused_with_its_code(event, facts, code):
 @pytest.mark.parametrize("status", [ApplicationStatus.REJECTED, ApplicationStatus.WITHDRAWN])
 def test_a_hunter_may_apply_again(status):
     assert decide(OPEN, Event.APPLY, OTHER, application=status).is_move
+
+
+@pytest.mark.parametrize("event", [Event.APPLY, Event.DIRECT_ACCEPT])
+def test_who_was_rejected_hears_when_to_come_again(event):
+    with pytest.raises(RateLimited) as refused:
+        decide(OPEN, event, OTHER, is_cooling_down=True, cool_down_left_s=4_711)
+
+    assert refused.value.retry_after_s == 4_711
+
+
+@pytest.mark.parametrize("role", [OTHER, HUNTER])
+def test_only_the_applicant_withdraws(role):
+    pending = {"application": ApplicationStatus.PENDING}
+
+    assert decide(OPEN, Event.WITHDRAW_APPLICATION, role, **pending).is_move
+    with pytest.raises(NotAllowed, match="Only the applicant"):
+        decide(OPEN, Event.WITHDRAW_APPLICATION, role, is_applicant=False, **pending)
+
+
+@pytest.mark.parametrize(
+    ("event", "role", "status"),
+    [
+        (Event.WITHDRAW_APPLICATION, OTHER, ApplicationStatus.WITHDRAWN),
+        (Event.REJECT_APPLICATION, POSTER, ApplicationStatus.REJECTED),
+    ],
+)
+@pytest.mark.parametrize("state", [OPEN, IN_PROGRESS, Status.ARCHIVED])
+def test_an_answer_is_repeated_whatever_the_bounty_has_become(event, role, status, state):
+    assert decide(state, event, role, application=status).outcome is Outcome.REPEAT
+
+
+def test_changes_are_not_asked_of_work_that_was_replaced():
+    for work in (Work.PENDING, Work.REVISION_REQUESTED):
+        with pytest.raises(Conflict) as refused:
+            decide(IN_PROGRESS, Event.REQUEST_REVISION, POSTER, work=work, is_newest_work=False)
+        assert refused.value.error_code == "SUBMISSION_REPLACED"
 
 
 def test_a_poster_cannot_apply_to_his_own_bounty():
