@@ -45,6 +45,9 @@ CASES: dict[str, Callable[[Stage], Ask]] = {
     "bounty.list": lambda _: ("GET", "/api/bounties", None),
     "bounty.get": lambda stage: ("GET", f"/api/bounties/{stage.open_bounty}", None),
     "bounty.search": lambda _: ("GET", "/api/bounties/search?q=sofa", None),
+    "bounty.trending": lambda _: ("GET", "/api/bounties/trending", None),
+    "search.suggest": lambda _: ("GET", "/api/search/suggestions?q=sofa", None),
+    "user.search": lambda _: ("GET", "/api/users/search?q=poster", None),
     "bounty.create": lambda _: ("POST", "/api/bounties", bounty()),
     "bounty.update": lambda stage: (
         "PATCH",

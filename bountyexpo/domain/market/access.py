@@ -77,6 +77,8 @@ GRANTS: Final[Mapping[str, Grant]] = rows(
     public("bounty.list", "The market is public; deleted bounties are seen by their parties only."),
     public("bounty.get", "As the list."),
     public("bounty.search", "As the list."),
+    public("bounty.trending", "As the list."),
+    own("search.suggest", "Among others, it names people."),
     own("bounty.create", "It is posted in the caller's name and paid from their wallet."),
     _step("bounty.update", Event.EDIT_TERMS, "Who offers it says what is offered."),
     _step("bounty.archive", Event.ARCHIVE, "It gives the poster their price back."),

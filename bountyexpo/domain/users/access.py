@@ -17,6 +17,7 @@ GRANTS: Final[Mapping[str, Grant]] = rows(
     public("auth.refresh", "The refresh token is the proof."),
     public("auth.sign_out", "A dead token is as good as signed out."),
     own("auth.me", "It shows the caller's own profile."),
+    own("user.search", "Who looks for people is known; the people are public."),
     own("e2e_key.set", "It is the caller's own key."),
     own("e2e_key.get", "Whoever writes to somebody needs their key; it is public."),
 )

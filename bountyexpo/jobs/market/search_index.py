@@ -1,4 +1,4 @@
-"""The search index of bounties: what was written by others, and in how many a word stands."""
+"""The search index: what was written by others, and in how many bounties a word stands."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from bountyexpo.jobs.periodic import Periodic
 from bountyexpo.persistence.market.search import index as search_index
+from bountyexpo.persistence.users import search as people
 from bountyexpo.supervisors import Every
 
 if TYPE_CHECKING:
@@ -15,15 +16,16 @@ if TYPE_CHECKING:
 
 EVERY_S: Final = 15.0
 
-# Bounties in one transaction, changes of words in one, and transactions in one run.
-BOUNTIES_PART: Final = 200
+# Bounties or people in one transaction, changes of words in one, and transactions in one run.
+ROWS_PART: Final = 200
 CHANGES_PART: Final = 1_000
 PARTS_MAX: Final = 200
 
 
 async def keep_index(run: JobRun) -> None:
     """Index what is not, and count words anew; what is left is the next run's."""
-    await _in_parts(run, search_index.renew, BOUNTIES_PART)
+    await _in_parts(run, search_index.renew, ROWS_PART)
+    await _in_parts(run, people.renew, ROWS_PART)
     await _in_parts(run, search_index.add_up, CHANGES_PART)
 
 

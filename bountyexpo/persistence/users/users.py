@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
+from bountyexpo.domain.users.people import vector
 from bountyexpo.errors import Conflict, Duplicate
 
 if TYPE_CHECKING:
@@ -34,7 +35,8 @@ INSERT = """
             %(age_attested_at)s)
         on conflict (id) do nothing returning id
     )
-    insert into user_profiles (user_id) select id from account
+    insert into user_profiles (user_id, search, is_search_old)
+        select id, %(search)s::tsvector, false from account
 """
 
 
@@ -126,7 +128,8 @@ async def insert(db: Queries, user: NewUser) -> bool:
         Conflict: the user name or the e-mail address belongs to somebody else.
     """
     try:
-        return bool(await db.execute(INSERT, msgspec.structs.asdict(user)))
+        values = msgspec.structs.asdict(user) | {"search": vector(user.username)}
+        return bool(await db.execute(INSERT, values))
     except Duplicate as error:
         if error.constraint == "users_email":
             raise Conflict("Email already registered", code="EMAIL_TAKEN") from error

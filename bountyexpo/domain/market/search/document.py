@@ -7,15 +7,12 @@ any substring of three letters or more is looked up before it is compared. No wo
 
 from __future__ import annotations
 
-from collections import defaultdict
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import Final, Protocol
 
 import msgspec
 
-from bountyexpo.domain.search.words import fold, words
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
+from bountyexpo.domain.search.vectors import quoted, weighted
+from bountyexpo.domain.search.words import fold
 
 GRAM_CHARS: Final = 3
 
@@ -24,10 +21,6 @@ SKILL: Final = "s"
 WORK: Final = "w"
 CATEGORY: Final = "c"
 HONOR: Final = "h"
-
-# PostgreSQL keeps no higher position of a word, and no more of them.
-POSITION_MAX: Final = 16_383
-POSITIONS_MAX: Final = 200
 
 
 class Offered(Protocol):
@@ -83,18 +76,15 @@ class Document(msgspec.Struct, frozen=True, kw_only=True):
 def document(offered: Offered) -> Document:
     """Return what is stored of these terms."""
     place, skills = fold(offered.location_text or ""), fold(offered.skills_required)
-    found: dict[str, list[str]] = defaultdict(list)
-    position = 0
     # The title counts most, then what kind of work it is, then its description and place.
-    for weight, text in (
-        ("A", offered.title),
-        ("B", f"{offered.skills_required} {offered.category or ''}"),
-        ("C", offered.description),
-        ("D", offered.location_text or ""),
-    ):
-        for word in words(text):
-            position = min(position + 1, POSITION_MAX)
-            found[word].append(f"{position}{weight}")
+    found = weighted(
+        (
+            ("A", offered.title),
+            ("B", f"{offered.skills_required} {offered.category or ''}"),
+            ("C", offered.description),
+            ("D", offered.location_text or ""),
+        )
+    )
     marks = {
         *grams(PLACE, place),
         *grams(SKILL, skills),
@@ -102,11 +92,8 @@ def document(offered: Offered) -> Document:
         mark(HONOR, str(offered.is_for_honor)),
         mark(CATEGORY, offered.category or ""),
     }
-    weighted = (
-        f"{quoted(word)}:{','.join(places[:POSITIONS_MAX])}" for word, places in found.items()
-    )
     return Document(
-        vector=" ".join((*weighted, *map(quoted, sorted(marks)))),
+        vector=" ".join((*found.values(), *map(quoted, sorted(marks)))),
         words=tuple(sorted(found)),
         lexemes=tuple(sorted({*found, *marks})),
         place=place,
@@ -123,14 +110,3 @@ def grams(kind: str, folded: str) -> set[str]:
     """Return the lexemes of all parts of three letters."""
     starts = range(len(folded) - GRAM_CHARS + 1)
     return {mark(kind, folded[start : start + GRAM_CHARS]) for start in starts}
-
-
-def quoted(lexeme: str) -> str:
-    """Return a lexeme as it is written in the text of a tsvector or a tsquery."""
-    escaped = lexeme.replace("\\", "\\\\").replace("'", "''")
-    return f"'{escaped}'"
-
-
-def all_of(lexemes: Iterable[str]) -> str:
-    """Return the tsquery of texts with all of these."""
-    return " & ".join(map(quoted, sorted(lexemes)))

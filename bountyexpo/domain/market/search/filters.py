@@ -11,13 +11,9 @@ from typing import Final
 import msgspec
 
 from bountyexpo.domain.market.bounty import LISTED_TO_OTHERS, Status
-from bountyexpo.domain.search.words import fold, words
+from bountyexpo.domain.search.words import fold
 from bountyexpo.errors import InvalidRequest
 
-QUERY_CHARS_MIN: Final = 2
-QUERY_CHARS_MAX: Final = 200
-# More words say no more; the first ones count.
-TERMS_MAX: Final = 8
 SKILLS_MAX: Final = 20
 
 
@@ -40,18 +36,6 @@ class Filters(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     def finds_nothing(self) -> bool:
         """Tell whether no bounty could match."""
         return (self.has_query and not self.terms) or not self.statuses
-
-
-def terms_of(query: str, field: str = "keywords") -> tuple[str, ...]:
-    """Return the different words of a question, in their order.
-
-    Raises:
-        InvalidRequest: it is too short to be one.
-    """
-    if len(query.strip()) < QUERY_CHARS_MIN:
-        message = f"{field} must have at least {QUERY_CHARS_MIN} characters."
-        raise InvalidRequest(message, issues=[{"path": field, "message": message}])
-    return tuple(dict.fromkeys(words(query)))[:TERMS_MAX]
 
 
 def statuses_of(said: str | None) -> tuple[str, ...]:

@@ -10,7 +10,8 @@ from bountyexpo.domain import amounts
 from bountyexpo.domain.field_types import Cursor, Dollars, Latitude, Longitude, clamped, shown, text
 from bountyexpo.domain.market import bounty_limits
 from bountyexpo.domain.market.search import filters as search_filters
-from bountyexpo.domain.market.search.filters import QUERY_CHARS_MAX, Filters
+from bountyexpo.domain.market.search.filters import Filters
+from bountyexpo.domain.search.questions import QUERY_CHARS_MAX, terms_of
 from bountyexpo.domain.search.words import fold
 from bountyexpo.errors import InvalidRequest
 from bountyexpo.operations.catalogue import SEARCH, operation
@@ -152,7 +153,7 @@ def filters_of(request: WantedBounties) -> Filters:
     """
     query = (request.keywords or "").strip()
     return Filters(
-        terms=search_filters.terms_of(query) if query else (),
+        terms=terms_of(query) if query else (),
         has_query=bool(query),
         statuses=search_filters.statuses_of(request.status),
         cents_min=_cents(request.minAmount, "minAmount"),

@@ -26,7 +26,7 @@ from bountyexpo.persistence.market.bounties import (
 from bountyexpo.persistence.market.search.terms import Lookup, lookup
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from bountyexpo.persistence.queries import Queries
 
@@ -94,7 +94,7 @@ INDEXED: Final = "b.search @@ %(query)s::tsquery"
 WALKED: Final = "(b.search @@ %(query)s::tsquery) is true"
 
 SHOWN: Final = f"""
-    select {LISTED}, found.place
+    select {LISTED}
     from unnest(%(ids)s::uuid[]) with ordinality as found(id, place)
     join bounties b using (id) {SOURCE.partition(" b ")[2]} order by found.place
 """
@@ -140,17 +140,21 @@ async def search(db: Queries, wanted: Search) -> Found:
     asked = await lookup(db, wanted.filters)
     rows = await _candidates(db, wanted, asked)
     page = rows[wanted.offset : wanted.offset + wanted.limit]
-    values = {
-        "ids": [row["id"] for row in page],
-        "attachments_max": LISTED_ATTACHMENTS_BYTES_MAX,
-    }
-    shown = await db.fetch(SHOWN, values) if page else []
-    places = [row.pop("place") - 1 for row in shown]
+    distances = {row["id"]: row["distance"] for row in page}
+    bounties = await shown(db, list(distances))
     return Found(
-        bounties=[bounty_of(row) for row in shown],
-        distances=[page[place]["distance"] for place in places],
+        bounties=bounties,
+        distances=[distances[bounty.id] for bounty in bounties],
         total=len(rows),
     )
+
+
+async def shown(db: Queries, bounty_ids: Sequence[str]) -> list[Bounty]:
+    """Return these bounties in this order; large attachments are left out."""
+    if not bounty_ids:
+        return []
+    values = {"ids": list(bounty_ids), "attachments_max": LISTED_ATTACHMENTS_BYTES_MAX}
+    return [bounty_of(row) for row in await db.fetch(SHOWN, values)]
 
 
 async def _candidates(db: Queries, wanted: Search, asked: Lookup) -> list[dict[str, Any]]:

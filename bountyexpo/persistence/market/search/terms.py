@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from bountyexpo.domain.market.search import document as search_document
-from bountyexpo.domain.market.search.document import GRAM_CHARS, PLACE, SKILL, all_of, mark, quoted
+from bountyexpo.domain.market.search.document import GRAM_CHARS, PLACE, SKILL, mark
+from bountyexpo.domain.search.vectors import all_of, begun, quoted
 from bountyexpo.domain.search.words import are_near, distance, forms
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from bountyexpo.domain.market.search.filters import Filters
     from bountyexpo.persistence.queries import Queries
 
@@ -68,7 +71,7 @@ async def lookup(db: Queries, wanted: Filters) -> Lookup:
     return Lookup(
         query=" & ".join(parts) or None,
         exact=_any(wanted.terms),
-        begun=_any(wanted.terms, ":*"),
+        begun=" | ".join(map(begun, wanted.terms)) or None,
         near=(
             _any([word for words in near.values() for word, mistakes in words if mistakes == 1]),
             _any([word for words in near.values() for word, mistakes in words if mistakes == 2]),
@@ -121,12 +124,11 @@ def _itself(lexeme: str) -> tuple[str, str]:
 
 
 def _one_of(term: str, near: list[tuple[str, int]] | tuple[()]) -> str:
-    begun = quoted(term) if len(term) == 1 else f"{quoted(term)}:*"
-    return f"({' | '.join((begun, *(quoted(word) for word, _ in near)))})"
+    return f"({' | '.join((begun(term), *(quoted(word) for word, _ in near)))})"
 
 
-def _any(words: tuple[str, ...] | list[str], suffix: str = "") -> str | None:
-    return " | ".join(f"{quoted(word)}{suffix}" for word in words) or None
+def _any(words: Iterable[str]) -> str | None:
+    return " | ".join(map(quoted, words)) or None
 
 
 def _marks(wanted: Filters) -> list[str]:

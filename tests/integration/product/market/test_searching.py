@@ -99,3 +99,39 @@ def test_no_text_is_too_odd(product: Product, text: str, field: str) -> None:
     response = product.get(f"{PATH}?{field}={quote(text, errors='surrogatepass')}")
 
     assert response.status_code in {200, 400}, response.text
+
+
+def test_whoever_types_is_told_what_may_be_meant(scene: Scene, product: Product) -> None:
+    offer = Offer(scene, cents=0, title="Shear the alpaca", skills_required="Alpaca care, patience")
+    path = "/api/search/suggestions?q=alpac"
+
+    told = product.get(path, by=offer.poster).json()["suggestions"]
+    skills = product.get(f"{path}&type=skill", by=offer.poster).json()["suggestions"]
+
+    assert [(each["id"], each["text"]) for each in told] == [
+        (f"bounty_{offer.id}", "Shear the alpaca"),
+        ("skill_alpaca care", "Alpaca care"),
+    ]
+    assert skills == told[1:]
+    assert told[0]["subtitle"] == "For honor"
+
+
+def test_people_are_found_by_who_is_signed_in(scene: Scene, product: Product) -> None:
+    username = product.get("/auth/me", by=scene.hunter).json()["username"]
+    path = f"/api/users/search?q={username}"
+
+    page = product.get(path, by=scene.poster).json()
+
+    assert [row["username"] for row in page["results"]] == [username]
+    assert page["results"][0]["id"] == scene.hunter.id
+    assert "email" not in page["results"][0]
+    refused(product.get(path), 401)
+
+
+def test_what_was_just_posted_is_trending(scene: Scene, product: Product) -> None:
+    offer = Offer(scene, cents=0)
+
+    rows = product.get("/api/bounties/trending?limit=1").json()["bounties"]
+
+    assert rows[0]["id"] == offer.id
+    assert 109 < rows[0]["trendingScore"] <= 110

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from bountyexpo.domain.ids import new_id
 from bountyexpo.domain.market.bounty import Status
-from bountyexpo.domain.market.search.filters import Filters, terms_of
+from bountyexpo.domain.market.search.filters import Filters
 from bountyexpo.domain.policy import Policy
+from bountyexpo.domain.search.questions import terms_of
 from bountyexpo.persistence.market import bounty_writes
 from bountyexpo.persistence.market.bounties import Terms
 from bountyexpo.persistence.market.bounty_writes import NewBounty

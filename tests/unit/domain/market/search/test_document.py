@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from bountyexpo.domain.market.search.document import document, grams, quoted
+from bountyexpo.domain.market.search.document import document, grams
+from bountyexpo.domain.search.vectors import quoted
 from bountyexpo.domain.search.words import fold
 from bountyexpo.persistence.market.bounties import Terms
 from hypothesis import given
