@@ -22,7 +22,8 @@ BOUNTY = """
     skills_required work_type category is_time_sensitive deadline schedule_type start_date end_date
     latest_arrival_time duration_minutes conditional_end_note attachments_json poster_id user_id
     creator_id accepted_by hunter_id accepted_request_id username poster_avatar created_at
-    updated_at
+    updated_at averageRating ratingCount is_stale stale_reason stale_detected_at payment_intent_id
+    payment_architecture_version
 """
 REQUEST = "id bounty_id hunter_id user_id poster_id status message created_at updated_at"
 NESTED_BOUNTY = "id title amount location work_type deadline is_for_honor status"
