@@ -221,6 +221,8 @@ async def test_a_banned_user_does_not_resume(autojump_clock, world):
     back = await go_on(world, anna)
 
     assert await back.closed() == 4403
+    # The session that waited is parted with by whoever heard of it, before or after this.
+    await trio.testing.wait_all_tasks_blocked()
     assert not world.hub.users
     assert not world.resumable.waiting
 
