@@ -119,10 +119,11 @@ class ServiceClaim:
             raise _in_use(found["owner"] if found else "another process") from None
 
     async def _release(self, db: Queries) -> None:
-        if self._epoch is None:
+        epoch, self._epoch = self._epoch, None
+        if epoch is None:
             return
         try:
-            await leases.release(db, NAME, self._epoch)
+            await leases.release(db, NAME, epoch)
         except DatabaseUnavailable:
             _log.info("the claim on the database will run out by itself")
 
