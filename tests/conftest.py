@@ -27,6 +27,7 @@ from psycopg.conninfo import make_conninfo
 
 from tests.commits import Heard
 from tests.databases import QUICK, copy_data_folder, fresh_database, on_server, temporary_folder
+from tests.patience import PATIENCE_S
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
@@ -129,7 +130,7 @@ async def database(dsn: str, heard: Heard) -> AsyncIterator[Pool]:
     async with trio.open_nursery() as nursery:
         pool = Pool(dsn, heard.after_commit)
         await nursery.start(pool.run)
-        with trio.fail_after(10):
+        with trio.fail_after(PATIENCE_S):
             await pool.wait_ready()
         yield pool
         nursery.cancel_scope.cancel()

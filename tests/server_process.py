@@ -12,13 +12,12 @@ from typing import TYPE_CHECKING, ClassVar
 import trio
 
 from tests.forked_process import ForkedProcess
+from tests.patience import PATIENCE_S
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
 ROOT = Path(__file__).parents[1]
-START_S = 60.0
-STOP_S = 30.0
 
 
 class ServerProcess:
@@ -53,7 +52,7 @@ class ServerProcess:
         """Start it and wait until it serves, and with ``ready`` until it has its database."""
         self._process = await ForkedProcess.start(self.command, self._environ)
         expected = {"serves on"} | ({"database ready"} if ready else set())
-        with trio.fail_after(START_S):
+        with trio.fail_after(PATIENCE_S):
             await nursery.start(self._read, self._process, expected)
 
     async def join(self, nursery: trio.Nursery) -> None:
@@ -71,7 +70,7 @@ class ServerProcess:
     async def stop(self) -> int:
         """Ask it to stop, and return its exit code."""
         self.process.send_signal(signal.SIGTERM)
-        with trio.fail_after(STOP_S):
+        with trio.fail_after(PATIENCE_S):
             return await self.process.wait()
 
     async def _read(

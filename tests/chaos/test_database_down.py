@@ -14,14 +14,13 @@ from tests.databases import temporary_folder
 from tests.integration.product.product import Person, Product, refused, standing
 from tests.integration.product.scene import Scene, wish
 from tests.integration.product.wire import UPGRADE, Wire
+from tests.patience import PATIENCE_S
 from tests.server_process import ServerProcess
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
     from bountyexpo.sandbox.postgres import EmbeddedPostgres
-
-LIMIT_S = 30.0
 
 
 class Setting:
@@ -76,7 +75,7 @@ async def test_requests_answer_503_while_probes_tell_life_from_readiness(setting
     fresh = Person("", "", product.token(new_id()))
     body = wish()
 
-    with trio.fail_after(LIMIT_S):
+    with trio.fail_after(PATIENCE_S):
         async with setting.outage():
             answers = [
                 product.get("/api/bounties"),
@@ -104,7 +103,7 @@ async def test_requests_answer_503_while_probes_tell_life_from_readiness(setting
 async def test_the_same_sockets_go_on_and_nothing_is_lost(setting: Setting, crash: bool) -> None:
     product, scene = setting.product, setting.scene
     keys, wished = [new_id() for _ in range(3)], new_id()
-    with trio.fail_after(LIMIT_S):
+    with trio.fail_after(PATIENCE_S):
         async with (
             Wire.opened(product, scene.poster) as poster,
             Wire.opened(product, scene.hunter, codec="msgpack") as hunter,
@@ -150,7 +149,7 @@ async def test_what_was_asked_again_and_again_happened_once(setting: Setting) ->
             while answers[-1].status_code == 503:
                 await ask()
 
-        with trio.fail_after(LIMIT_S):
+        with trio.fail_after(PATIENCE_S):
             async with trio.open_nursery() as nursery, setting.outage():
                 await ask()
                 nursery.start_soon(insist)
@@ -168,7 +167,7 @@ async def test_a_deposit_paid_before_the_outage_is_credited_after_it(setting: Se
     intent_id = scene.new_intent(payer)["paymentIntentId"]
     assert scene.confirm(payer, intent_id).json()["success"] is True
 
-    with trio.fail_after(LIMIT_S):
+    with trio.fail_after(PATIENCE_S):
         async with setting.outage(crash=True):
             pass
     # Whoever was at work on its event when the lights went out holds it until the lease ends.

@@ -16,19 +16,16 @@ from tests.conformance.raw_client import frame
 from tests.integration.product.product import Person, Product
 from tests.integration.product.scene import wish
 from tests.integration.product.wire import UPGRADE, Wire
+from tests.patience import PATIENCE_S
 from tests.server_process import ServerProcess
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
-LIMIT_S = 40.0
-GRACE_S = 10.0
+# Longer than any test: whoever waits for its end fails.
+GRACE_S = 600.0
 SHORT_GRACE_S = 1.0
-# What a stop may take beyond the grace time: the tree's own deadline, and a busy machine.
-SLACK_S = 5.0
-# Far less than the grace time: nothing was left to wait for.
-AT_ONCE_S = 5.0
 
 WAITING = """
     select 1 from pg_stat_activity
@@ -98,7 +95,7 @@ async def told(product: Product) -> None:
 async def test_a_stop_turns_readiness_off_and_sends_sockets_elsewhere(
     dsn: str, tmp_path: Path
 ) -> None:
-    with trio.fail_after(LIMIT_S):
+    with trio.fail_after(PATIENCE_S):
         async with stoppable(dsn, tmp_path) as product:
             person = product.person()
             async with Wire.opened(product, person) as wire:
@@ -127,7 +124,7 @@ async def test_a_stop_turns_readiness_off_and_sends_sockets_elsewhere(
 async def test_a_socket_that_stays_is_closed_with_the_code_of_a_restart(
     dsn: str, tmp_path: Path
 ) -> None:
-    with trio.fail_after(LIMIT_S):
+    with trio.fail_after(PATIENCE_S):
         async with stoppable(dsn, tmp_path, SHORT_GRACE_S) as product:
             person = product.person()
             async with Wire.opened(product, person) as wire:
@@ -138,18 +135,16 @@ async def test_a_socket_that_stays_is_closed_with_the_code_of_a_restart(
 
 
 async def test_nothing_to_wait_for_is_not_waited_for(dsn: str, tmp_path: Path) -> None:
-    with trio.fail_after(LIMIT_S):
+    with trio.fail_after(PATIENCE_S):
         async with stoppable(dsn, tmp_path) as product:
             assert product.get("/livez").status_code == 200  # the connection stays, idle
-            began = trio.current_time()
             product.server.process.send_signal(signal.SIGTERM)
 
             assert await product.server.process.wait() == 0
-            assert trio.current_time() - began < AT_ONCE_S
 
 
 async def test_a_request_in_flight_is_finished(dsn: str, tmp_path: Path) -> None:
-    with trio.fail_after(LIMIT_S):
+    with trio.fail_after(PATIENCE_S):
         async with stoppable(dsn, tmp_path) as product:
             person = product.person()
             request = Held(product, person)
@@ -167,7 +162,7 @@ async def test_a_request_in_flight_is_finished(dsn: str, tmp_path: Path) -> None
 
 
 async def test_a_message_in_flight_is_acknowledged(dsn: str, tmp_path: Path) -> None:
-    with trio.fail_after(LIMIT_S):
+    with trio.fail_after(PATIENCE_S):
         async with stoppable(dsn, tmp_path) as product:
             sender, friend = product.person(), product.person()
             body = {"participantIds": [friend.id]}
@@ -186,21 +181,19 @@ async def test_a_message_in_flight_is_acknowledged(dsn: str, tmp_path: Path) -> 
 
 
 async def test_an_interrupt_that_is_repeated_stops_at_once(dsn: str, tmp_path: Path) -> None:
-    with trio.fail_after(LIMIT_S):
-        async with stoppable(dsn, tmp_path, grace_s=600) as product:
+    with trio.fail_after(PATIENCE_S):
+        async with stoppable(dsn, tmp_path) as product:
             process = product.server.process
             request = Held(product, product.person())
             async with request.in_flight():
                 process.send_signal(signal.SIGTERM)
                 await told(product)
-                began = trio.current_time()
                 async with trio.open_nursery() as nursery:
                     # The first ones are the same order as the termination.
                     nursery.start_soon(interrupt_again_and_again, process)
                     code = await process.wait()
                     nursery.cancel_scope.cancel()
 
-                assert trio.current_time() - began < AT_ONCE_S
             assert code != 0
             assert request.answer is None
 
@@ -212,7 +205,7 @@ async def interrupt_again_and_again(process: trio.Process) -> None:
 
 
 async def test_terminated_twice_is_terminated_once(dsn: str, tmp_path: Path) -> None:
-    with trio.fail_after(LIMIT_S):
+    with trio.fail_after(PATIENCE_S):
         async with stoppable(dsn, tmp_path) as product:
             request = Held(product, product.person())
             async with request.in_flight() as lock:
@@ -228,28 +221,24 @@ async def test_terminated_twice_is_terminated_once(dsn: str, tmp_path: Path) -> 
 
 
 async def test_the_end_of_the_grace_time_stops_whatever_is_stuck(dsn: str, tmp_path: Path) -> None:
-    with trio.fail_after(LIMIT_S):
+    with trio.fail_after(PATIENCE_S):
         async with stoppable(dsn, tmp_path, SHORT_GRACE_S) as product:
             request = Held(product, product.person())
             async with request.in_flight():
-                began = trio.current_time()
                 product.server.process.send_signal(signal.SIGTERM)
                 await product.server.process.wait()
 
-                assert trio.current_time() - began < SHORT_GRACE_S + SLACK_S
             assert request.answer is None or request.answer.status_code == 503
 
 
 @pytest.mark.parametrize("kind", ["a socket", "half a request", "half a body", "no reader"])
 async def test_a_stuck_client_does_not_hold_the_end(dsn: str, tmp_path: Path, kind: str) -> None:
-    with trio.fail_after(LIMIT_S):
+    with trio.fail_after(PATIENCE_S):
         async with stoppable(dsn, tmp_path, SHORT_GRACE_S) as product:
-            async with await stuck(product, kind):
-                began = trio.current_time()
-                product.server.process.send_signal(signal.SIGTERM)
-                await product.server.process.wait()
-
-            assert trio.current_time() - began < SHORT_GRACE_S + SLACK_S
+            line = await stuck(product, kind)
+            product.server.process.send_signal(signal.SIGTERM)
+            await product.server.process.wait()
+            await line.aclose()
 
 
 async def stuck(product: Product, kind: str) -> trio.SocketStream:

@@ -27,6 +27,7 @@ from tests.conformance.stage import Stage
 from tests.conformance.test_access_matrix import CASES, TABLE
 from tests.integration.product.product import standing_product
 from tests.integration.product.wire import BINARY, Wire
+from tests.patience import PATIENCE_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -85,7 +86,7 @@ class Line:
     """One kept-alive connection; what it says costs little, for it says much."""
 
     def __init__(self, port: int) -> None:
-        self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=15)
+        self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE_S)
 
     def __enter__(self) -> Self:
         return self

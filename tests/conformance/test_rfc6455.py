@@ -13,6 +13,7 @@ from websockets.frames import Opcode
 
 from tests.conformance.raw_client import RawClient, close_payload, frame
 from tests.integration.socket_server import serve
+from tests.patience import PATIENCE_S
 
 TEXT, BINARY, CONTINUATION, CLOSE, PING, PONG = 0x1, 0x2, 0x0, 0x8, 0x9, 0xA
 
@@ -234,7 +235,7 @@ async def test_7_1_both_sides_may_close_at_once(server):
         server.handlers[0].connection.close(1012)
         assert await client.closed() in (1001, 1012)
         await server.handlers[0].closed.wait()
-        with trio.fail_after(2):
+        with trio.fail_after(PATIENCE_S):
             assert await client.next_frame() is None
 
 

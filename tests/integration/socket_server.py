@@ -14,6 +14,7 @@ from bountyexpo.ws.transport.limits import Limits
 from bountyexpo.ws.v1.serializer import SUBPROTOCOLS, serializer_of
 
 from tests.conformance.raw_client import RawClient
+from tests.patience import PATIENCE_S
 
 NOW = datetime(2026, 5, 4, 3, 2, 1, tzinfo=UTC)
 
@@ -107,7 +108,7 @@ async def serve(
         for child in before:
             await nursery.start(child)
         await nursery.start(server.acceptor.run)
-        with trio.fail_after(20):
+        with trio.fail_after(PATIENCE_S):
             yield server
         nursery.cancel_scope.cancel()
     assert len(server.poller) == 0

@@ -18,17 +18,16 @@ from bountyexpo.sandbox.auth.tokens import api_key
 from bountyexpo.sandbox.emulators import with_ports
 from bountyexpo.settings import Settings
 
+from tests.patience import PATIENCE_S
 from tests.server_process import ServerProcess, free_port, running
 
 if TYPE_CHECKING:
     import subprocess
     from pathlib import Path
 
-RUN_S = 30.0
-
 
 async def bountyexpo(*arguments: str, **environ: str) -> subprocess.CompletedProcess[bytes]:
-    with trio.fail_after(RUN_S):
+    with trio.fail_after(PATIENCE_S):
         return await trio.run_process(
             [sys.executable, "-m", "bountyexpo", *arguments],
             env={"PATH": os.environ["PATH"]} | environ,

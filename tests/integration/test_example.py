@@ -14,13 +14,13 @@ import trio
 from bountyexpo.load.client.rest import Rest
 from bountyexpo.load.people import make_accounts
 
+from tests.patience import PATIENCE_S
 from tests.server_process import ServerProcess, running
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "chat.py"
-PATIENCE_S = 30.0
 
 
 class Chatter:

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 
 import trustme
 
+from tests.patience import PATIENCE_S
 from tests.server_process import free_port
 
 if TYPE_CHECKING:
@@ -29,7 +30,6 @@ ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
 VENV = Path(sys.prefix)
 DEBIAN = VENV / "debian"
-START_S = 20.0
 STOP_S = 10.0
 NAME = "localhost"
 
@@ -152,7 +152,7 @@ def wait_listening(
     process: subprocess.Popen[bytes], authority: Path, port: int, log: Path
 ) -> ssl.SSLContext:
     """Wait until a handshake works; return what trusts the proxy."""
-    until = time.monotonic() + START_S
+    until = time.monotonic() + PATIENCE_S
     while time.monotonic() < until and process.poll() is None:
         with suppress(OSError):
             context = ssl.create_default_context(cafile=str(authority))

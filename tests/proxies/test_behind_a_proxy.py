@@ -16,6 +16,7 @@ from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
 from tests.databases import fresh_database, temporary_folder
+from tests.patience import PATIENCE_S
 from tests.proxies.conftest import ALL, proxied
 from tests.proxies.programs import running
 from tests.server_process import running as serving
@@ -24,7 +25,6 @@ CODECS = {
     "json": (json.dumps, json.loads),
     "msgpack": (msgspec.msgpack.encode, msgspec.msgpack.decode),
 }
-LIMIT_S = 15.0
 # More than any address may have at once of what is limited most.
 TRIES_MAX = 400
 # What a client may say of its own address.
@@ -35,7 +35,11 @@ def client(proxy, address="127.0.0.2", **headers):
     """A client of REST that comes from an address of its own."""
     transport = httpx.HTTPTransport(verify=proxy.tls, local_address=address)
     return httpx.Client(
-        base_url=proxy.url, transport=transport, timeout=LIMIT_S, trust_env=False, headers=headers
+        base_url=proxy.url,
+        transport=transport,
+        timeout=PATIENCE_S,
+        trust_env=False,
+        headers=headers,
     )
 
 
@@ -47,7 +51,7 @@ def socket(proxy, codec="json", *, path="/v1/socket", token=None, **headers):
         ssl=proxy.tls,
         subprotocols=[f"bounty.v1.{codec}"],
         additional_headers=bearer | headers,
-        open_timeout=LIMIT_S,
+        open_timeout=PATIENCE_S,
         proxy=None,
     )
 
@@ -56,7 +60,7 @@ def welcomed(opened, codec="json"):
     """Say hello on a socket and return the welcome."""
     encode, decode = CODECS[codec]
     opened.send(encode({"type": "hello", "v": 1}))
-    frame = decode(opened.recv(LIMIT_S))
+    frame = decode(opened.recv(PATIENCE_S))
     assert frame["type"] == "welcome", frame
     return frame
 
@@ -99,7 +103,7 @@ def test_many_sockets_and_requests_do_not_get_in_each_others_way(behind):
         for each in opened:
             welcomed(each)
             each.send(json.dumps({"type": "ping"}))
-            assert json.loads(each.recv(LIMIT_S))["type"] == "pong"
+            assert json.loads(each.recv(PATIENCE_S))["type"] == "pong"
             each.close()
             assert each.close_code == 1000
 
@@ -185,13 +189,13 @@ async def test_draining_reaches_the_clients_of_a_proxy(name, server_dsn, templat
 async def check_drain(server, proxy, token):
     """Sockets are asked to come back elsewhere, requests are answered, the process ends well."""
     in_thread = trio.to_thread.run_sync
-    with client(proxy) as http, ExitStack() as stack, trio.fail_after(LIMIT_S):
+    with client(proxy) as http, ExitStack() as stack, trio.fail_after(PATIENCE_S):
         opened = await in_thread(stack.enter_context, socket(proxy, token=token))
         await in_thread(welcomed, opened)
         assert (await in_thread(http.get, "/api/bounties")).status_code == 200
 
         server.process.send_signal(signal.SIGTERM)
-        frame = json.loads(await in_thread(opened.recv, LIMIT_S))
+        frame = json.loads(await in_thread(opened.recv, PATIENCE_S))
         assert frame["type"] == "reconnect"
         await in_thread(opened.close)
         assert opened.close_code == 1000

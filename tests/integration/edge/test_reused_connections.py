@@ -11,6 +11,7 @@ import trio
 from tests.conformance.raw_client import frame
 from tests.integration.http.server.http_sites import fallback_site, fast_site
 from tests.integration.plain_client import PlainClient, request
+from tests.patience import PATIENCE_S
 
 UPGRADE = {
     "Upgrade": "websocket",
@@ -136,6 +137,6 @@ async def test_a_socket_that_comes_while_we_drain_is_sent_elsewhere(raw):
         site.answers.release.set()
         reply = await client.reply()
         assert (reply.body, reply.closes) == (b"slow", True)
-        with trio.fail_after(5):
+        with trio.fail_after(PATIENCE_S):
             assert await client.end() == b""
         assert len(site.server.poller) == 0

@@ -11,8 +11,8 @@ import trio
 
 from tests.integration.http.fast_and_fallback import both_ways, operations, path_of
 from tests.integration.plain_client import Reply, request
+from tests.patience import PATIENCE_S
 
-LIMIT_S = 30
 READS = [(each, route) for each in operations() for route in each.routes if route.method == "GET"]
 QUERIES = (b"a=\xff", b"\xc3\x28", b"limit=\xfe\xff", b"\x80=1", b"a=\xc3\xa9", b"limit=1&\xff")
 
@@ -40,7 +40,7 @@ async def ask_by_http_2(port, path):
 
 @pytest.mark.parametrize("query", QUERIES, ids=repr)
 async def test_raw_bytes_are_refused_the_same_in_both_protocols(query):
-    with trio.fail_after(LIMIT_S):
+    with trio.fail_after(PATIENCE_S):
         async with both_ways() as ways:
             for _, route in READS:
                 path = path_of(route).encode() + b"?" + query

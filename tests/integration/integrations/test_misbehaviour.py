@@ -30,6 +30,7 @@ from bountyexpo.integrations.stripe.transport import ANSWER_BYTES_MAX
 from bountyexpo.observability import metrics
 
 from tests.integration.integrations.conftest import HURRIED, answering, closing, http
+from tests.patience import PATIENCE_S
 
 ONCE = {"idempotency_key": "once"}
 CALLS = {
@@ -119,7 +120,7 @@ async def test_who_does_not_answer_properly_leaves_an_unknown_outcome_in_time(
 ):
     wire.behave = behave
 
-    with trio.fail_after(10), pytest.raises(ProviderFailed) as caught:
+    with trio.fail_after(PATIENCE_S), pytest.raises(ProviderFailed) as caught:
         await ask(provider(**HURRIED), name)
 
     assert caught.value.retryable
@@ -318,7 +319,7 @@ async def test_more_than_may_wait_are_refused_before_anything_has_happened(provi
     async with trio.open_nursery() as nursery:
         for _ in range(9):
             nursery.start_soon(call)
-        with trio.fail_after(10):
+        with trio.fail_after(PATIENCE_S):
             await are_refused.wait()
         assert outcomes == ["busy"] * 7
         let_go.set()
@@ -350,7 +351,7 @@ async def test_who_answers_again_is_found_again(stripe_port, wire, monkeypatch):
     wire.behave = partial(answering, shown())
 
     intent = None
-    with trio.fail_after(10):
+    with trio.fail_after(PATIENCE_S):
         while intent is None:
             await trio.lowlevel.checkpoint()
             with suppress(Unavailable):

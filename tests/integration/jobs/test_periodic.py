@@ -18,6 +18,7 @@ from bountyexpo.supervisors import Cron, Every, NotNow
 
 from tests.dying_pool import Died, DyingPool
 from tests.fixed_clock import FixedClock
+from tests.patience import PATIENCE_S
 
 if TYPE_CHECKING:
     from bountyexpo.persistence.pool import Pool
@@ -128,7 +129,7 @@ async def test_a_lease_is_renewed_while_the_job_runs(database: Pool, monkeypatch
 
     async def body(run) -> None:
         first = await until(database)
-        with trio.fail_after(5):
+        with trio.fail_after(PATIENCE_S):
             while await until(database) < first + timedelta(seconds=0.5):
                 await trio.lowlevel.checkpoint()
 
@@ -181,7 +182,7 @@ async def test_a_run_ends_when_its_lease_cannot_be_kept(database: Pool, monkeypa
         await database.execute("update leases set epoch = epoch + 1, owner = 'n2'")
         await trio.sleep_forever()
 
-    with trio.fail_after(5), pytest.raises(LeaseLost):
+    with trio.fail_after(PATIENCE_S), pytest.raises(LeaseLost):
         await Periodic("sweep", HOURLY, body).run(on("n1", database))
 
 

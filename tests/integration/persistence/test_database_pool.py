@@ -16,13 +16,14 @@ from bountyexpo.persistence.pool import Json, Pool
 from bountyexpo.sandbox.postgres import EmbeddedPostgres
 
 from tests.commits import UNHEARD
+from tests.patience import PATIENCE_S
 
 
 @asynccontextmanager
 async def running(pool: Pool, *, ready: bool = True):
     async with trio.open_nursery() as nursery:
         await nursery.start(pool.run)
-        with trio.fail_after(20):
+        with trio.fail_after(PATIENCE_S):
             if ready:
                 await pool.wait_ready()
         yield pool
@@ -63,13 +64,13 @@ async def attempt(call, *arguments) -> Exception | None:
 
 
 async def in_use(pool: Pool, count: int) -> None:
-    with trio.fail_after(5):
+    with trio.fail_after(PATIENCE_S):
         while pool.statistics()["in_use"] != count:  # noqa: ASYNC110 - the pool has no event for it
             await trio.sleep(0.005)
 
 
 async def not_ready(pool: Pool) -> None:
-    with trio.fail_after(10):
+    with trio.fail_after(PATIENCE_S):
         while pool.is_ready:  # noqa: ASYNC110 - the pool has an event only for the opposite
             await trio.sleep(0.005)
 
@@ -248,10 +249,10 @@ async def test_the_statement_timeout_ends_a_statement(dsn: str):
 
 
 async def test_a_session_that_does_not_answer_is_hung_up_on(dsn: str, monkeypatch):
-    monkeypatch.setattr("bountyexpo.persistence.pool.HANG_UP_GRACE_S", -0.9)
-    async with running(Pool(dsn, UNHEARD, size_min=1, statement_timeout_s=1)) as pool:
-        with trio.fail_after(0.9), pytest.raises(DatabaseUnavailable):
-            await pool.fetch("select pg_sleep(30)")
+    monkeypatch.setattr("bountyexpo.persistence.pool.HANG_UP_GRACE_S", -599.9)
+    async with running(Pool(dsn, UNHEARD, size_min=1, statement_timeout_s=600)) as pool:
+        with trio.fail_after(PATIENCE_S), pytest.raises(DatabaseUnavailable):
+            await pool.fetch("select pg_sleep(600)")
 
 
 async def test_a_lost_session_ends_only_its_own_work(database: Pool):
@@ -289,23 +290,23 @@ async def test_a_deadlock_is_a_stale_version(database: Pool):
 
 
 async def test_without_a_database_every_call_is_refused_at_once():
-    pool = Pool("postgresql:///nothing?host=/nonexistent", UNHEARD)
+    pool = Pool("postgresql:///nothing?host=/nonexistent", UNHEARD, acquire_timeout_s=600)
     async with running(pool, ready=False):
-        with trio.fail_after(1), pytest.raises(DatabaseUnavailable):
+        with trio.fail_after(PATIENCE_S), pytest.raises(DatabaseUnavailable):
             await pool.fetch("select 1")
 
         assert not pool.is_ready
 
 
 async def test_the_pool_survives_a_stop_and_start_of_the_server(own_server: EmbeddedPostgres):
-    async with running(Pool(own_server.dsn, UNHEARD, size_min=2)) as pool:
+    async with running(Pool(own_server.dsn, UNHEARD, size_min=2, acquire_timeout_s=600)) as pool:
         await trio.to_thread.run_sync(own_server.stop)
         await not_ready(pool)
-        with trio.fail_after(1), pytest.raises(DatabaseUnavailable):
+        with trio.fail_after(PATIENCE_S), pytest.raises(DatabaseUnavailable):
             await pool.fetch("select 1")
 
         await trio.to_thread.run_sync(own_server.start)
-        with trio.fail_after(10):
+        with trio.fail_after(PATIENCE_S):
             await pool.wait_ready()
 
         assert await pool.fetch_one("select 1 as one") == {"one": 1}
@@ -318,7 +319,7 @@ async def test_the_pool_survives_a_killed_server(own_server: EmbeddedPostgres):
         await not_ready(pool)
 
         await trio.to_thread.run_sync(own_server.start)
-        with trio.fail_after(10):
+        with trio.fail_after(PATIENCE_S):
             await pool.wait_ready()
 
         assert await pool.fetch_one("select one from kept") == {"one": 1}

@@ -13,6 +13,7 @@ from bountyexpo.persistence.migrate import FOLDER, migrate, migrate_now
 from bountyexpo.persistence.pool import Pool
 
 from tests.commits import UNHEARD
+from tests.patience import PATIENCE_S
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -86,7 +87,7 @@ async def test_the_pool_migrates_before_it_is_ready(empty_dsn: str):
     async with trio.open_nursery() as nursery:
         pool = Pool(empty_dsn, UNHEARD, prepare=migrate)
         await nursery.start(pool.run)
-        with trio.fail_after(20):
+        with trio.fail_after(PATIENCE_S):
             await pool.wait_ready()
 
         assert await pool.fetch("select * from leases") == []

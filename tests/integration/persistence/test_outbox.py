@@ -18,6 +18,7 @@ from bountyexpo.persistence.after_commit import Bell
 from bountyexpo.persistence.outbox import Effect, Relay
 
 from tests.dying_pool import Died, DyingPool
+from tests.patience import PATIENCE_S
 
 if TYPE_CHECKING:
     from bountyexpo.persistence.pool import Pool
@@ -81,7 +82,7 @@ async def test_a_commit_wakes_the_relay(database: Pool, heard: Heard):
     async with relaying(relay):
         await trio.testing.wait_all_tasks_blocked(0.05)
         await leave(database)
-        with trio.fail_after(5):
+        with trio.fail_after(PATIENCE_S):
             await sent.wait()
 
 

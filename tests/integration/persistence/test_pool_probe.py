@@ -10,6 +10,7 @@ from bountyexpo.persistence.pool import Pool
 from tests.commits import UNHEARD
 from tests.integration.persistence.silent_proxy import silent_proxy
 from tests.integration.persistence.test_database_pool import running
+from tests.patience import PATIENCE_S
 
 POOL = "bountyexpo.persistence.pool."
 
@@ -26,7 +27,7 @@ async def test_callers_are_refused_in_time_while_a_probe_waits(dsn, soon, monkey
         pool = Pool(proxy.dsn, UNHEARD, size_min=1, size_max=1, acquire_timeout_s=0.3)
         async with running(pool):
             proxy.vanish()
-            with trio.fail_after(5):
+            with trio.fail_after(PATIENCE_S):
                 await proxy.was_asked.wait()
 
                 with pytest.raises(DatabaseUnavailable):
@@ -39,7 +40,7 @@ async def test_a_session_that_leaves_its_probe_unanswered_is_replaced(dsn, soon,
         pool = Pool(proxy.dsn, UNHEARD, size_min=1, size_max=1, acquire_timeout_s=5)
         async with running(pool):
             proxy.vanish()
-            with trio.fail_after(5):
+            with trio.fail_after(PATIENCE_S):
                 await proxy.was_asked.wait()
 
                 assert await pool.fetch_one("select 1 as one") == {"one": 1}
@@ -51,7 +52,7 @@ async def test_a_pool_may_stop_in_the_middle_of_a_probe(dsn, soon, monkeypatch):
     monkeypatch.setattr(f"{POOL}PROBE_TIMEOUT_S", 60.0)
     async with silent_proxy(dsn) as proxy:
         pool = Pool(proxy.dsn, UNHEARD, size_min=1, size_max=1)
-        with trio.fail_after(5):
+        with trio.fail_after(PATIENCE_S):
             async with running(pool):
                 proxy.vanish()
                 await proxy.was_asked.wait()

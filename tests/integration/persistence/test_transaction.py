@@ -13,6 +13,7 @@ from bountyexpo.errors import Duplicate, InternalError
 from bountyexpo.persistence.chat.message_stream import read_after
 from bountyexpo.persistence.streams import heads
 
+from tests.patience import PATIENCE_S
 from tests.sample_events import SecretNote, write_note
 
 if TYPE_CHECKING:
@@ -131,7 +132,7 @@ async def test_a_cancelled_decision_is_undone_and_its_session_is_kept(database: 
         async with database.transaction() as tx:
             await tx.execute("insert into leases values ('a', 'x', 1, now())")
             await trio.sleep_forever()
-    with trio.fail_after(5):
+    with trio.fail_after(PATIENCE_S):
         while database.statistics()["in_use"]:  # noqa: ASYNC110 - the pool has no event for it
             await trio.sleep(0.005)
 

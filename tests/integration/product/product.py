@@ -25,7 +25,8 @@ from bountyexpo.sandbox.operator import OPERATOR_ID
 from psycopg.rows import dict_row
 
 from tests.databases import temporary_folder
-from tests.server_process import START_S, STOP_S, ServerProcess, running
+from tests.patience import PATIENCE_S
+from tests.server_process import ServerProcess, running
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
@@ -46,7 +47,6 @@ AT_WORK = """
             where status = 'leased' or status = 'pending' and available_at <= clock_timestamp())
 """
 # How long that may take on a busy machine.
-REST_S = 20.0
 
 TABLES = """
     select relname from pg_class
@@ -103,7 +103,7 @@ def standing(server: ServerProcess) -> Iterator[ServerProcess]:
 
     thread = threading.Thread(target=run, name="server")
     thread.start()
-    assert started.wait(START_S + 5)
+    assert started.wait(PATIENCE_S + 5)
     try:
         if failure:
             raise failure[0]
@@ -111,7 +111,7 @@ def standing(server: ServerProcess) -> Iterator[ServerProcess]:
     finally:
         for token, done in stop:
             token.run_sync_soon(done.set)
-        thread.join(STOP_S + 5)
+        thread.join(PATIENCE_S + 5)
 
 
 class Product:
@@ -123,8 +123,10 @@ class Product:
         self.port = server.port
         self.dsn = dsn
         self._session: psycopg.Connection[dict[str, Any]] | None = None
-        self.http = httpx.Client(base_url=server.url, timeout=15, trust_env=False)
-        self.sandbox = httpx.Client(base_url=server.sandbox_url, timeout=15, trust_env=False)
+        self.http = httpx.Client(base_url=server.url, timeout=PATIENCE_S, trust_env=False)
+        self.sandbox = httpx.Client(
+            base_url=server.sandbox_url, timeout=PATIENCE_S, trust_env=False
+        )
 
     def close(self) -> None:
         """Close the connections."""
@@ -171,15 +173,15 @@ class Product:
         """Wait until everything that was set off before has come to its end."""
         # The emulator makes its tables when it is first asked.
         self.sandbox.get("/sandbox/events").raise_for_status()
-        deadline = time.monotonic() + REST_S
+        deadline = time.monotonic() + PATIENCE_S
         while self.value(AT_WORK):
-            assert time.monotonic() < deadline, f"still at work after {REST_S:g} s"
+            assert time.monotonic() < deadline, f"still at work after {PATIENCE_S:g} s"
 
     def until(self, holds: Callable[[], bool]) -> None:
         """Ask again and again until the answer is yes."""
-        deadline = time.monotonic() + REST_S
+        deadline = time.monotonic() + PATIENCE_S
         while not holds():
-            assert time.monotonic() < deadline, f"not so after {REST_S:g} s"
+            assert time.monotonic() < deadline, f"not so after {PATIENCE_S:g} s"
 
     @contextmanager
     def unchanged(self, but: Collection[str] = ()) -> Iterator[None]:

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from bountyexpo.domain.ids import new_id
 
+from tests.patience import PATIENCE_S
+
 if TYPE_CHECKING:
     from tests.integration.product.product import Person, Product
 
 DEPOSIT_CENTS = 50_000
 # A webhook is worked off beside its answer.
-SETTLE_S = 10.0
 
 
 @dataclass(frozen=True)
@@ -123,12 +124,12 @@ class Scene:
 
     def wait_for(self, sql: str, *params: Any) -> dict[str, Any]:
         """Return the first row of a query once there is one."""
-        deadline = time.monotonic() + SETTLE_S
+        deadline = time.monotonic() + PATIENCE_S
         while time.monotonic() < deadline:
             rows = self.product.rows(sql, *params)
             if rows:
                 return rows[0]
-        raise AssertionError(f"nothing came within {SETTLE_S:g} s: {sql} {params}")
+        raise AssertionError(f"nothing came within {PATIENCE_S:g} s: {sql} {params}")
 
 
 def wish(**fields: Any) -> dict[str, Any]:

@@ -12,11 +12,11 @@ from bountyexpo.operations.users.signing_in import REFUSAL_STEP_S
 
 from tests.integration.product.product import Product, refused, standing_product
 from tests.integration.product.wire import Wire
+from tests.patience import PATIENCE_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-LIMIT_S = 15.0
 SIGN_INS_MAX = 5
 FRAMES_BURST = 60
 BOUNTIES_A_DAY = 10
@@ -146,7 +146,7 @@ def test_probes_are_never_limited(limited: Product) -> None:
 
 async def test_a_flood_of_frames_is_refused_and_then_ends_the_socket(limited: Product) -> None:
     flooder, neighbour = limited.person("flooder"), limited.person("neighbour")
-    with trio.fail_after(LIMIT_S):
+    with trio.fail_after(PATIENCE_S):
         async with (
             Wire.opened(limited, neighbour) as other,
             Wire.opened(limited, flooder) as wire,
@@ -166,7 +166,7 @@ async def test_a_flood_of_messages_is_refused_and_the_socket_stays(limited: Prod
     talker, friend = limited.person("talker"), limited.person("friend")
     made = limited.post("/api/conversations", {"participantIds": [friend.id]}, by=talker)
     sent = {"conversationId": made.json()["id"], "text": "Hello?"}
-    with trio.fail_after(LIMIT_S):
+    with trio.fail_after(PATIENCE_S):
         async with Wire.opened(limited, talker) as wire:
             for _ in range(30):
                 await wire.say(type="message.send", clientMsgId=new_id(), id="m", **sent)
@@ -183,7 +183,7 @@ async def test_a_flood_of_messages_is_refused_and_the_socket_stays(limited: Prod
 
 
 async def test_a_socket_that_never_says_hello_is_closed(limited: Product) -> None:
-    with trio.fail_after(LIMIT_S):
+    with trio.fail_after(PATIENCE_S):
         async with Wire.connected(limited) as wire:
             assert await wire.closed() == 4408
 
@@ -191,7 +191,7 @@ async def test_a_socket_that_never_says_hello_is_closed(limited: Product) -> Non
 async def test_a_token_that_ends_is_asked_for_anew(limited: Product) -> None:
     person = limited.person("leaving")
     token = limited.token(person.id, exp=int(time.time()) + 5)
-    with trio.fail_after(LIMIT_S):
+    with trio.fail_after(PATIENCE_S):
         async with Wire.connected(limited) as wire:
             await wire.say(type="hello", v=1, token=token)
             await wire.hear("welcome")

@@ -12,6 +12,7 @@ from bountyexpo.domain.ids import new_id
 
 from tests.integration.product.scene import wish
 from tests.integration.product.wire import Wire
+from tests.patience import PATIENCE_S
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from tests.integration.product.product import Person, Product
     from tests.integration.product.scene import Scene
 
-LIMIT_S = 20.0
 CROWD = 8
 
 
@@ -51,8 +51,10 @@ class Crowd:
 
 @asynccontextmanager
 async def crowd(product: Product) -> AsyncIterator[Crowd]:
-    with trio.fail_after(LIMIT_S):
-        async with httpx.AsyncClient(base_url=product.url, trust_env=False, timeout=15) as client:
+    with trio.fail_after(PATIENCE_S):
+        async with httpx.AsyncClient(
+            base_url=product.url, trust_env=False, timeout=PATIENCE_S
+        ) as client:
             yield Crowd(client)
 
 
@@ -218,7 +220,7 @@ async def test_one_key_over_two_sockets_makes_one_message(product: Product, scen
     async def send(wire: Wire) -> None:
         acks.append(await wire.ask("message.send", **sent))
 
-    with trio.fail_after(LIMIT_S):
+    with trio.fail_after(PATIENCE_S):
         async with (
             Wire.opened(product, scene.hunter) as first,
             Wire.opened(product, scene.hunter, codec="msgpack") as second,
@@ -236,7 +238,7 @@ async def test_a_crowded_conversation_numbers_without_a_hole(
     product: Product, scene: Scene
 ) -> None:
     job, each = scene.new_job(), 25
-    with trio.fail_after(LIMIT_S):
+    with trio.fail_after(PATIENCE_S):
         async with (
             Wire.opened(product, scene.poster) as poster,
             Wire.opened(product, scene.hunter) as hunter,

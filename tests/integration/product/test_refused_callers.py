@@ -14,6 +14,7 @@ from bountyexpo.domain.ids import new_id
 
 from tests.integration.product.product import Person, refused
 from tests.integration.product.wire import Wire
+from tests.patience import PATIENCE_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 
     MakeToken = Callable[[Product, Person], str]
 
-SOCKET_S = 10.0
 FOREIGN_SECRET = "another-secret-of-more-than-32-bytes"
 NOT_ALLOWED = "AUTHORIZATION_FAILED"
 
@@ -156,7 +156,7 @@ async def test_a_socket_with_such_a_token_is_closed(
 ) -> None:
     token = make(product, scene.poster)
 
-    with trio.fail_after(SOCKET_S), product.unchanged():
+    with trio.fail_after(PATIENCE_S), product.unchanged():
         async with Wire.connected(product, bearer=token if place == "header" else None) as wire:
             await wire.say(type="hello", v=1, **({"token": token} if place == "hello" else {}))
 
@@ -165,7 +165,7 @@ async def test_a_socket_with_such_a_token_is_closed(
 
 
 async def test_a_socket_without_a_token_is_closed(product: Product) -> None:
-    with trio.fail_after(SOCKET_S):
+    with trio.fail_after(PATIENCE_S):
         async with Wire.connected(product) as wire:
             await wire.say(type="hello", v=1)
 
@@ -174,7 +174,7 @@ async def test_a_socket_without_a_token_is_closed(product: Product) -> None:
 
 
 async def test_a_socket_with_an_expired_token_is_closed(product: Product, scene: Scene) -> None:
-    with trio.fail_after(SOCKET_S):
+    with trio.fail_after(PATIENCE_S):
         async with Wire.connected(product) as wire:
             await wire.say(type="hello", v=1, token=expired(product, scene.poster))
 

@@ -16,6 +16,7 @@ from tests.conformance.raw_client import RawClient, close_payload, frame
 from tests.integration.product.product import is_sentence
 from tests.integration.product.scene import wish
 from tests.integration.product.wire import BINARY, TEXT, UPGRADE, Wire
+from tests.patience import PATIENCE_S
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 
 CONTINUATION, CLOSE, PING = 0, 8, 9
 FRAME_BYTES_MAX = 64 * 1024
-LIMIT_S = 10.0
 SOCKETS_MAX = 10
 JSON_PING = b'{"type":"ping"}'
 
@@ -78,7 +78,7 @@ BREACHES = [
 @pytest.fixture
 async def deadline() -> AsyncIterator[None]:
     """No test waits longer than this."""
-    with trio.fail_after(LIMIT_S):
+    with trio.fail_after(PATIENCE_S):
         yield
 
 
@@ -92,7 +92,7 @@ async def test_a_breach_closes_the_socket(
         if is_welcomed
         else Wire.connected(product, codec=breach.codec)
     )
-    with trio.fail_after(LIMIT_S), product.unchanged():
+    with trio.fail_after(PATIENCE_S), product.unchanged():
         async with open_socket as wire:
             await wire.send(breach.data)
 
@@ -100,7 +100,7 @@ async def test_a_breach_closes_the_socket(
 
 
 async def test_the_others_do_not_notice_a_breach(product: Product, scene: Scene) -> None:
-    with trio.fail_after(LIMIT_S):
+    with trio.fail_after(PATIENCE_S):
         async with (
             Wire.opened(product, scene.poster) as neighbour,
             Wire.opened(product, scene.poster) as wire,
@@ -120,7 +120,7 @@ async def test_the_others_do_not_notice_a_breach(product: Product, scene: Scene)
 async def test_whoever_does_not_begin_with_hello_is_refused(
     product: Product, scene: Scene, first: dict[str, Any]
 ) -> None:
-    with trio.fail_after(LIMIT_S), product.unchanged():
+    with trio.fail_after(PATIENCE_S), product.unchanged():
         async with Wire.connected(product, bearer=scene.poster.token) as wire:
             for _ in range(3):
                 await wire.say(**first)
@@ -130,7 +130,7 @@ async def test_whoever_does_not_begin_with_hello_is_refused(
 
 
 async def test_an_unknown_version_is_refused(product: Product, scene: Scene) -> None:
-    with trio.fail_after(LIMIT_S):
+    with trio.fail_after(PATIENCE_S):
         async with Wire.connected(product) as wire:
             await wire.say(type="hello", v=9, token=scene.poster.token)
 
@@ -139,7 +139,7 @@ async def test_an_unknown_version_is_refused(product: Product, scene: Scene) -> 
 
 
 async def test_a_second_hello_is_refused(product: Product, scene: Scene) -> None:
-    with trio.fail_after(LIMIT_S):
+    with trio.fail_after(PATIENCE_S):
         async with Wire.opened(product, scene.poster) as wire:
             reply = await wire.ask("hello", v=1, token=scene.hunter.token)
 
@@ -205,7 +205,7 @@ async def test_a_frame_that_asks_too_much_is_refused_and_the_socket_stays(
         name: scene.job.conversation_id if value == "{job}" else value
         for name, value in sent.items()
     }
-    with trio.fail_after(LIMIT_S):
+    with trio.fail_after(PATIENCE_S):
         async with Wire.opened(product, scene.poster, codec=codec) as wire:
             with product.unchanged():
                 error = await wire.ask(fields.pop("type"), **fields)
@@ -218,7 +218,7 @@ async def test_a_frame_that_asks_too_much_is_refused_and_the_socket_stays(
 
 async def test_a_strangers_message_is_refused(product: Product, scene: Scene) -> None:
     conversation_id = scene.job.conversation_id
-    with trio.fail_after(LIMIT_S):
+    with trio.fail_after(PATIENCE_S):
         async with Wire.opened(product, scene.stranger) as wire:
             with product.unchanged():
                 sent = await wire.ask(
@@ -234,7 +234,7 @@ async def test_foreign_streams_are_neither_followed_nor_replayed(
     product: Product, scene: Scene
 ) -> None:
     foreign = [f"user:{scene.poster.id}", f"conv:{scene.job.conversation_id}"]
-    with trio.fail_after(LIMIT_S):
+    with trio.fail_after(PATIENCE_S):
         async with Wire.opened(
             product,
             scene.stranger,
@@ -258,7 +258,7 @@ async def test_foreign_streams_are_neither_followed_nor_replayed(
 
 async def test_a_key_used_for_another_message_is_refused(product: Product, scene: Scene) -> None:
     key, where = new_id(), scene.job.conversation_id
-    with trio.fail_after(LIMIT_S):
+    with trio.fail_after(PATIENCE_S):
         async with Wire.opened(product, scene.hunter) as wire:
             sent = {"conversationId": where, "clientMsgId": key}
             first = await wire.ask("message.send", **sent, text="At noon?")
@@ -273,7 +273,7 @@ async def test_a_key_used_for_another_message_is_refused(product: Product, scene
 async def test_a_token_of_somebody_else_does_not_change_who_speaks(
     product: Product, scene: Scene
 ) -> None:
-    with trio.fail_after(LIMIT_S):
+    with trio.fail_after(PATIENCE_S):
         async with Wire.opened(product, scene.stranger) as wire:
             reply = await wire.ask("auth.refresh", token=scene.poster.token)
             me = await wire.ask("call", op="auth.me")
@@ -284,7 +284,7 @@ async def test_a_token_of_somebody_else_does_not_change_who_speaks(
 
 async def test_one_socket_too_many_closes_the_oldest(product: Product) -> None:
     person = product.person("collector")
-    with trio.fail_after(LIMIT_S):
+    with trio.fail_after(PATIENCE_S):
         async with AsyncExitStack() as stack:
             wires = [
                 await stack.enter_async_context(Wire.opened(product, person))
@@ -342,7 +342,7 @@ async def test_a_client_that_hangs_up_in_its_hello_leaves_nothing(
     product: Product, scene: Scene
 ) -> None:
     hello = msgspec.json.encode({"type": "hello", "v": 1, "token": scene.poster.token})
-    with trio.fail_after(LIMIT_S), product.unchanged():
+    with trio.fail_after(PATIENCE_S), product.unchanged():
         for _ in range(5):
             client = await RawClient.connect(product.port, behind=frame(TEXT, hello))
             await client.aclose()

@@ -11,6 +11,7 @@ from bountyexpo.domain.ids import new_id
 from tests.integration.product.product import refused
 from tests.integration.product.scene import wish
 from tests.integration.product.wire import Wire
+from tests.patience import PATIENCE_S
 
 if TYPE_CHECKING:
     from tests.integration.product.product import Product
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 CONFIRM = "/payments/confirm"
 INTENT = "/payments/create-payment-intent"
 BOUNTIES = "/api/bounties"
-SOCKET_S = 10.0
 
 PRICES: dict[str, tuple[dict[str, Any], str]] = {
     "parts of a cent": ({"amount": 10.005}, "invalid_amount_precision"),
@@ -70,7 +70,7 @@ def test_a_wrong_price_is_refused(
 async def test_a_wrong_price_is_refused_over_the_socket(
     product: Product, scene: Scene, fields: dict[str, Any], code: str | None
 ) -> None:
-    with trio.fail_after(SOCKET_S):
+    with trio.fail_after(PATIENCE_S):
         async with Wire.opened(product, scene.poster, codec="msgpack") as wire:
             if fields.get("amount_cents", 0) > 2**53:
                 fields = {"amount_cents": 2**53}

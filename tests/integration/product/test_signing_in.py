@@ -11,6 +11,7 @@ from bountyexpo.domain.ids import new_id
 
 from tests.integration.product.product import Person, refused
 from tests.integration.product.wire import Wire
+from tests.patience import PATIENCE_S
 
 if TYPE_CHECKING:
     import httpx
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from tests.integration.product.product import Product
 
 PASSWORD = "Right-password-1"
-LIMIT_S = 20.0
 
 
 @dataclass
@@ -133,7 +133,7 @@ async def test_signing_out_ends_what_it_means_and_nothing_else(
 ) -> None:
     account = Account.made(product)
     phone, tablet, unused = (account.device() for _ in range(3))
-    with trio.fail_after(LIMIT_S):
+    with trio.fail_after(PATIENCE_S):
         async with Wire.opened(product, phone) as here, Wire.opened(product, tablet) as there:
             body = {"scope": scope} if scope else {}
             assert product.post("/auth/sign-out", body, by=phone).status_code == 200
@@ -159,7 +159,7 @@ async def test_a_ticket_of_a_sign_in_that_is_over_opens_nothing(product: Product
     device = account.device()
     ticket = product.post("/v1/socket/ticket", by=device).json()["ticket"]
     assert product.post("/auth/sign-out", by=device).status_code == 200
-    with trio.fail_after(LIMIT_S):
+    with trio.fail_after(PATIENCE_S):
         async with Wire.connected(product, path=f"/v1/socket?ticket={ticket}") as wire:
             await wire.say(type="hello", v=1)
 
@@ -193,7 +193,7 @@ async def test_the_stream_of_a_deleted_bounty_is_for_its_parties_alone(product: 
     bounty = product.post("/api/bounties", offer, by=poster).json()["id"]
     stream = f"bounty:{bounty}"
     at_auth_server(product, "update app.bounties set status = 'deleted' where id = %s", bounty)
-    with trio.fail_after(LIMIT_S):
+    with trio.fail_after(PATIENCE_S):
         async with Wire.opened(product, stranger) as theirs, Wire.opened(product, poster) as own:
             for wire, is_party in ((theirs, False), (own, True)):
                 await wire.say(type="sync", id="s", streams={stream: {"seq": 0}})

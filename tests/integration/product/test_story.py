@@ -13,12 +13,11 @@ from bountyexpo.sandbox.postgres import EmbeddedPostgres
 
 from tests.databases import temporary_folder
 from tests.integration.product.product import Product, standing
+from tests.patience import PATIENCE_S
 from tests.server_process import ServerProcess
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-STORY_S = 30.0
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +43,7 @@ def storyteller(request: pytest.FixtureRequest) -> Product:
 async def test_the_story_is_told_to_its_end(storyteller: Product, codec: str) -> None:
     state = State.new()
 
-    with trio.fail_after(STORY_S):
+    with trio.fail_after(PATIENCE_S):
         async with open_story(storyteller.url, state, codec=codec) as story:
             for step in STEPS:
                 await step.run(story)

@@ -26,6 +26,7 @@ from bountyexpo.ws.session import frame_splice
 from bountyexpo.ws.v1.serializer import JSON, MSGPACK
 
 from tests.commits import nobody
+from tests.patience import PATIENCE_S
 from tests.sample_values import sample
 from tests.unit.ws.session.session_fakes import World
 
@@ -97,7 +98,7 @@ class Stage:
     async def hear(self, socket, user, stream, count):
         """Return what a socket was told of a stream, once it is all that its user may hear."""
         wanted = count if user == self.ben or stream.startswith("bounty:") else 0
-        with trio.fail_after(10):
+        with trio.fail_after(PATIENCE_S):
             await socket.until(lambda: len(heard(socket, stream)) == wanted)
         return heard(socket, stream)
 
@@ -121,7 +122,7 @@ async def stage(module_dsn):
     async with trio.open_nursery() as nursery:
         pool = Pool(module_dsn, AfterCommit(publish, nobody))
         await nursery.start(pool.run)
-        with trio.fail_after(10):
+        with trio.fail_after(PATIENCE_S):
             await pool.wait_ready()
         async with World(database=Database(pool)) as world:
             listeners.append(world.hub.publish)
@@ -199,7 +200,7 @@ async def send(stage, journal, **fields):
     results = []
     done = trio.Event()
     journal.submit(message, lambda result: (results.append(result), done.set()))
-    with trio.fail_after(10):
+    with trio.fail_after(PATIENCE_S):
         await done.wait()
     return results[0].message_id
 

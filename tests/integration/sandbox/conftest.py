@@ -17,6 +17,7 @@ from bountyexpo.sandbox.sandbox_settings import SandboxSettings
 from bountyexpo.sandbox.server import SandboxServer
 
 from tests.integration.sandbox.auth_client import Client
+from tests.patience import PATIENCE_S
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -35,7 +36,7 @@ class Receiver:
 
     async def next_post(self) -> tuple[bytes, str]:
         """Return the next body and its signature."""
-        with trio.fail_after(10):
+        with trio.fail_after(PATIENCE_S):
             return await self._posts.receive()
 
     async def run(self, *, task_status=trio.TASK_STATUS_IGNORED):

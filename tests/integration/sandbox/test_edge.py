@@ -10,13 +10,13 @@ import trio
 import trio.testing
 from bountyexpo.sandbox.edge import BODY_BYTES_MAX, DRAIN_BYTES_MAX
 
+from tests.patience import PATIENCE_S
+
 ID = "00000000-0000-4000-8000-000000000001"
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 # Addresses that no route has, one below each emulator.
 UNKNOWN = ("/auth/v1/nothing", "/v1/nothing", "/sandbox/nothing", "/nothing")
 BODY = b'{"email":"somebody@example.test","password":"correct horse"}'
-
-PATIENCE_S = 5.0
 
 
 @pytest.fixture

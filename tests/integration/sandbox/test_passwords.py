@@ -15,7 +15,7 @@ from bountyexpo.errors import RateLimited, Unavailable
 from bountyexpo.sandbox.auth import passwords as module
 from bountyexpo.sandbox.auth.passwords import WAITING_MAX, Passwords
 
-END_S = 10.0
+from tests.patience import PATIENCE_S
 
 # Somebody who hashes, says which process did it, and then ends as it is told.
 PARENT = """
@@ -23,6 +23,8 @@ import signal
 import sys
 import trio
 from bountyexpo.sandbox.auth.passwords import Passwords
+
+from tests.patience import PATIENCE_S
 
 async def main():
     passwords = Passwords()
@@ -155,7 +157,7 @@ def test_it_ends_with_whoever_started_it(end):
             pid = int(parent.stdout.readline())
             if end.startswith("SIG"):
                 parent.send_signal(signal.Signals[end])
-            parent.wait(END_S)
+            parent.wait(PATIENCE_S)
         finally:
             parent.kill()
 
@@ -163,7 +165,7 @@ def test_it_ends_with_whoever_started_it(end):
     try:
         hasher = psutil.Process(pid)
         if hasher.status() != psutil.STATUS_ZOMBIE:
-            hasher.wait(END_S)
+            hasher.wait(PATIENCE_S)
     except psutil.NoSuchProcess:
         pass
     assert not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE

@@ -24,6 +24,8 @@ from bountyexpo.persistence.chat import conversation_lists, message_stream
 from bountyexpo.persistence.chat.journal import Journal
 from bountyexpo.runtime.clock import SystemClock
 
+from tests.patience import PATIENCE_S
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
@@ -67,7 +69,7 @@ class Town:
     async def stop_pools(self) -> None:
         for pool in self.actors.pools:
             pool.stop()
-        with trio.fail_after(5):
+        with trio.fail_after(PATIENCE_S):
             await self.stopped.wait()
 
     async def person(self) -> str:

@@ -15,6 +15,8 @@ from bountyexpo.actors.chat.conversation_messages import (
 )
 from bountyexpo.errors import NotAllowed
 
+from tests.patience import PATIENCE_S
+
 
 @pytest.fixture
 async def pair(town):
@@ -91,7 +93,7 @@ async def test_markers_of_one_second_are_stored_together(town, pair):
         await town.receive(ben, thread, seq)
         await town.read(ben, thread, seq)
     before = (await town.markers(anna, thread))[ben]
-    with trio.fail_after(5):
+    with trio.fail_after(PATIENCE_S):
         while (await town.markers(anna, thread))[ben] != (5, 5):
             await trio.testing.wait_all_tasks_blocked(0.05)
 

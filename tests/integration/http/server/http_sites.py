@@ -15,6 +15,7 @@ from quart import request
 from quart_trio import QuartTrio
 
 from tests.integration.socket_server import NOW, serve
+from tests.patience import PATIENCE_S
 
 # More than the small kernel buffers of a test hold.
 BIG = 400_000
@@ -98,7 +99,7 @@ class Site:
         self.port = server.port
 
     async def all_served(self):
-        with trio.fail_after(5):
+        with trio.fail_after(PATIENCE_S):
             await self.server.acceptor.wait_served()
 
 

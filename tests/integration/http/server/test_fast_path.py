@@ -10,6 +10,7 @@ import trio
 
 from tests.integration.http.server.http_sites import BIG, fast_site
 from tests.integration.plain_client import request
+from tests.patience import PATIENCE_S
 
 
 async def test_a_thousand_requests_share_a_connection(connect):
@@ -148,7 +149,7 @@ async def test_a_trickled_head_ends_with_the_time_for_heads(connect):
     async with fast_site(head_s=0.1) as site:
         client = await connect(site)
         await client.ask("GET /say/x")
-        with trio.fail_after(5):
+        with trio.fail_after(PATIENCE_S):
             with contextlib.suppress(trio.BrokenResourceError):
                 while await still_open(client):
                     await client.raw(b"G")
@@ -194,7 +195,7 @@ async def test_a_client_that_never_reads_is_ended(connect):
     async with fast_site(small_buffers=True, send_s=0.05) as site:
         client = await connect(site, receive_buffer=4096)
         await client.send("GET /big")
-        with trio.fail_after(5):
+        with trio.fail_after(PATIENCE_S):
             while not site.handler._connections:
                 await trio.lowlevel.checkpoint()
         await site.all_served()

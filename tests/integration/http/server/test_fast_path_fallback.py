@@ -10,6 +10,7 @@ import trio
 from tests.integration.http.server.ambiguous_requests import AMBIGUOUS, SMUGGLED
 from tests.integration.http.server.http_sites import fast_site
 from tests.integration.plain_client import request
+from tests.patience import PATIENCE_S
 
 CHUNKED = b"3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n"
 # (request, what the application of the fallback makes of it)
@@ -107,5 +108,5 @@ async def test_draining_reaches_connections_that_were_passed_on(connect):
         await client.ask("GET /say/x")
         assert json.loads((await client.ask("GET /page")).body)["fallback"]
         site.server.acceptor.start_draining()
-        with trio.fail_after(5):
+        with trio.fail_after(PATIENCE_S):
             assert await client.end() == b""

@@ -19,6 +19,7 @@ from quart import Response, request
 from quart_trio import QuartTrio
 
 from tests.integration.socket_server import NOW, serve
+from tests.patience import PATIENCE_S
 
 # More than the small kernel buffers of a test hold.
 BIG = 400_000
@@ -87,7 +88,7 @@ class Site:
         self.port = server.port
 
     async def all_served(self):
-        with trio.fail_after(5):
+        with trio.fail_after(PATIENCE_S):
             await self.server.acceptor.wait_served()
 
 
@@ -304,7 +305,7 @@ async def test_a_client_that_never_reads_is_ended(site, connect):
     async with site(HttpLimits(send_s=0.1), settings=settings) as running:
         http = await connect(running.port, receive_buffer=4096)
         await http.send("GET /big")
-        with trio.fail_after(5):
+        with trio.fail_after(PATIENCE_S):
             while not running.handler._streams:
                 await trio.lowlevel.checkpoint()
         await running.all_served()

@@ -10,6 +10,7 @@ from bountyexpo.errors import DatabaseUnavailable
 from bountyexpo.persistence.chat.journal import Journal
 
 from tests.integration.persistence.chat.journal_stage import append, message, writing
+from tests.patience import PATIENCE_S
 
 if TYPE_CHECKING:
     from bountyexpo.persistence.pool import Pool
@@ -70,7 +71,7 @@ async def test_a_message_in_doubt_is_published_as_it_is_now(database: Pool, thre
         with pytest.raises(DatabaseUnavailable):
             await append(journal, sent)
         again = await append(journal, message(thread, client_message_id=sent.client_message_id))
-        with trio.fail_after(10):
+        with trio.fail_after(PATIENCE_S):
             await published.wait()
 
     assert again.duplicate

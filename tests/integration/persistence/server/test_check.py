@@ -17,6 +17,7 @@ from bountyexpo.persistence.server.preparation import Preparation
 
 from tests.commits import UNHEARD
 from tests.databases import on_server, url
+from tests.patience import PATIENCE_S
 
 
 @pytest.fixture
@@ -36,7 +37,7 @@ def database_of(server_dsn: str):
 
 
 async def prepare(dsn: str) -> bool:
-    with trio.fail_after(20):
+    with trio.fail_after(PATIENCE_S):
         return await Preparation(ServiceClaim("process 1 on host far, port 1"))(dsn)
 
 
@@ -108,7 +109,7 @@ async def test_the_pool_says_for_ever_that_it_was_refused(database_of):
     async with trio.open_nursery() as nursery:
         pool = Pool(dsn, UNHEARD, prepare=prepare)
         await nursery.start(pool.run)
-        with trio.fail_after(20):
+        with trio.fail_after(PATIENCE_S):
             refused = await pool.wait_refused()
         assert "SQL_ASCII" in str(refused)
         assert not pool.is_ready
@@ -123,7 +124,7 @@ async def test_the_pool_is_not_ready_before_it_has_read_our_tables(empty_dsn):
     async with trio.open_nursery() as nursery:
         pool = Pool(empty_dsn, UNHEARD, prepare=forget_to_migrate)
         await nursery.start(pool.run)
-        with trio.fail_after(5):
+        with trio.fail_after(PATIENCE_S):
             while pool.statistics()["last_error"] is None:  # noqa: ASYNC110 - it has no event
                 await trio.sleep(0.01)
         assert not pool.is_ready
@@ -141,7 +142,7 @@ async def test_a_password_never_stands_in_a_reason(password):
     async with trio.open_nursery() as nursery:
         pool = Pool(dsn, UNHEARD, prepare=repeat)
         await nursery.start(pool.run)
-        with trio.fail_after(5):
+        with trio.fail_after(PATIENCE_S):
             while pool.statistics()["last_error"] is None:  # noqa: ASYNC110 - it has no event
                 await trio.sleep(0.01)
         assert "cannot use" in pool.statistics()["last_error"]

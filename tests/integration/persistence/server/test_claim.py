@@ -17,6 +17,8 @@ from bountyexpo.persistence.server import claim
 from bountyexpo.persistence.server.check import DatabaseRefused
 from bountyexpo.persistence.server.claim import ServiceClaim
 
+from tests.patience import PATIENCE_S
+
 if TYPE_CHECKING:
     from bountyexpo.persistence.pool import Pool
 
@@ -32,9 +34,10 @@ FIRST = "process 17 on host first, port 3001"
 
 
 @pytest.fixture(autouse=True)
-def quick(monkeypatch):
-    """Seconds become moments."""
-    monkeypatch.setattr(claim, "LEASE_S", 0.6)
+def times(monkeypatch):
+    """A lease outlasts every test, however busy the machine; what is done again is done soon."""
+    monkeypatch.setattr(claim, "LEASE_S", 3600)
+    monkeypatch.setattr(claim, "RELEASE_S", PATIENCE_S)
     monkeypatch.setattr(claim, "RENEW_S", 0.05)
     monkeypatch.setattr(claim, "LOOK_S", 0.02)
 
@@ -44,7 +47,7 @@ async def test_a_database_in_use_is_refused_by_name(database: Pool):
     await first.take(database)
     async with trio.open_nursery() as nursery:
         await nursery.start(first.run, database)
-        with trio.fail_after(5), pytest.raises(DatabaseRefused) as refused:
+        with trio.fail_after(PATIENCE_S), pytest.raises(DatabaseRefused) as refused:
             await ServiceClaim("process 18 on host second, port 3001").take(database)
         nursery.cancel_scope.cancel()
 
@@ -52,41 +55,39 @@ async def test_a_database_in_use_is_refused_by_name(database: Pool):
     assert str(refused.value).startswith("DATABASE_URL: the database is in use")
 
 
-async def test_it_is_free_once_the_first_has_ended(database: Pool, monkeypatch):
-    monkeypatch.setattr(claim, "LEASE_S", 3600)
+async def test_it_is_free_once_the_first_has_ended(database: Pool):
     first = ServiceClaim(FIRST)
     await first.take(database)
     async with trio.open_nursery() as nursery:
         await nursery.start(first.run, database)
         nursery.cancel_scope.cancel()
 
-    with trio.fail_after(5):
+    with trio.fail_after(PATIENCE_S):
         await ServiceClaim("process 18 on host second, port 3001").take(database)
 
 
-async def test_a_holder_that_died_elsewhere_is_waited_for(database: Pool):
+async def test_a_holder_that_died_elsewhere_is_waited_for(database: Pool, monkeypatch):
+    monkeypatch.setattr(claim, "LEASE_S", 0.6)
     await ServiceClaim(FIRST).take(database)
 
-    with trio.fail_after(5):
+    with trio.fail_after(PATIENCE_S):
         await ServiceClaim("process 18 on host second, port 3001").take(database)
 
 
-async def test_a_holder_that_died_here_is_not_waited_for(database: Pool, monkeypatch):
-    monkeypatch.setattr(claim, "LEASE_S", 3600)
+async def test_a_holder_that_died_here_is_not_waited_for(database: Pool):
     here = socket.gethostname()
     await ServiceClaim(f"process {dead_pid()} on host {here}, port 3001").take(database)
 
-    with trio.fail_after(5):
+    with trio.fail_after(PATIENCE_S):
         await ServiceClaim(process_name(3001)).take(database)
 
 
-async def test_whoever_is_the_only_one_waits_for_nobody(database: Pool, monkeypatch):
-    monkeypatch.setattr(claim, "LEASE_S", 3600)
+async def test_whoever_is_the_only_one_waits_for_nobody(database: Pool):
     first = ServiceClaim(FIRST)
     await first.take(database)
     second = ServiceClaim("process 18 on host second, port 3001", is_sole=True)
 
-    with trio.fail_after(5):
+    with trio.fail_after(PATIENCE_S):
         await second.take(database)
 
     assert await leases.has_ended(database, first.term)
@@ -106,7 +107,7 @@ async def test_who_was_taken_over_gives_the_database_up(database: Pool):
     )
     async with trio.open_nursery() as nursery:
         await nursery.start(first.run, database)
-        with trio.fail_after(5):
+        with trio.fail_after(PATIENCE_S):
             refused = await database.wait_refused()
         nursery.cancel_scope.cancel()
 

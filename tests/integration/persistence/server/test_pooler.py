@@ -18,6 +18,7 @@ from bountyexpo.persistence.statement import statement
 
 from tests.commits import UNHEARD
 from tests.integration.persistence.server.transaction_pooler import TransactionPooler
+from tests.patience import PATIENCE_S
 
 if TYPE_CHECKING:
     from bountyexpo.persistence.transaction import Transaction
@@ -48,7 +49,7 @@ async def prepared(dsn: str, **bounds):
     )
     async with trio.open_nursery() as nursery:
         await nursery.start(pool.run)
-        with trio.fail_after(20):
+        with trio.fail_after(PATIENCE_S):
             await pool.wait_ready()
         yield pool
         nursery.cancel_scope.cancel()
@@ -159,7 +160,7 @@ async def test_a_pooler_that_comes_later_is_noticed_by_what_a_session_forgot(dsn
         pool = Pool(address, UNHEARD)
         async with trio.open_nursery() as nursery:
             await nursery.start(pool.run)
-            with trio.fail_after(10):
+            with trio.fail_after(PATIENCE_S):
                 await pool.wait_ready()
             assert pool.statistics()["pooled"]
             assert await pool.fetch("select 1 from leases") == []

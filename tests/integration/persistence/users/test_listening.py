@@ -12,6 +12,8 @@ from bountyexpo.persistence.users import listening
 from bountyexpo.persistence.users.listening import Listening
 from bountyexpo.persistence.users.standing import CHANNEL
 
+from tests.patience import PATIENCE_S
+
 
 class Hearer:
     """Writes down what it is told, and wakes whoever waits for it."""
@@ -35,7 +37,7 @@ class Hearer:
         self._news = trio.Event()
 
     async def until(self, *expected):
-        with trio.fail_after(20):
+        with trio.fail_after(PATIENCE_S):
             while tuple(self.told[-len(expected) :]) != expected:
                 await self._news.wait()
 

@@ -10,6 +10,8 @@ import trio.testing
 from bountyexpo.domain.ids import new_id
 from bountyexpo.persistence.users import standing
 
+from tests.patience import PATIENCE_S
+
 
 @pytest.fixture
 async def user(database):
@@ -59,7 +61,7 @@ async def test_a_note_waits_for_the_end_of_all_that_is_under_way(database, user)
 
         nursery.start_soon(note)
         waiting = "select 1 as found from pg_stat_activity where wait_event_type = 'Lock'"
-        with trio.fail_after(10):
+        with trio.fail_after(PATIENCE_S):
             while not await tx.fetch(waiting):
                 pass
 

@@ -18,13 +18,13 @@ from trio_websocket import ConnectionClosed, connect_websocket_url
 
 from tests.databases import temporary_folder
 from tests.integration.product.product import standing
+from tests.patience import PATIENCE_S
 from tests.server_process import ServerProcess, running
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
     from pathlib import Path
 
-WAIT_S = 10
 SERIALIZERS = {"json": msgspec.json, "msgpack": msgspec.msgpack}
 
 
@@ -63,7 +63,7 @@ class Person:
 
     def call(self, method: str, path: str, body: Any = None) -> Any:
         headers = {"authorization": f"Bearer {self.token}"}
-        with httpx.Client(base_url=self.server.url, timeout=15, trust_env=False) as client:
+        with httpx.Client(base_url=self.server.url, timeout=PATIENCE_S, trust_env=False) as client:
             response = client.request(method, path, json=body, headers=headers)
         assert response.is_success, response.text
         return response.json()
@@ -86,7 +86,7 @@ class Socket:
         await self.connection.send_message(data.decode() if self.serializer == "json" else data)
 
     async def hears(self, *kinds: str) -> dict[str, Any]:
-        with trio.fail_after(WAIT_S):
+        with trio.fail_after(PATIENCE_S):
             while True:
                 data = await self.connection.get_message()
                 raw = data.encode() if isinstance(data, str) else data
@@ -96,7 +96,7 @@ class Socket:
                     return frame
 
     async def closed(self) -> int:
-        with trio.fail_after(WAIT_S):
+        with trio.fail_after(PATIENCE_S):
             while True:
                 try:
                     await self.connection.get_message()
@@ -115,7 +115,7 @@ async def socket(
     url = server.url.replace("http", "ws") + path
     offered = [f"bounty.v1.{serializer}"] if serializer else None
     async with trio.open_nursery() as nursery:
-        with trio.fail_after(WAIT_S):
+        with trio.fail_after(PATIENCE_S):
             connection = await connect_websocket_url(
                 nursery,
                 url,
@@ -312,7 +312,7 @@ async def test_last_seen_outlives_the_process(folder: Path, dsn: str) -> None:
             await one.hears("welcome")
             server.process.terminate()
             assert await one.closed() == 1012
-        with trio.fail_after(WAIT_S):
+        with trio.fail_after(PATIENCE_S):
             await server.process.wait()
     again = ServerProcess(folder, DATABASE_URL=dsn)
     anna.server = again
