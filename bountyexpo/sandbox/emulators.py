@@ -14,9 +14,11 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from bountyexpo.sandbox.auth.hasher import COST
 from bountyexpo.sandbox.auth.tokens import TokenSigner
 from bountyexpo.sandbox.operator import OPERATOR_ID
 from bountyexpo.sandbox.sandbox_settings import SandboxSettings
+from bountyexpo.settings import Environment
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -28,6 +30,9 @@ SECRETS_FILE = "sandbox.json"
 
 # Below the data folder: what the emulators would have mailed.
 MESSAGES_FOLDER = "messages"
+
+# Tests make thousands of accounts, whose passwords protect nothing.
+COST_IN_TESTS = 2
 
 # Who issues the token of a command on this machine, whatever the port of the server it asks.
 OPERATOR_ISSUER = "bountyexpo-operator"
@@ -84,6 +89,7 @@ def providers(settings: Settings) -> Providers:
         site_url=f"http://127.0.0.1:{settings.port}",
         port=settings.sandbox_port,
         issuer=settings.supabase_jwt_issuer or kept.issuer or f"{address}/auth/v1",
+        password_cost=COST_IN_TESTS if settings.environment is Environment.TEST else COST,
     )
     found = _real(settings)
     if settings.uses_sandbox_auth:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from bountyexpo.sandbox.auth.hasher import COST
 from bountyexpo.sandbox.auth.tokens import api_key
 
 if TYPE_CHECKING:
@@ -29,6 +30,8 @@ class SandboxSettings:
     # Where the links of mails lead that name nothing better.
     site_url: str = "http://127.0.0.1"
     signing: Algorithm = "HS256"
+    # How much work there is in each hash of a password.
+    password_cost: int = COST
 
     def __repr__(self) -> str:
         return f"SandboxSettings(host={self.host!r}, port={self.port})"

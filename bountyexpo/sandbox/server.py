@@ -56,7 +56,7 @@ class SandboxServer:
         self._now = clock.now
         self.url: str | None = None
         tables = Tables(pool)
-        self.passwords = Passwords()
+        self.passwords = Passwords(settings.password_cost)
         self.relay = WebhookRelay(
             pool, tables, clock, url=settings.webhook_url, secret=settings.webhook_secret
         )

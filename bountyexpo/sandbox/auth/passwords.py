@@ -16,6 +16,7 @@ import trio
 
 from bountyexpo.errors import RateLimited, Unavailable
 from bountyexpo.observability.logs import get_logger
+from bountyexpo.sandbox.auth.hasher import COST
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
@@ -43,11 +44,14 @@ _log = get_logger(__name__)
 class Passwords:
     """Hashes and compares passwords in a process of their own.
 
+    ``cost`` is scrypt's, of new hashes.
+
     Owns:      the process; it is started again when it ends.
     Overload:  ``WAITING_MAX`` wait for their turn; who comes then is told to come back.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, cost: int = COST) -> None:
+        self._cost = cost
         self._process: _Hasher | None = None
         self._is_wanted = trio.Event()
         self._is_up = trio.Event()
@@ -64,7 +68,7 @@ class Passwords:
         task_status.started()
         await self._is_wanted.wait()
         while True:
-            async with await _Hasher.start() as process:
+            async with await _Hasher.start(self._cost) as process:
                 self._process = process
                 self._is_up.set()
                 try:
@@ -141,11 +145,11 @@ class _Hasher:
         self._number = 0
 
     @classmethod
-    async def start(cls) -> _Hasher:
+    async def start(cls, cost: int) -> _Hasher:
         # A group of its own: what a terminal or a service manager sends to ours is not for it,
         # since the sign-ins that are still in flight want their answers.
         process = await trio.lowlevel.open_process(
-            COMMAND, stdin=subprocess.PIPE, stdout=subprocess.PIPE, process_group=0
+            (*COMMAND, str(cost)), stdin=subprocess.PIPE, stdout=subprocess.PIPE, process_group=0
         )
         return cls(process)
 

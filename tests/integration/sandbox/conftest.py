@@ -13,6 +13,7 @@ import trio
 from bountyexpo.integrations.stripe.port import Stripe
 from bountyexpo.integrations.supabase import SupabaseAuth
 from bountyexpo.runtime.clock import SystemClock
+from bountyexpo.sandbox.emulators import COST_IN_TESTS
 from bountyexpo.sandbox.sandbox_settings import SandboxSettings
 from bountyexpo.sandbox.server import SandboxServer
 
@@ -101,6 +102,7 @@ def settings(receiver, signing, tmp_path):
         webhook_secret=WEBHOOK_SECRET,
         messages=tmp_path / "messages",
         signing=signing,
+        password_cost=COST_IN_TESTS,
     )
 
 

@@ -13,6 +13,7 @@ import trio
 import trio.testing
 from bountyexpo.errors import RateLimited, Unavailable
 from bountyexpo.sandbox.auth import passwords as module
+from bountyexpo.sandbox.auth.hasher import COST
 from bountyexpo.sandbox.auth.passwords import WAITING_MAX, Passwords
 
 from tests.patience import PATIENCE_S
@@ -59,6 +60,18 @@ async def test_a_password_matches_what_was_made_of_it_and_nothing_else(passwords
     assert not await passwords.match("correct horse ", stored)
     assert not await passwords.match("correct horse", None)
     assert stored != await passwords.hash("correct horse")
+
+
+async def test_each_hash_says_what_it_cost(passwords, nursery):
+    cheap = Passwords(2)
+    await nursery.start(cheap.run)
+    stored, cheaply = await passwords.hash("correct horse"), await cheap.hash("correct horse")
+
+    assert (stored.partition("$")[0], cheaply.partition("$")[0]) == (str(COST), "2")
+    for kept in (stored, cheaply, stored.partition("$")[2]):
+        assert await cheap.match("correct horse", kept)
+        assert await passwords.match("correct horse", kept)
+        assert not await cheap.match("wrong", kept)
 
 
 async def test_no_more_of_a_password_counts_than_the_real_hash_looks_at(passwords):
