@@ -14,6 +14,8 @@ from bountyexpo.domain.visible import is_blank
 from bountyexpo.errors import InvalidRequest, RateLimited
 
 if TYPE_CHECKING:
+    from enum import StrEnum
+
     from bountyexpo.domain.policy import Policy
 
 TITLE_CHARS: Final = (5, 200)
@@ -181,3 +183,20 @@ def _refusal(
 ) -> InvalidRequest:
     message = problem if whole else f"{field} {problem}"
     return InvalidRequest(message, code=code, issues=[{"path": field, "message": message}])
+
+
+def choices(said: str, kind: type[StrEnum], field: str) -> list[str]:
+    """Return the values that a list with commas names, each once; ``all`` names every one.
+
+    Raises:
+        InvalidRequest: one of them is none of this kind.
+    """
+    if said == "all":
+        return [each.value for each in kind]
+    names = list(dict.fromkeys(name.strip() for name in said.split(",")))
+    if unknown := [name for name in names if name not in set(kind)]:
+        raise InvalidRequest(
+            f"There is no {field} {unknown[0]!r}.",
+            issues=[{"path": field, "message": f"use {', '.join(kind)} or all"}],
+        )
+    return names

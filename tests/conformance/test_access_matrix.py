@@ -64,6 +64,12 @@ CASES: dict[str, Callable[[Stage], Ask]] = {
         {"bounty_id": stage.open_bounty},
     ),
     "request.list": lambda _: ("GET", "/api/bounty-requests", None),
+    "request.of_bounties": lambda stage: (
+        "POST",
+        "/api/bounty-requests/batch",
+        {"bounty_ids": [stage.open_bounty]},
+    ),
+    "request.of_user": lambda _: ("GET", f"/api/bounty-requests/user/{new_id()}", None),
     "request.get": lambda stage: ("GET", f"/api/bounty-requests/{stage.waiting_request}", None),
     "request.accept": lambda stage: (
         "POST",

@@ -86,7 +86,10 @@ GRANTS: Final[Mapping[str, Grant]] = rows(
     _step("bounty.hide", Event.HIDE, "It is about the caller's own lists, where it can be."),
     _step("bounty.unhide", Event.UNHIDE, "It is about the caller's own lists, where it can be."),
     _step("request.create", Event.APPLY, "Nobody works for themselves."),
-    own("request.list", "It shows what the caller made or received."),
+    *(
+        own(name, "It shows what the caller made or received.")
+        for name in ("request.list", "request.of_bounties", "request.of_user")
+    ),
     _of_an_application("request.get"),
     _step("request.accept", Event.ACCEPT, "The poster chooses who does the work."),
     _step("request.reject", Event.REJECT_APPLICATION, "The poster chooses who does the work."),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 import msgspec
 
-from bountyexpo.domain import amounts
+from bountyexpo.domain import amounts, limits
 from bountyexpo.domain.field_types import Cursor, Dollars, Id, Moment, clamped, text
 from bountyexpo.domain.ids import is_id
 from bountyexpo.domain.market import bounty_limits
@@ -26,7 +26,7 @@ from bountyexpo.operations.market.bounty_views import (
     BountyPage,
     BountyView,
     bounty_view,
-    page_view,
+    place_of,
 )
 from bountyexpo.operations.require import parse_id, say_once
 from bountyexpo.operations.routes import OLD_PREFIX, Route
@@ -137,13 +137,16 @@ async def list_bounties(call: Call, request: ListBounties) -> BountyPage | list[
     wanted.limit += 1
     rows = await bounty_lists.page(call.services.db, wanted)
     has_more, shown = len(rows) > limit, rows[:limit]
-    return page_view(
-        [bounty_view(row, wanted.viewer_id) for row in shown],
+    views = [bounty_view(row, wanted.viewer_id) for row in shown]
+    place = place_of(
+        len(views),
         limit=limit,
         page=request.page,
         total=await bounty_lists.count(call.services.db, wanted),
         cursor=_cursor_after(shown[-1], wanted) if has_more else None,
     )
+    # Who asks by the number of a page reads the one name only.
+    return BountyPage(bounties=views, data=views if request.page is None else None, **place)
 
 
 @operation(
@@ -272,15 +275,8 @@ def _order_name(wanted: Wanted) -> str:
 def _statuses(said: str | None, *, is_own: bool) -> list[str]:
     if said is None:
         return list(LISTED_TO_PARTIES) if is_own else [Status.OPEN.value]
-    names = [name.strip() for name in said.split(",")]
-    if names == ["all"]:
-        names = list(Status)
-    if unknown := [name for name in names if name not in set(Status)]:
-        raise InvalidRequest(
-            f"There is no status {unknown[0]!r}.",
-            issues=[{"path": "status", "message": f"use {', '.join(Status)} or all"}],
-        )
-    return [name for name in dict.fromkeys(names) if is_own or name in LISTED_TO_OTHERS]
+    names = limits.choices(said, Status, "status")
+    return [name for name in names if is_own or name in LISTED_TO_OTHERS]
 
 
 def _folded(user_id: str | None) -> str | None:

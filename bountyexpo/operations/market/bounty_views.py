@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
@@ -80,7 +80,7 @@ class BountyView(msgspec.Struct, kw_only=True):
     deleted_at: Moment | None
 
 
-class BountyPagination(msgspec.Struct, kw_only=True):
+class Pagination(msgspec.Struct, kw_only=True):
     """Where a page stands in the whole; ``total`` is capped at 1,000."""
 
     page: int
@@ -91,19 +91,24 @@ class BountyPagination(msgspec.Struct, kw_only=True):
     nextCursor: str | None
 
 
-class BountyPage(msgspec.Struct, kw_only=True, omit_defaults=True):
-    """One page under the names that the different clients read."""
+class Page(msgspec.Struct, kw_only=True):
+    """Where a page stands, in the words of every client."""
 
-    bounties: list[BountyView]
-    # The same again, unless a page was asked for by its number.
-    data: list[BountyView] | None = None
-    pagination: BountyPagination
+    pagination: Pagination
     meta: dict[str, int]
     count: int
     total: int
     page: int
     pageSize: int
     hasMore: bool
+
+
+class BountyPage(Page, kw_only=True, omit_defaults=True):
+    """One page under the names that the different clients read."""
+
+    bounties: list[BountyView]
+    # The same again, unless a page was asked for by its number.
+    data: list[BountyView] | None = None
 
 
 def bounty_view(bounty: Bounty, viewer_id: str | None = None) -> BountyView:
@@ -163,18 +168,13 @@ def bounty_view(bounty: Bounty, viewer_id: str | None = None) -> BountyView:
     )
 
 
-def page_view(
-    views: list[BountyView], *, limit: int, page: int | None, total: int, cursor: str | None
-) -> BountyPage:
-    """Return one page; ``cursor`` continues it where there is more.
-
-    Who asks by the number of a page reads ``bounties`` only, and is spared the same rows again.
-    """
-    has_more, number = cursor is not None, page or 1
-    return BountyPage(
-        bounties=views,
-        data=views if page is None else None,
-        pagination=BountyPagination(
+def place_of(
+    count: int, *, limit: int, page: int | None, total: int, cursor: str | None
+) -> dict[str, Any]:
+    """Return the fields of a ``Page`` of so many rows, continued by ``cursor``."""
+    number, has_more = page or 1, cursor is not None
+    return {
+        "pagination": Pagination(
             page=number,
             limit=limit,
             total=total,
@@ -182,10 +182,10 @@ def page_view(
             hasMore=has_more,
             nextCursor=cursor,
         ),
-        meta={"limit": limit, "count": len(views)},
-        count=len(views),
-        total=total,
-        page=number,
-        pageSize=limit,
-        hasMore=has_more,
-    )
+        "meta": {"limit": limit, "count": count},
+        "count": count,
+        "total": total,
+        "page": number,
+        "pageSize": limit,
+        "hasMore": has_more,
+    }

@@ -49,6 +49,14 @@ def nothing_while(code: str) -> Callable[[BountyExpoError], tuple[int, Any] | No
     return told
 
 
+def documented_requests(found: Json | list[Json]) -> Json | list[Json]:
+    """Return a list or a page of applications with the names of the old reference, too."""
+    if isinstance(found, list):
+        return [documented_request(row) for row in found]
+    rows = [documented_request(row) for row in found["requests"]]
+    return found | {"requests": rows, "data": rows}
+
+
 def accepted_in_data(accepted: Json) -> Json:
     """Return an acceptance as the edge function told it."""
     return {"success": True, "data": accepted_rows(accepted)}

@@ -8,9 +8,11 @@ import msgspec
 
 from bountyexpo.domain import amounts
 from bountyexpo.domain.field_types import Id, Moment
+from bountyexpo.operations.market.bounty_views import Page
 
 if TYPE_CHECKING:
     from bountyexpo.persistence.market.bounties import Bounty
+    from bountyexpo.persistence.market.request_lists import Summary
     from bountyexpo.persistence.market.requests import Application
 
 
@@ -40,13 +42,22 @@ class RequestView(msgspec.Struct, kw_only=True, omit_defaults=True):
     bounties: dict[str, Any] | None = None
 
 
-def request_view(row: Application, bounty: Bounty | None = None) -> RequestView:
+class RequestPage(Page, kw_only=True):
+    """One page of applications under the names that the different clients read."""
+
+    requests: list[RequestView]
+    data: list[RequestView]
+
+
+def request_view(row: Application, bounty: Bounty | Summary | None = None) -> RequestView:
     """Return the wire shape of an application, with its bounty where that is at hand."""
     profile = {
         "id": row.hunter_id,
         "username": row.username,
         "avatar": row.avatar_url,
         "avatar_url": row.avatar_url,
+        "averageRating": row.hunter_rated.average,
+        "ratingCount": row.hunter_rated.count,
     }
     about = _bounty_summary(bounty) if bounty else None
     return RequestView(
@@ -68,7 +79,7 @@ def request_view(row: Application, bounty: Bounty | None = None) -> RequestView:
     )
 
 
-def _bounty_summary(bounty: Bounty) -> dict[str, Any]:
+def _bounty_summary(bounty: Bounty | Summary) -> dict[str, Any]:
     return {
         "id": bounty.id,
         "title": bounty.title,
@@ -77,5 +88,5 @@ def _bounty_summary(bounty: Bounty) -> dict[str, Any]:
         "work_type": bounty.work_type,
         "deadline": bounty.deadline,
         "is_for_honor": bounty.is_for_honor,
-        "status": bounty.status.value,
+        "status": str(bounty.status),
     }

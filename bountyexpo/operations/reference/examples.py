@@ -16,6 +16,7 @@ AN_ID: Final = "6f1c2c0e-8a4b-4f0e-9d57-3b2f6a1e7c01"
 VALUES: Final[dict[str, Any]] = {
     "amount": 50,
     "amountCents": 10_000,
+    "bountyIds": [AN_ID],
     "clientMsgId": "m1",
     "comment": "Well done, thank you.",
     "description": "Two coats of green paint, please; the paint is there.",
@@ -55,7 +56,16 @@ VALUES: Final[dict[str, Any]] = {
 
 # Fields that an example shows although they may be left out.
 SHOWN: Final = frozenset(
-    {"amount", "clientMsgId", "comment", "identifier", "isTyping", "message", "paymentMethodId"}
+    {
+        "amount",
+        "bountyIds",
+        "clientMsgId",
+        "comment",
+        "identifier",
+        "isTyping",
+        "message",
+        "paymentMethodId",
+    }
     | {"rating", "reason", "refundPercentage", "responseMessage"}
     | {"text", "upToSeq", "userId", "username"}
 )

@@ -3,28 +3,32 @@
 from __future__ import annotations
 
 from datetime import datetime
-from functools import cache
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from bountyexpo.domain.market.application import Status
+from bountyexpo.persistence.users.user_stats import Rated
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from bountyexpo.domain.market.application import Status
     from bountyexpo.persistence.queries import Queries
 
 COLUMNS = """
     r.id, r.bounty_id, r.poster_id, r.hunter_id, r.status, r.message, r.proposed_completion_at,
     r.estimated_duration, r.decided_at, r.decided_by, r.created_at, r.updated_at, u.username,
-    p.avatar_url
+    p.avatar_url, coalesce(s.rating_sum_tenths, 0) as hunter_rating_tenths,
+    coalesce(s.rating_count, 0) as hunter_ratings
 """
 
-SOURCE = """
-    from bounty_requests r
+# What stands beside ``bounty_requests r``: who applies.
+BESIDE = """
     join users u on u.id = r.hunter_id join user_profiles p on p.user_id = u.id
+    left join user_stats s on s.user_id = r.hunter_id
 """
+
+SOURCE = f"from bounty_requests r {BESIDE}"
 
 BY_ID = f"select {COLUMNS} {SOURCE} where r.id = %s"
 OF_HUNTER = f"select {COLUMNS} {SOURCE} where r.bounty_id = %s and r.hunter_id = %s"
@@ -33,29 +37,6 @@ WAITING = f"""
     order by r.created_at, r.id
 """
 HAS_WAITING = "select 1 from bounty_requests where bounty_id = %s and status = 'pending' limit 1"
-
-# Only the poster and the applicant may see an application; visibility comes before paging. Each
-# status of either side is a range of an index, of which no more is read than a page.
-VISIBLE = """
-    with wanted as (select unnest(%(statuses)s::text[]) as status)
-    select {columns} from (
-        select of.* from wanted w cross join lateral (
-            select * from bounty_requests r where r.hunter_id = %(viewer)s and {conditions}
-            order by r.created_at desc, r.id desc limit %(limit)s) as of
-        union all
-        select of.* from wanted w cross join lateral (
-            select * from bounty_requests r where r.poster_id = %(viewer)s and {conditions}
-            order by r.created_at desc, r.id desc limit %(limit)s) as of
-    ) as r join users u on u.id = r.hunter_id join user_profiles p on p.user_id = u.id
-    order by r.created_at desc, r.id desc limit %(limit)s
-"""
-
-# What else may be asked for; only what is asked for stands in the statement, for each has a plan.
-CONDITIONS = {
-    "bounty_id": "r.bounty_id = %(bounty_id)s",
-    "hunter_id": "r.hunter_id = %(hunter_id)s",
-    "before": "(r.created_at, r.id) < (%(before)s, %(before_id)s::uuid)",
-}
 
 INSERT = f"""
     with r as (
@@ -68,8 +49,7 @@ INSERT = f"""
             estimated_duration = excluded.estimated_duration, updated_at = now()
         returning *
     )
-    select {COLUMNS} from r
-    join users u on u.id = r.hunter_id join user_profiles p on p.user_id = u.id
+    select {COLUMNS} from r {BESIDE}
 """
 
 DECIDE = """
@@ -112,6 +92,13 @@ class Application(msgspec.Struct, frozen=True, kw_only=True):
     updated_at: datetime
     username: str
     avatar_url: str | None
+    hunter_rating_tenths: int
+    hunter_ratings: int
+
+    @property
+    def hunter_rated(self) -> Rated:
+        """How the hunter is rated."""
+        return Rated(self.hunter_rating_tenths, self.hunter_ratings)
 
 
 async def get(db: Queries, request_id: str) -> Application | None:
@@ -134,25 +121,6 @@ async def waiting(db: Queries, bounty_id: str) -> list[Application]:
 async def has_waiting(db: Queries, bounty_id: str) -> bool:
     """Tell whether there is an application to a bounty that nobody has answered."""
     return await db.fetch_one(HAS_WAITING, (bounty_id,)) is not None
-
-
-class Page(msgspec.Struct, kw_only=True):
-    """Which applications to list; newest first, after the one that the cursor names."""
-
-    bounty_id: str | None = None
-    hunter_id: str | None = None
-    status: str | None = None
-    before: datetime | None = None
-    before_id: str | None = None
-    limit: int = 100
-
-
-async def visible(db: Queries, viewer: str, wanted: Page) -> list[Application]:
-    """Return a page of the applications that ``viewer`` made or received."""
-    statuses = [wanted.status] if wanted.status is not None else list(Status)
-    params = msgspec.structs.asdict(wanted) | {"viewer": viewer, "statuses": statuses}
-    asked = tuple(name for name in CONDITIONS if params[name] is not None)
-    return [Application(**row) for row in await db.fetch(_visible(asked), params)]
 
 
 async def insert(
@@ -185,9 +153,3 @@ async def count_of(db: Queries, hunter_id: str, status: Status) -> int:
     row = await db.fetch_one(COUNT_OF_HUNTER, (hunter_id, status.value))
     assert row is not None
     return int(row["found"])
-
-
-@cache
-def _visible(asked: tuple[str, ...]) -> str:
-    conditions = ["r.status = w.status", *(CONDITIONS[name] for name in asked)]
-    return VISIBLE.format(columns=COLUMNS, conditions=" and ".join(conditions))

@@ -10,9 +10,9 @@ from typing import Final
 
 import msgspec
 
+from bountyexpo.domain import limits
 from bountyexpo.domain.market.bounty import LISTED_TO_OTHERS, Status
 from bountyexpo.domain.search.words import fold
-from bountyexpo.errors import InvalidRequest
 
 SKILLS_MAX: Final = 20
 
@@ -46,14 +46,7 @@ def statuses_of(said: str | None) -> tuple[str, ...]:
     """
     if said is None:
         return (Status.OPEN.value,)
-    if said == "all":
-        return tuple(status.value for status in LISTED_TO_OTHERS)
-    names = list(dict.fromkeys(name.strip() for name in said.split(",")))
-    if unknown := [name for name in names if name not in set(Status)]:
-        message = f"use {', '.join(Status)} or all"
-        raise InvalidRequest(
-            f"There is no status {unknown[0]!r}.", issues=[{"path": "status", "message": message}]
-        )
+    names = limits.choices(said, Status, "status")
     return tuple(name for name in names if name in LISTED_TO_OTHERS)
 
 

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import itertools
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
 from bountyexpo.domain.ids import new_id
 from bountyexpo.domain.market.application import Status
-from bountyexpo.persistence.market import requests
-from bountyexpo.persistence.market.requests import Page
+from bountyexpo.persistence.market import request_lists, requests
+from bountyexpo.persistence.market.bounty_lists import COUNTED_MAX, OFFSET_MAX
+from bountyexpo.persistence.market.request_lists import Page
+
+from tests.integration.persistence.market.market_of_many import Explaining
 
 if TYPE_CHECKING:
     from bountyexpo.persistence.pool import Pool
@@ -77,9 +81,9 @@ class Fair:
         rows = await self.db.fetch(
             """select r.id from bounty_requests r join bounties b on b.id = r.bounty_id
                where %(viewer)s in (r.hunter_id, b.poster_id)
-                 and (%(bounty_id)s::uuid is null or r.bounty_id = %(bounty_id)s)
+                 and (%(bounty_ids)s::uuid[] is null or r.bounty_id = any(%(bounty_ids)s))
                  and (%(hunter_id)s::uuid is null or r.hunter_id = %(hunter_id)s)
-                 and (%(status)s::text is null or r.status = %(status)s)
+                 and r.status = any(%(statuses)s)
                order by r.created_at desc, r.id desc""",
             msgspec.structs.asdict(wanted) | {"viewer": viewer},
         )
@@ -94,7 +98,7 @@ class Fair:
                 seen.append((sql, params))
                 return []
 
-        await requests.visible(Heard(), viewer, wanted)  # type: ignore[arg-type]
+        await request_lists.page(Heard(), viewer, wanted)  # type: ignore[arg-type]
         [(sql, params)] = seen
         [row] = await self.db.fetch(f"explain (analyze, format json) {sql}", params)
         return sum(_rows(row["QUERY PLAN"][0]["Plan"]))
@@ -115,10 +119,14 @@ async def fair(database: Pool) -> Fair:
     return found
 
 
+def one(value: str | None) -> list[str] | None:
+    return None if value is None else [value]
+
+
 async def paged(fair: Fair, viewer: str, wanted: Page) -> list[str]:
     """Read page after page by the cursor."""
     found: list[str] = []
-    while rows := await requests.visible(fair.db, viewer, wanted):
+    while rows := await request_lists.page(fair.db, viewer, wanted):
         assert len(rows) <= wanted.limit
         found += [row.id for row in rows]
         last = rows[-1]
@@ -135,8 +143,60 @@ async def test_pages_hold_all_that_one_may_see_and_nothing_else(fair: Fair) -> N
         (None, fair.one),
         (None, *Status),
     ):
-        wanted = Page(bounty_id=bounty_id, hunter_id=hunter_id, status=status, limit=200)
+        wanted = Page(bounty_ids=one(bounty_id), hunter_id=hunter_id, limit=200)
+        wanted.statuses = one(status) or wanted.statuses
         assert await paged(fair, viewer, wanted) == await fair.truth(viewer, wanted)
+
+
+async def test_each_direction_is_a_part_and_is_counted(fair: Fair) -> None:
+    [poster, other] = fair.posters
+    await fair.db.execute(
+        "insert into bounty_requests (id, bounty_id, hunter_id, poster_id) values (%s, %s, %s, %s)",
+        (new_id(), fair.bounties[other][0], poster, other),
+    )
+    everything = await fair.truth(poster, Page())
+
+    sent = await paged(fair, poster, Page(direction="sent"))
+    received = await paged(fair, poster, Page(direction="received", limit=200))
+
+    assert len(sent) == 1
+    assert [row for row in everything if row not in sent] == received
+    assert await request_lists.count(fair.db, poster, Page(direction="sent")) == 1
+    assert await request_lists.count(fair.db, poster, Page()) == COUNTED_MAX < len(everything)
+
+
+async def test_a_page_by_its_number_is_a_stretch_of_all(fair: Fair) -> None:
+    poster = fair.posters[0]
+    wanted = Page(limit=50, offset=100, bounty_ids=fair.bounties[poster])
+
+    rows = await request_lists.page(fair.db, poster, wanted)
+
+    assert [row.id for row in rows] == (await fair.truth(poster, wanted))[100:150]
+    assert {row.bounty.id == row.bounty_id for row in rows} == {True}
+    wanted.offset = OFFSET_MAX
+    assert await request_lists.page(fair.db, poster, wanted) == []
+
+
+async def test_no_page_reads_all_applications(fair: Fair) -> None:
+    bounty_ids = fair.bounties[fair.posters[0]]
+    for viewer, wanted in itertools.product(
+        (fair.posters[0], fair.one, fair.idle),
+        (
+            Page(),
+            Page(direction="sent"),
+            Page(direction="received", bounty_ids=bounty_ids[:1]),
+            Page(bounty_ids=bounty_ids),
+            Page(hunter_id=fair.one),
+            Page(statuses=["pending"], before=datetime.now(UTC), before_id=new_id()),
+        ),
+    ):
+        explaining = Explaining(fair.db)
+
+        await request_lists.page(explaining, viewer, wanted)
+        await request_lists.count(explaining, viewer, wanted)
+
+        assert explaining.asked == 2
+        assert "bounty_requests" not in explaining.scanned
 
 
 async def test_no_more_is_read_than_is_shown(fair: Fair) -> None:
@@ -145,7 +205,8 @@ async def test_no_more_is_read_than_is_shown(fair: Fair) -> None:
     for viewer, bounty_id, status in itertools.product(
         (poster, fair.one, fair.idle), (None, mine), (None, Status.PENDING)
     ):
-        wanted = Page(bounty_id=bounty_id, status=status, limit=20)
+        wanted = Page(bounty_ids=one(bounty_id), limit=20)
+        wanted.statuses = one(status) or wanted.statuses
         # Of either side, of each status, a page.
         assert await fair.rows_read(viewer, wanted) <= 2 * len(Status) * wanted.limit
 
