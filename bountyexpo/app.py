@@ -39,6 +39,7 @@ from bountyexpo.jobs.periodic import JobDependencies
 from bountyexpo.operations import areas
 from bountyexpo.operations.batcher import BatchedReads
 from bountyexpo.operations.idempotency.replies import Replies
+from bountyexpo.operations.market.search.feeds import FeedFilters
 from bountyexpo.operations.services import Services
 from bountyexpo.operations.session_reader import SessionReader
 from bountyexpo.operations.users.authority import Authority
@@ -76,7 +77,7 @@ class App:
         self._clock = SystemClock()
         self._clients = Clients(found, settings.supabase_jwt_audience, self._clock)
         self._policy = limits.policy(settings)
-        hub = Hub(self._clock.now)
+        hub = Hub(self._clock.now, FeedFilters())
         self._storage = Storage(settings, hub.publish)
         self._readiness = Readiness(self._storage.db)
         self._standings = Standings(self._storage.db, self._clock.monotonic)

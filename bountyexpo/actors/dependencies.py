@@ -21,8 +21,9 @@ class ActorDependencies:
     db: Pool
     stripe: Stripe
     policy: Policy
-    # Publishes what anybody may see of a bounty that has just changed; never blocks.
-    feed: Callable[[str, Event], None]
+    # Publishes what anybody may see of a bounty that has just changed, with what filters look at,
+    # made where somebody has filters; never blocks.
+    feed: Callable[[str, Event, Callable[[], object]], None]
     # Sends an event that nobody will miss, of the entity that is named, to the sockets of users;
     # never blocks.
     ephemeral: Callable[[Event, str, Sequence[str]], None]

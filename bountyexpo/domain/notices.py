@@ -43,6 +43,7 @@ class Notice(StrEnum):
     BOUNTY_EXPIRED = "bounty_expiry"
     BOUNTY_NEARBY = "bounty_nearby"
     BOUNTY_REMOVED = "bounty_removed"
+    SEARCH_ALERT = "search_alert"
     FOLLOW = "follow"
     REPORT = "new_report"
     VERIFICATION = "verification"

@@ -9,10 +9,12 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
+from bountyexpo.actors.market.posting import SEARCH_ALERTS
 from bountyexpo.actors.money.payment import RESUME
 from bountyexpo.actors.money.provider_events import ProviderEvents
 from bountyexpo.jobs.chat.reactions import REACTIONS
 from bountyexpo.jobs.market.expiry import EXPIRY, LEFT, QUIET
+from bountyexpo.jobs.market.search_alerts import tell_searchers
 from bountyexpo.jobs.market.search_index import SEARCH_INDEX
 from bountyexpo.jobs.money import webhooks
 from bountyexpo.jobs.money.books import BOOKS, STUCK_WEBHOOKS
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from bountyexpo.jobs.periodic import JobDependencies
     from bountyexpo.persistence.after_commit import Bell
     from bountyexpo.persistence.outbox import Handler
+    from bountyexpo.persistence.pool import Pool
 
 # What runs by the clock, on one node of all.
 PERIODIC = (
@@ -47,9 +50,9 @@ PERIODIC = (
 )
 
 
-def effect_handlers(actors: Actors) -> Mapping[str, Handler]:
+def effect_handlers(actors: Actors, db: Pool) -> Mapping[str, Handler]:
     """Return who carries out each type of effect that a transaction may leave."""
-    return {RESUME: partial(resume_payment, actors)}
+    return {RESUME: partial(resume_payment, actors), SEARCH_ALERTS: partial(tell_searchers, db)}
 
 
 def webhook_job(dependencies: JobDependencies, *, livemode: bool) -> Job:
@@ -62,7 +65,7 @@ def webhook_job(dependencies: JobDependencies, *, livemode: bool) -> Job:
 
 def branch(dependencies: JobDependencies, bell: Bell, webhooks_job: Job) -> ChildSpec:
     """Build the supervisor of all jobs; ``bell`` is rung when effects were left."""
-    handlers = effect_handlers(dependencies.actors)
+    handlers = effect_handlers(dependencies.actors, dependencies.db)
     relay = Relay(dependencies.db, handlers, bell, tell_dead_letter)
     children = [
         ChildSpec(id="outbox", start=relay.run),

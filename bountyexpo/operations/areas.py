@@ -33,6 +33,7 @@ MODULES: Final = (
     "market.search.bounties",
     "market.search.trending",
     "market.search.suggestions",
+    "market.search.saved",
     "users.people",
     "market.bounty_changes",
     "market.bounty_ends",

@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, Any, Final
 import trio
 
 from bountyexpo.domain.event_catalogue import spec_of
-from bountyexpo.domain.events import FEED_STREAM
+from bountyexpo.domain.events import FEED_STREAM, Stream
 from bountyexpo.errors import BountyExpoError
 from bountyexpo.observability.logs import get_logger
 from bountyexpo.observability.metrics import ACTIVE_USERS
 from bountyexpo.realtime import event_frame
 from bountyexpo.realtime.broadcasts import Ephemeral, EventBroadcast, Missed
 from bountyexpo.realtime.fan_out import FanOut
+from bountyexpo.realtime.feeds import NoFeeds
 from bountyexpo.realtime.stream_order import StreamOrder
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from bountyexpo.domain.events import Event, EventType
+    from bountyexpo.realtime.feeds import Feeds
     from bountyexpo.realtime.listener import Listener, ReadAfter, StreamEvent
 
 log = get_logger(__name__)
@@ -41,6 +43,8 @@ REPAIR_PAGE: Final = 500
 FEED_INTERVAL_S: Final = 1.0
 ROTATE_INTERVAL_S: Final = 600.0
 
+FEEDS: Final = Stream.FEED.of("")
+
 
 class Hub:
     """The audience map of one process, and the order in which it hears.
@@ -49,7 +53,9 @@ class Hub:
     ``fan_out.BACKLOG_MAX``; whoever loses something by either is told with a ``gap`` frame.
     """
 
-    def __init__(self, now: Callable[[], datetime]) -> None:
+    def __init__(self, now: Callable[[], datetime], feeds: Feeds | None = None) -> None:
+        # What the filters of feeds mean; a hub by itself has the whole feed only.
+        self.feeds: Feeds = feeds or NoFeeds()
         self.users: dict[str, tuple[Listener, ...]] = {}
         self.topics: dict[str, set[Listener]] = {}
         self._now = now
@@ -102,7 +108,11 @@ class Hub:
 
     def subscribe(self, listener: Listener, topic: str) -> None:
         """Add a session to a topic that it may read."""
-        self.topics.setdefault(topic, set()).add(listener)
+        if topic not in self.topics:
+            self.topics[topic] = set()
+            if _is_filtered(topic):
+                self.feeds.open(topic)
+        self.topics[topic].add(listener)
 
     def unsubscribe(self, listener: Listener, topic: str) -> None:
         """Take a session off a topic."""
@@ -111,6 +121,8 @@ class Hub:
             listeners.discard(listener)
             if not listeners:
                 del self.topics[topic]
+                if _is_filtered(topic):
+                    self.feeds.close(topic)
 
     def observe(self, streams: Iterable[str], heads: Mapping[str, tuple[int, Any]]) -> None:
         """Learn from the heads that a session read which number comes next in ``streams``."""
@@ -156,8 +168,18 @@ class Hub:
         frame = event_frame.ephemeral(event, self._now())
         self._pass_by(spec.stream.of(of), listeners, [frame])
 
-    def publish_feed(self, entity_id: str, event: Event) -> None:
-        """Announce the newest public state of an entity; at most one of each and second."""
+    def publish_feed(self, entity_id: str, event: Event, subject: Any) -> None:
+        """Announce the newest public state of an entity.
+
+        Who follows all hears at most one of each and second; who follows a filter that ``subject``
+        matches hears it at once, and once, however many of their filters it matches.
+        """
+        listeners: set[Listener] = set()
+        for topic in self.feeds.matching(subject):
+            listeners |= self.topics.get(topic, set())
+        if listeners:
+            frame = event_frame.ephemeral(event, self._now())
+            self._pass_by(FEED_STREAM, list(listeners), [frame])
         if FEED_STREAM in self.topics:
             self._feed[entity_id] = event_frame.ephemeral(event, self._now())
             self._feed_changed.set()
@@ -294,3 +316,7 @@ class Hub:
         while True:
             await trio.sleep(ROTATE_INTERVAL_S)
             self._order.rotate(self._is_followed)
+
+
+def _is_filtered(topic: str) -> bool:
+    return topic.startswith(FEEDS) and topic != FEED_STREAM

@@ -48,6 +48,12 @@ CASES: dict[str, Callable[[Stage], Ask]] = {
     "bounty.trending": lambda _: ("GET", "/api/bounties/trending", None),
     "search.suggest": lambda _: ("GET", "/api/search/suggestions?q=sofa", None),
     "user.search": lambda _: ("GET", "/api/users/search?q=poster", None),
+    "search.saved": lambda _: ("GET", "/api/search/saved", None),
+    "search.save": lambda _: ("POST", "/api/search/saved", {"name": "Sofas", "query": "sofa"}),
+    "search.unsave": lambda _: ("DELETE", f"/api/search/saved/{new_id()}", None),
+    "search.recent": lambda _: ("GET", "/api/search/recent", None),
+    "search.note": lambda _: ("POST", "/api/search/recent", {"query": "sofa"}),
+    "search.forget": lambda _: ("DELETE", "/api/search/recent", None),
     "bounty.create": lambda _: ("POST", "/api/bounties", bounty()),
     "bounty.update": lambda stage: (
         "PATCH",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Final, TypeAlias, assert_never
 
 import msgspec
@@ -19,6 +20,7 @@ from bountyexpo.actors.market.bounty_messages import (
 from bountyexpo.domain.market.bounty import Status
 from bountyexpo.domain.market.bounty_rules import MACHINE
 from bountyexpo.domain.market.events import BountyInFeed
+from bountyexpo.domain.market.search.matching import subject_of
 from bountyexpo.observability import metrics
 from bountyexpo.persistence.market.requests import Application
 from bountyexpo.runtime import Actor, Context
@@ -26,6 +28,7 @@ from bountyexpo.runtime import Actor, Context
 if TYPE_CHECKING:
     from bountyexpo.actors.dependencies import ActorDependencies
     from bountyexpo.actors.market.rows import Rows
+    from bountyexpo.domain.market.search.matching import Subject
     from bountyexpo.persistence.market.bounties import Bounty
 
 Reply: TypeAlias = Created | Application | StepTaken
@@ -101,7 +104,11 @@ class BountyActor(Actor[BountyKind]):
         elif earlier.status is not bounty.status and bounty.status in COUNTED:
             COUNTED[bounty.status].inc()
         if _is_news_to_all(earlier, bounty):
-            self._ports.feed(self.id, _in_feed(bounty))
+            self._ports.feed(self.id, _in_feed(bounty), partial(_subject, bounty))
+
+
+def _subject(bounty: Bounty) -> Subject:
+    return subject_of(bounty, status=bounty.status.value, amount_cents=bounty.amount_cents)
 
 
 def _is_news_to_all(earlier: Bounty | None, bounty: Bounty) -> bool:

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 # Which bounty a creation has made is kept under this scope and the caller's key.
 CREATE_SCOPE = "bounty.made"
 
+# The effect by which those hear of a bounty who look for one like it.
+SEARCH_ALERTS = "search.alerts"
+
 
 async def create(
     ports: ActorDependencies, bounty_id: str, message: CreateBounty, now: datetime
@@ -92,6 +95,7 @@ async def _post(tx: Transaction, bounty_id: str, message: CreateBounty, command:
         role=command.role,
     )
     tell_status(tx, step, None)
+    tx.effect(SEARCH_ALERTS, ("bounty", bounty_id), rows.bounty.version, {})
     await carry_out(tx, step)
     await audited(tx, step)
     if message.idempotency_key is not None:

@@ -118,7 +118,7 @@ async def _subscribe(session: Session, envelope: Envelope, frame: dict[str, Any]
 async def _unsubscribe(session: Session, envelope: Envelope, frame: dict[str, Any]) -> None:
     request = msgspec.convert(frame, protocol.Topics)
     for topic in request.topics:
-        session.remove_topic(topic)
+        session.remove_topic(subscriptions.followed_as(session, topic) or topic)
     session.reply(envelope, {"accepted": request.topics, "rejected": [], "heads": {}})
 
 

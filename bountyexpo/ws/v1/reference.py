@@ -62,7 +62,7 @@ CLIENT: Final = (
         "unsubscribe",
         form=protocol.Topics,
         answer="accepted, rejected, heads",
-        meaning="Topics are `bounty:<id>`, `feed:open`, `conv:<id>` and `wallet`.",
+        meaning="Topics are `bounty:<id>`, `feed:open`, `feed:<query>`, `conv:<id>` and `wallet`.",
     ),
     _from_client(
         "sync",

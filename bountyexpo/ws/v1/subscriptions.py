@@ -1,15 +1,15 @@
 """Which topics a session may follow (contract realtime §4.5).
 
-``bounty:<id>`` and ``feed:open`` are followed through the hub's topic map. ``conv:<id>``,
-``wallet`` and the own ``user:<id>`` reach a user's sessions without it, by their id, so they are
-only checked: whoever is taken out of a conversation hears nothing more of it.
+``bounty:<id>``, ``feed:open`` and feeds with a filter are followed through the hub's topic map.
+``conv:<id>``, ``wallet`` and the own ``user:<id>`` reach a user's sessions without it, by their id,
+so they are only checked: whoever is taken out of a conversation hears nothing more of it.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from bountyexpo.domain.events import FEED_STREAM
+from bountyexpo.domain.events import FEED_STREAM, Stream
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -43,7 +43,11 @@ def named(wanted: Iterable[str]) -> list[str]:
 async def read_heads(session: Session, accepted: Iterable[str]) -> Mapping[str, tuple[int, Any]]:
     """Read the last numbers of the accepted topics, and let the hub know them."""
     own = f"user:{session.user_id}"
-    streams = [own if topic == "wallet" else topic for topic in accepted if topic != FEED_STREAM]
+    streams = [
+        own if topic == "wallet" else topic
+        for topic in accepted
+        if topic.partition(":")[0] != "feed"
+    ]
     if not streams:
         return {}
     context = session.context
@@ -59,9 +63,17 @@ def _subscribe(session: Session, topic: str, *, may_read: bool) -> str | None:
         return None
     if kind == "conv":
         return None if may_read else "NOT_PARTICIPANT"
-    if kind == "bounty":
-        if not may_read:
-            return "NOT_FOUND"
-    elif topic != FEED_STREAM:
+    if kind == "bounty" and not may_read:
+        return "NOT_FOUND"
+    followed = followed_as(session, topic)
+    if followed is None:
         return "UNKNOWN_TOPIC"
-    return None if session.add_topic(topic) else "TOO_MANY_SUBSCRIPTIONS"
+    return None if session.add_topic(followed) else "TOO_MANY_SUBSCRIPTIONS"
+
+
+def followed_as(session: Session, topic: str) -> str | None:
+    """Return the hub's name of a topic: feeds of one filter are one topic; None for no topic."""
+    kind = topic.partition(":")[0]
+    if kind == Stream.FEED.value and topic != FEED_STREAM:
+        return session.context.hub.feeds.topic_of(topic)
+    return topic if kind in {Stream.BOUNTY.value, Stream.FEED.value} else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bountyexpo.actors.market.posting import SEARCH_ALERTS
 from bountyexpo.actors.money.payment import RESUME
 from bountyexpo.jobs.branch import PERIODIC, branch, effect_handlers, webhook_job
 from bountyexpo.jobs.periodic import JobDependencies
@@ -24,6 +25,7 @@ def test_every_job_is_a_child_of_its_own() -> None:
             "prune",
             "quiet",
             "reactions",
+            "search_index",
             "sign_ins",
             "stuck_webhooks",
             "unpaid",
@@ -36,4 +38,4 @@ def test_no_two_jobs_share_a_lease() -> None:
 
 
 def test_a_payment_whose_step_was_cut_off_is_looked_at_again() -> None:
-    assert set(effect_handlers(None)) == {RESUME}
+    assert set(effect_handlers(None, None)) == {RESUME, SEARCH_ALERTS}

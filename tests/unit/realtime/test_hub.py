@@ -328,14 +328,14 @@ async def test_an_event_that_cannot_be_written_does_not_fail_the_commit(
 
 async def test_the_feed_tells_the_last_state_of_a_bounty_once_a_second(autojump_clock, hub):
     anna = Ear(hub, "anna")
-    hub.publish_feed("b0", in_feed("b0", 0))
+    hub.publish_feed("b0", in_feed("b0", 0), None)
     hub.subscribe(anna, "feed:open")
-    hub.publish_feed("b1", in_feed("b1", 1))
+    hub.publish_feed("b1", in_feed("b1", 1), None)
     await trio.sleep(0.5)
 
     for n in (2, 3):
-        hub.publish_feed("b1", in_feed("b1", n))
-    hub.publish_feed("b2", in_feed("b2", 4))
+        hub.publish_feed("b1", in_feed("b1", n), None)
+    hub.publish_feed("b2", in_feed("b2", 4), None)
     await trio.sleep(0.4)
     assert [notice["version"] for notice in anna.notices] == [1]
     await trio.sleep(0.2)

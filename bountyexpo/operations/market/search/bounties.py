@@ -33,10 +33,9 @@ SortBy = Literal["date_desc", "date_asc", "amount_desc", "amount_asc", "distance
 Query = Annotated[str, text(0, QUERY_CHARS_MAX)]
 
 
-class WantedBounties(msgspec.Struct, kw_only=True):
+class BountyFilters(msgspec.Struct, kw_only=True, omit_defaults=True):
     """What a bounty must be like: all that is said, and of the skills any."""
 
-    keywords: Query | None = None
     location: Annotated[str, text(0, 200)] | None = None
     minAmount: Dollars | None = None
     maxAmount: Dollars | None = None
@@ -45,6 +44,12 @@ class WantedBounties(msgspec.Struct, kw_only=True):
     workType: bounty_limits.WorkType | None = None
     category: bounty_limits.Category | None = None
     skills: Annotated[str, text(0, 1_000)] | None = None
+
+
+class WantedBounties(BountyFilters, kw_only=True, omit_defaults=True):
+    """The same with words to find."""
+
+    keywords: Query | None = None
 
 
 class SearchBounties(WantedBounties, kw_only=True):
@@ -110,7 +115,7 @@ async def search_bounties(call: Call, request: SearchBounties) -> FoundBounties 
         request.keywords = request.search
     limit, now = max(1, min(request.limit, LIMIT_MAX)), call.services.clock.now()
     until, offset = decode_offset(request.cursor) if request.cursor else (None, request.offset)
-    wanted = Search(
+    asked = Search(
         filters=filters_of(request),
         viewer_id=call.identity.user_id if call.identity else None,
         now=until or now,
@@ -120,7 +125,7 @@ async def search_bounties(call: Call, request: SearchBounties) -> FoundBounties 
         limit=limit,
         offset=offset,
     )
-    found = await finding.search(call.services.db, wanted)
+    found = await finding.search(call.services.db, asked)
     views = [
         FoundBounty(
             **msgspec.structs.asdict(bounty_view(bounty)),
@@ -143,6 +148,11 @@ async def search_bounties(call: Call, request: SearchBounties) -> FoundBounties 
         hasMore=has_more,
         nextCursor=encode_offset(until or now, beyond) if has_more else None,
     )
+
+
+def wanted(query: str, filters: BountyFilters) -> WantedBounties:
+    """Return filters with words to find, if there are any."""
+    return WantedBounties(keywords=query or None, **msgspec.structs.asdict(filters))
 
 
 def filters_of(request: WantedBounties) -> Filters:

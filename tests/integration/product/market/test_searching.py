@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import pytest
+import trio
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.integration.product.market.offers import Offer
 from tests.integration.product.product import refused
+from tests.integration.product.wire import Wire
 
 if TYPE_CHECKING:
     from tests.integration.product.product import Product
@@ -135,3 +137,28 @@ def test_what_was_just_posted_is_trending(scene: Scene, product: Product) -> Non
 
     assert rows[0]["id"] == offer.id
     assert 109 < rows[0]["trendingScore"] <= 110
+
+
+async def test_a_saved_search_is_heard_live(scene: Scene, product: Product) -> None:
+    def saved() -> dict[str, Any]:
+        body = {"name": "Zithers", "query": "zither", "filters": {"isForHonor": True}}
+        response = product.post("/api/search/saved", body, by=scene.hunter)
+        assert response.status_code == 201, response.text
+        listed = product.get("/api/search/saved", by=scene.hunter).json()["searches"]
+        assert response.json() in listed
+        return response.json()
+
+    search = await trio.to_thread.run_sync(saved)
+
+    async with Wire.opened(product, scene.hunter) as wire:
+        reply = await wire.ask("subscribe", topics=[search["topic"], "feed:q=a"])
+        offer = await trio.to_thread.run_sync(
+            lambda: Offer(scene, cents=0, title="Tune the zithers")
+        )
+        news = await wire.hear("bounty.updated")
+
+        assert reply["accepted"] == [search["topic"]]
+        assert reply["rejected"] == [{"topic": "feed:q=a", "code": "UNKNOWN_TOPIC"}]
+        assert (news["bountyId"], news["title"]) == (offer.id, "Tune the zithers")
+        left = await wire.ask("unsubscribe", topics=[search["topic"]])
+        assert left["accepted"] == [search["topic"]]
