@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 # Importing Hypothesis makes trio shuffle every batch of tasks, instead of turning some around.
 import hypothesis  # noqa: F401
 import pytest
+import structlog
 import trio
 from bountyexpo.domain.ids import new_id
 from bountyexpo.persistence.migrate import migrate_now
@@ -50,9 +51,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Seed the order in which trio runs the tasks of this test; see that its clock is used."""
     trio._core._run._r.seed(random.getrandbits(64))
+    set_up_logs()
     if isinstance(item, pytest.Function):
         hidden = CLOCKS & set(item.fixturenames) - set(item._fixtureinfo.argnames)
         assert not hidden, "pytest-trio takes a clock from the arguments of the test itself only"
+
+
+def set_up_logs() -> None:
+    """Have tracebacks written as Python does: in colours and with variables each takes 90 ms."""
+    structlog.reset_defaults()
+    *processors, _ = structlog.get_config()["processors"]
+    renderer = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+    structlog.configure(processors=[*processors, renderer])
 
 
 @pytest.fixture
