@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from tests.tidy.source import Complaint, Function, dotted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from tests.tidy.source import Project, Source
 
@@ -38,13 +38,17 @@ def dead_names(project: Project) -> Iterator[Complaint]:
     used = Counter(CALLED_BY_LIBRARIES)
     for source in project.sources:
         if source.is_product:
-            used.update(_uses(source.tree))
+            used.update(_uses(source.nodes))
         elif "/templates/" in source.path:
             used.update(re.findall(r"\w+", source.text))
     for source in project.product.values():
         for name, node in _definitions(source):
             # What it says of itself is no use of it.
-            own = Counter(_uses(node))[name] if isinstance(node, Function | ast.ClassDef) else 0
+            own = (
+                Counter(_uses(ast.walk(node)))[name]
+                if isinstance(node, Function | ast.ClassDef)
+                else 0
+            )
             if used[name] == own:
                 yield Complaint(source.path, node.lineno, f"nothing refers to {name}", name)
 
@@ -58,7 +62,7 @@ def _definitions(source: Source) -> Iterator[tuple[str, ast.stmt]]:
             yield from ((name, node) for name in names if not _is_special(name))
         else:
             yield from _unregistered(node)
-    for node in ast.walk(source.tree):
+    for node in source.nodes:
         if isinstance(node, ast.ClassDef):
             for child in node.body:
                 yield from _unregistered(child)
@@ -77,9 +81,9 @@ def _is_special(name: str) -> bool:
     return name.startswith("__")
 
 
-def _uses(tree: ast.AST) -> Iterator[str]:
+def _uses(nodes: Iterable[ast.AST]) -> Iterator[str]:
     """Every name that is read, and every name that is asked of an object, be it in a string."""
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
             yield node.id
         elif isinstance(node, ast.Attribute):

@@ -31,7 +31,7 @@ UNFINISHED = re.compile(r"\b(T[O]DO|FIX[M]E|XX[X])\b")
 
 
 def bare_except(source: Source) -> Iterator[tuple[int, str]]:
-    for node in ast.walk(source.tree):
+    for node in source.nodes:
         if isinstance(node, ast.ExceptHandler) and node.type is None:
             yield node.lineno, "a bare except also catches Cancelled; name what is expected"
 
@@ -39,7 +39,7 @@ def bare_except(source: Source) -> Iterator[tuple[int, str]]:
 def prints(source: Source) -> Iterator[tuple[int, str]]:
     if not source.is_product or source.module == "cli":
         return
-    for node in ast.walk(source.tree):
+    for node in source.nodes:
         if isinstance(node, ast.Call) and dotted(node.func) == "print":
             yield node.lineno, "only the command line prints"
 
@@ -47,7 +47,7 @@ def prints(source: Source) -> Iterator[tuple[int, str]]:
 def time_and_chance(source: Source) -> Iterator[tuple[int, str]]:
     if not source.is_product or source.is_in(TIME_AND_CHANCE_ALLOWED):
         return
-    for node in ast.walk(source.tree):
+    for node in source.nodes:
         if isinstance(node, ast.Attribute) and TIME_AND_CHANCE.fullmatch(name := dotted(node)):
             yield node.lineno, f"{name} makes results differ between runs: ask the Clock"
         elif isinstance(node, ast.ImportFrom) and node.module in {"time", "uuid", "random"}:
@@ -64,7 +64,7 @@ def unfinished(source: Source) -> Iterator[tuple[int, str]]:
 def nurseries(source: Source) -> Iterator[tuple[int, str]]:
     if not source.is_product or source.is_in(NURSERIES_ALLOWED):
         return
-    for node in ast.walk(source.tree):
+    for node in source.nodes:
         if isinstance(node, ast.Attribute) and node.attr == "open_nursery":
             yield node.lineno, "only supervised places open nurseries"
 
@@ -72,7 +72,7 @@ def nurseries(source: Source) -> Iterator[tuple[int, str]]:
 def close_codes(source: Source) -> Iterator[tuple[int, str]]:
     if not source.is_product or source.module == "close_codes":
         return
-    for node in ast.walk(source.tree):
+    for node in source.nodes:
         if isinstance(node, ast.Constant) and type(node.value) is int and node.value in CLOSE_CODES:
             yield node.lineno, f"{node.value} has a name in bountyexpo/close_codes.py"
 
@@ -81,7 +81,7 @@ def event_names(source: Source) -> Iterator[tuple[int, str]]:
     """An event has one name, where it is declared; the load generator knows the wire only."""
     if not source.is_product or re.fullmatch(r"domain\.\w+\.events|load(\..*)?", source.module):
         return
-    for node in ast.walk(source.tree):
+    for node in source.nodes:
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             named = {node.value, *re.findall(r"'([a-z_.]+)'", node.value)} & EVENT_NAMES
             yield from ((node.lineno, f"{each} is named by its class") for each in sorted(named))
@@ -91,7 +91,7 @@ def open_matches(source: Source) -> Iterator[tuple[int, str]]:
     """Where a value is one of a closed set, the type checker or an error must say "not all"."""
     if not source.is_product:
         return
-    for node in ast.walk(source.tree):
+    for node in source.nodes:
         if not isinstance(node, ast.Match):
             continue
         *others, last = node.cases

@@ -52,14 +52,14 @@ def line_length(source: Source) -> Iterator[tuple[int, str]]:
 
 
 def function_length(source: Source) -> Iterator[tuple[int, str]]:
-    for node in source.functions():
+    for node in source.functions:
         count = (node.end_lineno or node.lineno) - node.lineno + 1
         if count > FUNCTION_LINES_MAX:
             yield node.lineno, f"{node.name} has {count} lines, at most {FUNCTION_LINES_MAX}"
 
 
 def parameters(source: Source) -> Iterator[tuple[int, str]]:
-    for node in source.functions():
+    for node in source.functions:
         every = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
         count = sum(argument.arg not in {"self", "cls"} for argument in every)
         if count > PARAMETERS_MAX:
@@ -67,7 +67,7 @@ def parameters(source: Source) -> Iterator[tuple[int, str]]:
 
 
 def nesting(source: Source) -> Iterator[tuple[int, str]]:
-    for node in source.functions():
+    for node in source.functions:
         if (depth := max(map(_depth, node.body), default=0)) > NESTING_MAX:
             yield node.lineno, f"{node.name} nests {depth} deep, at most {NESTING_MAX}"
 

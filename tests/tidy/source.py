@@ -61,6 +61,11 @@ class Source:
         """The parsed file."""
         return ast.parse(self.text, self.path)
 
+    @cached_property
+    def nodes(self) -> tuple[ast.AST, ...]:
+        """Every part of the parsed file; to walk it again for each check takes seconds."""
+        return tuple(ast.walk(self.tree))
+
     @property
     def folder(self) -> str:
         """The folder it lies in."""
@@ -81,17 +86,16 @@ class Source:
     @cached_property
     def imports(self) -> tuple[Import, ...]:
         """What of ours it imports, wherever the statement stands."""
-        return tuple(_imports(self.tree))
+        return tuple(_imports(self.nodes))
 
     def is_in(self, modules: tuple[str, ...]) -> bool:
         """Tell whether this file is one of the modules or inside one of the packages."""
         return any(covers(module, self.module) for module in modules)
 
-    def functions(self) -> Iterator[Function]:
+    @cached_property
+    def functions(self) -> tuple[Function, ...]:
         """Every function and method, nested ones included."""
-        for node in ast.walk(self.tree):
-            if isinstance(node, Function):
-                yield node
+        return tuple(node for node in self.nodes if isinstance(node, Function))
 
 
 @dataclass(frozen=True)
@@ -159,8 +163,8 @@ def dotted(node: ast.AST) -> str:
     return node.id if isinstance(node, ast.Name) else ""
 
 
-def _imports(tree: ast.AST) -> Iterator[Import]:
-    for node in ast.walk(tree):
+def _imports(nodes: Iterable[ast.AST]) -> Iterator[Import]:
+    for node in nodes:
         targets = []
         if isinstance(node, ast.Import):
             targets = [alias.name for alias in node.names]

@@ -31,18 +31,22 @@ WORDS = {
     re.compile(rf"(?:(?<![A-Za-z]){word}|{word[0].upper()}{word[1:]})(?![a-z])"): better
     for word, better in DIALECT.items()
 }
+# Any of them at all, which is soon known of a line.
+DIALECT_ROOTS = re.compile("|".join(DIALECT), re.IGNORECASE)
 GENDER = re.compile(r"\b(he|him|his|himself|she|her|hers|herself)\b", re.IGNORECASE)
 
 
 def names(source: Source) -> Iterator[tuple[int, str]]:
     yield from ((1, f"{part} says nothing") for part in _parts(source.path) & EMPTY_NAMES)
-    for node in ast.walk(source.tree):
+    for node in source.nodes:
         if isinstance(node, ast.ClassDef) and (bad := _parts(node.name) & EMPTY_NAMES):
             yield node.lineno, f"{node.name}: {', '.join(bad)} says nothing"
 
 
 def dialect(source: Source) -> Iterator[tuple[int, str]]:
     for number, line in enumerate(source.text.splitlines(), 1):
+        if not DIALECT_ROOTS.search(line):
+            continue
         for word, better in WORDS.items():
             if found := word.search(line):
                 yield number, f"{found[0]!r} is a word of our own; {better} is the usual one"
