@@ -6,17 +6,20 @@ PORT ?= 3001
 URL ?= http://127.0.0.1:$(PORT)
 CODEC ?= json
 SECONDS ?= 600
+TIMES ?= 20
 BIN := .venv/bin
 # The benchmarks leave out the peers where Node is not there to run them.
 PEERS := $(if $(shell command -v npm),.venv/peers.installed)
 UV := .venv/lock/bin/uv
+# A file stays on one worker, whose servers its tests share.
+WORKERS := -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 # Of the wheel, with its own Node, so that the machine needs none.
 NPM := PATH="$(CURDIR)/$(BIN):$$PATH" npm --silent --no-audit --no-fund --ignore-scripts
 # One version of each package for every Python: a branch of the lock would be one that nobody runs.
 COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest \
 	--generate-hashes --no-header --no-emit-index-url
 
-.PHONY: help serve demo test proxies check lint fmt fmt-check type bench bench-peers soak docs lock clean
+.PHONY: help serve demo test shake proxies check lint fmt fmt-check type bench bench-peers soak docs lock clean
 
 help:  ## Say what can be made
 	@sed -n 's/^\([a-z-]*\):.*##/\1:/p' $(MAKEFILE_LIST) | awk -F: '{printf "  make %-10s%s\n", $$1, $$2}'
@@ -28,7 +31,10 @@ demo: .venv/runtime.installed  ## Play the story of one bounty against URL, over
 	@$(BIN)/bountyexpo demo --url $(URL) --codec $(CODEC)
 
 test: .venv/dev.installed .venv/js.installed  ## Run the tests; ARGS="-k name" narrows them
-	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(ARGS)
+	@$(BIN)/python -m pytest $(WORKERS) $(ARGS)
+
+shake: .venv/dev.installed .venv/js.installed  ## Run the tests TIMES (20) in random orders on a busy machine
+	@$(BIN)/python -m tests.shaken --times $(TIMES) $(WORKERS) $(ARGS)
 
 proxies: .venv/dev.installed .venv/debian.installed  ## Run the tests with programs of Debian's packages
 	@$(BIN)/python -m pytest -m debian $(ARGS)
