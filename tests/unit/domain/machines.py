@@ -60,6 +60,9 @@ def _values(facts: type, fact: str) -> tuple[Any, ...]:
             found += [False, True]
         elif kind is type(None):
             found.append(None)
+        elif kind is int:
+            # What a refusal tells, and no guard looks at.
+            found += [0, 60]
         else:
             assert issubclass(kind, Enum), (facts, fact)
             found += kind
