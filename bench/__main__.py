@@ -1,4 +1,4 @@
-"""Run the benchmarks: ``python -m bench [actors database http messages sockets] [--json]``."""
+"""Run the benchmarks: ``python -m bench [actors database http lists messages] [--json]``."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ import trio
 from bench.facts import facts
 
 BENCHMARKS = (
-    *("actors", "database", "http", "messages", "sockets", "scale", "sessions", "hostile", "peers"),
+    *("actors", "database", "http", "lists", "messages", "sockets"),
+    *("scale", "sessions", "hostile", "peers"),
 )
 Row = dict[str, Any]
 
