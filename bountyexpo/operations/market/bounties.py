@@ -13,6 +13,9 @@ from bountyexpo.domain.ids import is_id
 from bountyexpo.domain.market import bounty_limits
 from bountyexpo.domain.market.bounty import LISTED_TO_OTHERS, LISTED_TO_PARTIES, Status
 from bountyexpo.domain.market.bounty_ends import GONE
+from bountyexpo.domain.market.search.filters import Filters, skills_of
+from bountyexpo.domain.search.questions import terms_of
+from bountyexpo.domain.search.words import fold
 from bountyexpo.errors import InvalidRequest
 from bountyexpo.operations.catalogue import READ, operation
 from bountyexpo.operations.cursor import (
@@ -32,6 +35,7 @@ from bountyexpo.operations.require import parse_id, say_once
 from bountyexpo.operations.routes import OLD_PREFIX, Route
 from bountyexpo.persistence.market import bounties, bounty_lists
 from bountyexpo.persistence.market.bounty_lists import After, Wanted
+from bountyexpo.persistence.market.search.terms import query_of
 
 if TYPE_CHECKING:
     from bountyexpo.operations.call import Call
@@ -41,7 +45,6 @@ PAGE_LIMIT_MAX: Final = 100
 OWN_LIMIT_MAX: Final = 200
 # Old clients cut what they asked to skip off an array themselves, so it begins with the first row.
 ARRAY_MAX: Final = 1_000
-SKILLS_MAX: Final = 20
 
 # The old path is never answered by an array (§2.14).
 ENVELOPE_ONLY: Final = (_OLD := Route("GET", "/bounties"), _OLD.under(OLD_PREFIX))
@@ -174,6 +177,7 @@ async def _wanted(call: Call, request: ListBounties) -> Wanted:
     viewer_id = call.identity.user_id if call.identity else None
     is_own = viewer_id is not None and viewer_id in {_folded(poster_id), _folded(hunter_id)}
     sort, turn = _order(request)
+    texts = _texts(request)
     limit = max(1, min(request.limit, OWN_LIMIT_MAX if is_own else PAGE_LIMIT_MAX))
     wanted = Wanted(
         statuses=_statuses(request.status, is_own=is_own),
@@ -181,9 +185,9 @@ async def _wanted(call: Call, request: ListBounties) -> Wanted:
         hunter_id=_folded(hunter_id),
         category=request.category,
         work_type=request.work_type,
-        place=_said(request.location),
-        words=_said(request.keywords),
-        skills=_skills(request.skills),
+        place=texts.place or None,
+        skills=list(texts.skills) or None,
+        query=query_of(texts),
         cents_min=_cents(request.minAmount, "minAmount"),
         cents_max=_cents(request.maxAmount, "maxAmount"),
         is_for_honor=request.isForHonor,
@@ -194,7 +198,8 @@ async def _wanted(call: Call, request: ListBounties) -> Wanted:
         limit=limit,
         offset=_offset(request, limit),
     )
-    if any(each is not None and not is_id(each) for each in (poster_id, hunter_id)):
+    is_known = all(each is None or is_id(each) for each in (poster_id, hunter_id))
+    if texts.finds_nothing or not is_known:
         wanted.statuses = []
     if request.has_cursor:
         wanted.after, wanted.offset = await _after(call, request, wanted), 0
@@ -283,14 +288,15 @@ def _folded(user_id: str | None) -> str | None:
     return None if user_id is None else user_id.lower()
 
 
-def _said(value: str | None) -> str | None:
-    """Return a text to look for; one without letters asks for nothing."""
-    return (value or "").strip() or None
-
-
-def _skills(said: str | None) -> list[str] | None:
-    names = [name for each in (said or "").split(",") if (name := each.strip())]
-    return names[:SKILLS_MAX] or None
+def _texts(request: ListBounties) -> Filters:
+    """Return what is asked for by texts."""
+    query = (request.keywords or "").strip()
+    return Filters(
+        terms=terms_of(query) if query else (),
+        has_query=bool(query),
+        place=fold(request.location or "").strip(),
+        skills=skills_of(request.skills or ""),
+    )
 
 
 def _cents(dollars: float | str | None, field: str) -> int | None:

@@ -128,7 +128,7 @@ TEXTS: Final = {
     "issues": "Which fields are wrong, and how.",
     "joinDate": "Since when the person is there.",
     "keywords": "Words to find: beginnings are enough, and few mistakes are forgiven.",
-    "ListBounties.keywords": "Part of the title or the description, however it is written.",
+    "ListBounties.keywords": "Words to find, or their beginnings, however they are written.",
     "ListBounties.skills": "Skills with commas between them; one is enough.",
     "ListBounties.minAmount": "The lowest price in dollars.",
     "ListBounties.maxAmount": "The highest price in dollars.",

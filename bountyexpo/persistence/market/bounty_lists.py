@@ -19,6 +19,7 @@ from bountyexpo.persistence.market.bounties import (
     Bounty,
     bounty_of,
 )
+from bountyexpo.persistence.market.search import finding
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -48,19 +49,12 @@ KEYS: Final[Mapping[str, Key | None]] = {
     "due_date": Key(_DUE, "timestamptz"),
 }
 
-# By the field of the filters that asks for it.
+# By the field that asks for it; what is asked of words, places and skills, of their index, too.
 CONDITIONS: Final[Mapping[str, str]] = {
     "poster_id": "b.poster_id = %(poster_id)s::uuid",
     "hunter_id": "b.hunter_id = %(hunter_id)s::uuid",
-    "category": "b.category = %(category)s::text",
-    "work_type": "b.work_type = %(work_type)s::text",
-    "cents_min": "b.amount_cents >= %(cents_min)s::bigint",
-    "cents_max": "b.amount_cents <= %(cents_max)s::bigint",
-    "is_for_honor": "b.is_for_honor = %(is_for_honor)s::boolean",
-    "place": "position(lower(%(place)s::text) in lower(b.location_text)) > 0",
-    "words": "position(lower(%(words)s::text) in lower(b.title || ' ' || b.description)) > 0",
-    "skills": "exists (select 1 from unnest(%(skills)s::text[]) as skill"
-    " where position(lower(skill) in lower(b.skills_required)) > 0)",
+    "query": finding.INDEXED,
+    **finding.CONDITIONS,
 }
 
 # Nobody finds what they have hidden; nor, but in their own history, what is offered by somebody who
@@ -96,10 +90,11 @@ class Wanted(msgspec.Struct, kw_only=True):
     cents_min: int | None = None
     cents_max: int | None = None
     is_for_honor: bool | None = None
+    # Folded; of the skills any is enough.
     place: str | None = None
-    words: str | None = None
-    # Any of them is enough.
     skills: list[str] | None = None
+    # What the index of words is asked.
+    query: str | None = None
     viewer_id: str | None = None
     # The viewer is the poster or hunter that is named: they see what they have made of it.
     is_own: bool = False

@@ -80,6 +80,11 @@ async def lookup(db: Queries, wanted: Filters) -> Lookup:
     )
 
 
+def query_of(wanted: Filters) -> str | None:
+    """Return the tsquery of what must be there, every word as it is or begun; None for nothing."""
+    return " & ".join((*map(begun, wanted.terms), *_marked(wanted))) or None
+
+
 async def _near(db: Queries, terms: tuple[str, ...]) -> dict[str, list[tuple[str, int]]]:
     """Return the words that look like each term, with their distances, the nearest first."""
     pairs = [(term, form) for term in terms for form in forms(term) if len(forms(term)) > 1]

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 from bountyexpo.domain.ids import new_id
+from bountyexpo.persistence.market.search import index
 
 if TYPE_CHECKING:
     from bountyexpo.persistence.market.bounty_lists import Wanted
-    from bountyexpo.persistence.queries import Queries
+    from bountyexpo.persistence.queries import Database, Queries
 
 PEOPLE = 12
 
@@ -69,10 +70,13 @@ async def person(db: Queries, status: str = "active") -> str:
     return user_id
 
 
-async def fill(db: Queries, bounties: int) -> list[str]:
+async def fill(db: Database, bounties: int, *, is_indexed: bool = False) -> list[str]:
     """Make people, of whom the third is suspended, and what they offer; return the people."""
     people = [await person(db, "suspended" if n == 2 else "active") for n in range(PEOPLE)]
     await db.execute(BOUNTIES, {"bounties": bounties, "people": people})
+    if is_indexed:
+        async with db.transaction() as tx:
+            await index.renew(tx, bounties)
     await db.execute("analyze bounties")
     return people
 

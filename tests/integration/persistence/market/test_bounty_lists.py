@@ -9,6 +9,7 @@ import pytest
 import trio
 from bountyexpo.domain.ids import new_id
 from bountyexpo.domain.market.bounty import Status
+from bountyexpo.domain.market.search.filters import Filters
 from bountyexpo.persistence.market import bounties, bounty_lists
 from bountyexpo.persistence.market.bounty_lists import (
     COUNTED_MAX,
@@ -17,6 +18,7 @@ from bountyexpo.persistence.market.bounty_lists import (
     After,
     Wanted,
 )
+from bountyexpo.persistence.market.search.terms import query_of
 from bountyexpo.persistence.pool import Pool
 
 from tests.commits import nobody
@@ -79,7 +81,7 @@ class Market:
 
 @pytest.fixture
 async def market(database: Pool) -> Market:
-    return Market(database, await fill(database, BOUNTIES))
+    return Market(database, await fill(database, BOUNTIES, is_indexed=True))
 
 
 async def paged(market: Market, wanted: Wanted, between: Any = None) -> list[str]:
@@ -137,16 +139,18 @@ async def test_an_offset_skips_and_ends(market: Market) -> None:
 @pytest.mark.parametrize(
     ("said", "fits"),
     [
-        ({"place": "YORK"}, lambda row: "York" in (row.location_text or "")),
+        ({"place": "york"}, lambda row: "York" in (row.location_text or "")),
         ({"place": "k_s"}, lambda row: row.location_text == "York_shire"),
+        ({"place": "k"}, lambda row: "york" in (row.location_text or "").lower()),
         ({"place": "%"}, lambda _row: False),
-        ({"words": "the sofa"}, lambda row: row.title == "Carry the Sofa"),
-        ({"words": "100% of"}, lambda row: row.title == "Mend 100% of a roof"),
-        ({"words": "number 42"}, lambda row: "number 42" in row.description),
-        ({"words": "_"}, lambda _row: False),
-        ({"skills": ["driving", "nothing"]}, lambda row: "Driving" in row.skills_required),
-        ({"skills": ["C++", "lift"]}, lambda row: row.skills_required != ""),
-        ({"skills": ["nothing"]}, lambda _row: False),
+        ({"terms": ("the", "sof")}, lambda row: row.title == "Carry the Sofa"),
+        ({"terms": ("100", "of")}, lambda row: row.title == "Mend 100% of a roof"),
+        ({"terms": ("number", "42")}, lambda row: "number 42" in row.description),
+        ({"terms": ("ofa",)}, lambda _row: False),
+        ({"skills": ("driving", "nothing")}, lambda row: "Driving" in row.skills_required),
+        ({"skills": ("c++", "lift")}, lambda row: row.skills_required != ""),
+        ({"skills": ("c+",)}, lambda row: row.skills_required == "c++"),
+        ({"skills": ("nothing",)}, lambda _row: False),
     ],
 )
 async def test_texts_are_found_by_their_parts(
@@ -155,9 +159,10 @@ async def test_texts_are_found_by_their_parts(
     wanted = market.wanted(statuses=ALL, limit=BOUNTIES, is_own=True)
     everything = await bounty_lists.page(market.db, wanted)
 
-    found = await bounty_lists.page(
-        market.db, market.wanted(**said, statuses=ALL, limit=BOUNTIES, is_own=True)
-    )
+    texts = Filters(**said)
+    wanted.query, wanted.place = query_of(texts), texts.place or None
+    wanted.skills = list(texts.skills) or None
+    found = await bounty_lists.page(market.db, wanted)
 
     assert [row.id for row in found] == [row.id for row in everything if fits(row)]
 
@@ -255,9 +260,9 @@ SHAPES: dict[str, dict[str, Any]] = {
     **FILTERS,
     "a viewer": {"viewer_id": 0},
     "one of few": {"poster_id": -1, "statuses": ALL},
-    "a place": {"place": "york"},
-    "words": {"words": "sofa"},
-    "skills": {"skills": ["driving"]},
+    "a place": {"place": "york", "query": "'l:yor'"},
+    "words": {"query": "'sofa':*"},
+    "skills": {"skills": ["driving"], "query": "'s:dri'"},
 }
 
 
