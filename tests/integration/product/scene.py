@@ -14,7 +14,8 @@ from tests.patience import PATIENCE_S
 if TYPE_CHECKING:
     from tests.integration.product.product import Person, Product
 
-DEPOSIT_CENTS = 50_000
+# As much as a deposit can be: every test of a run posts from this wallet.
+DEPOSIT_CENTS = 1_000_000
 # A webhook is worked off beside its answer.
 
 
