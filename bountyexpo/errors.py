@@ -26,6 +26,7 @@ The columns are the HTTP status, the close code where it ends a socket, and the 
     │   ├── IdempotencyConflict    409  1011  idempotency_conflict
     │   ├── RequestInProgress      409  1011  request_in_progress
     │   └── AccountOverdrawn       409  1011  BALANCE_CONFLICT
+    ├── NoLongerOffered            410  1011  GONE
     ├── TooLarge                   413  1009  PAYLOAD_TOO_LARGE
     │   └── HeadTooLarge           431  1009  REQUEST_HEADER_FIELDS_TOO_LARGE
     ├── UnsupportedMediaType       415  1011  UNSUPPORTED_MEDIA_TYPE
@@ -233,6 +234,13 @@ class AccountOverdrawn(Conflict):
     """The money of this step is not where it should be; it may have been moved already."""
 
     code = "BALANCE_CONFLICT"
+
+
+class NoLongerOffered(BountyExpoError):
+    """This is done in another way now."""
+
+    code = "GONE"
+    status = 410
 
 
 class TooLarge(BountyExpoError):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from bountyexpo.actors.chat.contacts import ContactsActor
 from bountyexpo.actors.chat.conversation import ConversationActor
 from bountyexpo.actors.market.bounty import BountyActor
+from bountyexpo.actors.money.payer import PayerActor
 from bountyexpo.actors.money.payment import PaymentActor
 from bountyexpo.actors.users.user import UserActor
 from bountyexpo.supervisors import ActorPool, PoolConfig
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from bountyexpo.actors.chat.conversation_messages import ConversationKind
     from bountyexpo.actors.dependencies import ActorDependencies
     from bountyexpo.actors.market.bounty_messages import BountyKind
+    from bountyexpo.actors.money.payer import PayerKind
     from bountyexpo.actors.money.payment_messages import PaymentKind
     from bountyexpo.actors.users.user import UserKind
     from bountyexpo.persistence.chat.journal import Journal
@@ -37,6 +39,7 @@ class Actors:
     conversations: ActorPool[ConversationKind]
     bounties: ActorPool[BountyKind]
     payments: ActorPool[PaymentKind]
+    payers: ActorPool[PayerKind]
 
     @classmethod
     def over(cls, ports: ActorDependencies, journal: Journal, clock: Clock) -> Actors:
@@ -53,12 +56,20 @@ class Actors:
             conversations=_pool(ConversationActor.kind, conversation, ports, clock),
             bounties=_pool(BountyActor.kind, BountyActor, ports, clock),
             payments=_pool(PaymentActor.kind, PaymentActor, ports, clock),
+            payers=_pool(PayerActor.kind, PayerActor, ports, clock),
         )
 
     @property
     def pools(self) -> tuple[ActorPool[Any], ...]:
         """All pools, in the order in which they are started."""
-        return self.users, self.contact_lists, self.conversations, self.bounties, self.payments
+        return (
+            self.users,
+            self.contact_lists,
+            self.conversations,
+            self.bounties,
+            self.payments,
+            self.payers,
+        )
 
     def user(self, user_id: str) -> Ref[UserKind]:
         """Name the owner of an account."""
@@ -75,6 +86,10 @@ class Actors:
     def bounty(self, bounty_id: str) -> Ref[BountyKind]:
         """Name the owner of a bounty."""
         return self.bounties.ref(bounty_id)
+
+    def payer(self, user_id: str) -> Ref[PayerKind]:
+        """Name the owner of what a user pays with."""
+        return self.payers.ref(user_id)
 
     def payment(self, payment_id: str) -> Ref[PaymentKind]:
         """Name the owner of a payment."""

@@ -51,6 +51,7 @@ MODULES: Final = (
     "chat.blocks",
     "users.e2e_keys",
     "money.payments",
+    "money.payment_methods",
     "money.wallet",
     "money.findings",
     "chat.sockets",

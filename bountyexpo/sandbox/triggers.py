@@ -1,6 +1,7 @@
 """Buttons of the sandbox, under ``/sandbox``: make happen what an outside person or bank would do.
 
 POST /sandbox/payment_intents/<id>/authenticate[?outcome=fail]   the payer passes 3-D Secure
+POST /sandbox/setup_intents/<id>/authenticate[?outcome=fail]     the same, to keep a card
 POST /sandbox/payment_intents/<id>/settle[?outcome=fail]         the slow bank answers
 POST /sandbox/events/<id>/resend                                 deliver an event again
 GET  /sandbox/events                                             deliveries so far
@@ -10,6 +11,7 @@ DELETE /sandbox/faults                                           let nothing go 
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -18,6 +20,7 @@ from quart import Blueprint, Response, request
 from bountyexpo.sandbox.replies import add_routes, reply
 from bountyexpo.sandbox.stripe import intents
 from bountyexpo.sandbox.stripe.faults import Fault, Faults
+from bountyexpo.sandbox.stripe.nouns import setup_intents
 from bountyexpo.sandbox.stripe.nouns.payment_intents import commit
 from bountyexpo.sandbox.stripe.refusal import StripeRefusal
 from bountyexpo.sandbox.stripe.store import stripe_id
@@ -50,6 +53,7 @@ class Triggers:
         add_routes(
             routes,
             ("POST", "/payment_intents/<object_id>/authenticate", self.authenticate),
+            ("POST", "/setup_intents/<object_id>/authenticate", self.authenticate_setup),
             ("POST", "/payment_intents/<object_id>/settle", self.settle),
             ("POST", "/events/<event_id>/resend", self.resend),
             ("GET", "/events", self.events),
@@ -67,6 +71,11 @@ class Triggers:
             return await commit(work, intents.without_refusal(change))
 
         return await self._stripe.change("payment_intent", object_id, step)
+
+    async def authenticate_setup(self, object_id: str) -> Response:
+        """Let the payer pass or fail the bank's check of a card that is to be kept."""
+        step = partial(setup_intents.authenticate, succeeds=_succeeds())
+        return await self._stripe.change("setup_intent", object_id, step)
 
     async def settle(self, object_id: str) -> Response:
         """Let the slow bank answer."""

@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import msgspec
-from bountyexpo.domain.access import Caller
+from bountyexpo.domain.access import PEOPLE, Caller
 from bountyexpo.domain.ids import new_id
 from bountyexpo.sandbox.stripe.webhooks import signature
 
@@ -168,6 +168,13 @@ class Stage:
         path = "/api/conversations"
         made = self.post(Caller.POSTER, path, {"participantIds": names, "isGroup": True})
         return made["id"], member
+
+    def new_card(self) -> str:
+        """A card of who is about to ask, if that is anybody who could have one."""
+        by = self.asked_by if self.asked_by in PEOPLE else Caller.POSTER
+        kept = self.post(by, "/payments/methods", {"paymentMethodId": "pm_card_visa"})
+        card_id: str = kept["paymentMethod"]["id"]
+        return card_id
 
     def new_intent(self) -> str:
         path = "/payments/create-payment-intent"

@@ -35,6 +35,7 @@ VALUES: Final[dict[str, Any]] = {
     "password": "correct horse battery",
     "paymentId": "pi_3PqXyZ",
     "paymentIntentId": "pi_3PqXyZ",
+    "methodId": "pm_1PqXyZ",
     "paymentMethodId": "pm_card_visa",
     "publicKey": "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=",
     "q": "garden",

@@ -21,7 +21,6 @@ from quart import Blueprint, Response, request
 from bountyexpo.integrations.stripe.calls import API_VERSION
 from bountyexpo.sandbox.replies import reply, retry_headers, text_reply
 from bountyexpo.sandbox.stripe import listing, store
-from bountyexpo.sandbox.stripe.cards import METHODS, shown
 from bountyexpo.sandbox.stripe.expand import expand
 from bountyexpo.sandbox.stripe.form import decode_form
 from bountyexpo.sandbox.stripe.nouns.catalogue import NOUNS
@@ -203,12 +202,7 @@ async def _given(work: Work, place: Json, step: Step) -> Answer:
 
 
 async def _expand(queries: Queries, body: Json, params: Json) -> None:
-    async def find(object_id: str) -> Json | None:
-        if object_id in METHODS:
-            return shown(object_id)
-        return await store.find(queries, object_id)
-
-    await expand(body, listed(params.get("expand")), EXPANDABLE, find)
+    await expand(body, listed(params.get("expand")), EXPANDABLE, partial(store.find, queries))
 
 
 def _query() -> Json:

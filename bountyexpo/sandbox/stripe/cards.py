@@ -76,9 +76,23 @@ METHODS: dict[str, PaymentMethod] = {
 }
 
 
+# By the name that stands in those of the methods, the last digits of its test card.
+BRANDS = {"visa": "4242", "mastercard": "4444", "amex": "8431"}
+
+
 def shown(name: str) -> dict[str, Any]:
-    """Return a method as the API shows it."""
+    """Return a method as the API shows it.
+
+    At Stripe a fingerprint tells one card's number from another's; here it is the name of the
+    method that a stored one was made from.
+    """
     method = METHODS[name]
+    details: dict[str, Any]
+    if method.type == "card":
+        brand = next((each for each in BRANDS if each in name), "visa")
+        details = {"brand": brand, "exp_month": 12, "exp_year": 2034, "last4": BRANDS[brand]}
+    else:
+        details = {"account_type": "checking", "bank_name": "STRIPE TEST BANK", "last4": "6789"}
     return {
         "id": name,
         "object": "payment_method",
@@ -87,8 +101,13 @@ def shown(name: str) -> dict[str, Any]:
         "livemode": False,
         "metadata": {},
         "type": method.type,
-        method.type: {"last4": "4242" if method.type == "card" else "6789"},
+        method.type: {**details, "fingerprint": name},
     }
+
+
+def method_of(found: dict[str, Any]) -> PaymentMethod:
+    """Return what a method does that the API shows so."""
+    return METHODS[found[found["type"]]["fingerprint"]]
 
 
 AUTHENTICATION_FAILED = {

@@ -15,7 +15,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, assert_never
 
-from bountyexpo.sandbox.stripe.cards import AUTHENTICATION_FAILED, BANK_REFUSED, METHODS, Outcome
+from bountyexpo.sandbox.stripe.cards import (
+    AUTHENTICATION_FAILED,
+    BANK_REFUSED,
+    Outcome,
+    PaymentMethod,
+)
 from bountyexpo.sandbox.stripe.refusal import StripeRefusal
 
 if TYPE_CHECKING:
@@ -37,20 +42,21 @@ class Change:
     refusal: Json | None = None
 
 
-def confirm(intent: Json, method_name: str | None, *, charge_id: str) -> Change:
-    """Ask the payment method for the money.
+def confirm(
+    intent: Json, name: str | None, method: PaymentMethod | None, *, charge_id: str
+) -> Change:
+    """Ask a payment method for the money: the one that is named, or else that of the intent.
 
     Raises:
         StripeRefusal: the intent is past this step, or there is no method.
     """
-    if intent["status"] == "requires_action" and method_name is None:
+    if intent["status"] == "requires_action" and name is None:
         return Change(intent=intent)
     require_status(intent, CONFIRMABLE, "confirm")
-    name = method_name or intent["payment_method"]
-    if name is None:
+    name = name or intent["payment_method"]
+    if name is None or method is None:
         text = "You cannot confirm this PaymentIntent because it's missing a payment method."
         raise _unexpected_state(intent, text)
-    method = METHODS[name]
     asked = {**intent, "payment_method": name, "last_payment_error": None}
     match method.outcome:
         case Outcome.SUCCEEDS:

@@ -13,6 +13,7 @@ import msgspec
 
 from bountyexpo.domain.ids import new_id
 from bountyexpo.integrations.stripe.calls import API_VERSION
+from bountyexpo.sandbox.stripe.cards import METHODS, shown
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -82,7 +83,9 @@ async def keep_answer(tx: Transaction, key: str, given: Answer) -> None:
 
 
 async def find(queries: Queries, object_id: str) -> Json | None:
-    """Return an object or an event of any kind."""
+    """Return an object or an event of any kind; test payment methods are always there."""
+    if object_id in METHODS:
+        return shown(object_id)
     row = await queries.fetch_one(
         "SELECT object FROM sandbox.stripe_listed WHERE id = %s", (object_id,)
     )
@@ -91,6 +94,8 @@ async def find(queries: Queries, object_id: str) -> Json | None:
 
 async def lock(tx: Transaction, object_id: str) -> Json | None:
     """Return an object, locked until the transaction ends."""
+    if object_id in METHODS:
+        return shown(object_id)
     row = await tx.fetch_one(
         "SELECT object FROM sandbox.stripe_objects WHERE id = %s FOR UPDATE", (object_id,)
     )

@@ -23,6 +23,8 @@ from bountyexpo.domain.market.bounty import Event
 from bountyexpo.domain.money.ledger.wallets import deposit_captured
 from bountyexpo.domain.policy import Policy
 from bountyexpo.integrations.stripe.intents import Intent
+from bountyexpo.integrations.stripe.payment_methods import PaymentMethod
+from bountyexpo.integrations.stripe.setup_intents import SetupIntent
 from bountyexpo.jobs.periodic import JobDependencies, JobRun
 from bountyexpo.persistence import leases
 from bountyexpo.persistence.chat import message_stream
@@ -51,6 +53,8 @@ class Provider:
         self.failure: Exception | None = None
         self.customers = _Customers()
         self.intents = _Intents(self)
+        self.payment_methods = _Methods()
+        self.setup_intents = _Setups()
 
     def change(self, intent_id: str, **fields: Any) -> Intent:
         self.made[intent_id] = msgspec.structs.replace(self.made[intent_id], **fields)
@@ -65,6 +69,26 @@ class Provider:
 class _Customers:
     async def create(self, *, user_id: str, email: Any, idempotency_key: str) -> str:
         return f"cus_{user_id}"
+
+
+class _Methods:
+    """Every card is there, and nobody's."""
+
+    async def list_of(self, customer_id: str, kind: str) -> list[PaymentMethod]:
+        return []
+
+    async def retrieve(self, method_id: str) -> PaymentMethod:
+        return PaymentMethod(id=method_id, type="card", created=0)
+
+    async def attach(
+        self, method_id: str, customer_id: str, *, idempotency_key: str
+    ) -> PaymentMethod:
+        return PaymentMethod(id=method_id, type="card", created=0, customer=customer_id)
+
+
+class _Setups:
+    async def create(self, **_: Any) -> SetupIntent:
+        return SetupIntent(id="seti_1", client_secret="seti_1_secret_1")
 
 
 class _Intents:

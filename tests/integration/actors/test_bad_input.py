@@ -94,6 +94,7 @@ class Setting:
             "contacts": poster,
             "user": poster,
             "payment": await market.deposit(poster),
+            "payer": poster,
         }
 
     def good(self, message: type[msgspec.Struct], caller: str) -> Any:

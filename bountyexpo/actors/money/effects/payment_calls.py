@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from bountyexpo.actors.money.payers import customer_of
 from bountyexpo.domain.money.payment import PURPOSES, Effect
-from bountyexpo.errors import InvalidRequest, NotStorable
-from bountyexpo.persistence.money import customers
+from bountyexpo.errors import NotStorable
 from bountyexpo.persistence.money.payments import Payment
 
 if TYPE_CHECKING:
@@ -66,32 +66,9 @@ async def _make_intent(ports: ActorDependencies, question: Question) -> Intent:
     return await ports.stripe.intents.create(
         amount_cents=payment.amount_cents,
         currency=payment.currency.lower(),
-        customer_id=await _customer_of(ports, question),
+        customer_id=await customer_of(ports, payment.user_id, question.email),
         metadata=metadata,
         idempotency_key=question.key("intent"),
-    )
-
-
-async def _customer_of(ports: ActorDependencies, question: Question) -> str:
-    user_id = question.payment.user_id
-    found = await customers.of_user(ports.db, user_id)
-    found = found or await customers.claim(ports.db, user_id, question.email)
-    if found.customer_id is not None:
-        return found.customer_id
-    made = await _make_customer(ports, user_id, found.customer_email)
-    return await customers.keep(ports.db, user_id, made)
-
-
-async def _make_customer(ports: ActorDependencies, user_id: str, email: str | None) -> str:
-    """Make the payer's record; an address that the provider does not take is left out."""
-    stripe, key = ports.stripe, f"customer_{user_id}"
-    try:
-        return await stripe.customers.create(user_id=user_id, email=email, idempotency_key=key)
-    except InvalidRequest:
-        if email is None:
-            raise
-    return await stripe.customers.create(
-        user_id=user_id, email=None, idempotency_key=f"{key}_unaddressed"
     )
 
 

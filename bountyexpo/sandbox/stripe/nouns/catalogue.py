@@ -7,7 +7,9 @@ from bountyexpo.sandbox.stripe.nouns import (
     charges,
     customers,
     payment_intents,
+    payment_methods,
     refunds,
+    setup_intents,
 )
 
 # Events are made by the changes that they tell of.
@@ -18,5 +20,7 @@ NOUNS = (
     customers.NOUN,
     EVENTS,
     payment_intents.NOUN,
+    payment_methods.NOUN,
     refunds.NOUN,
+    setup_intents.NOUN,
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bountyexpo.sandbox.stripe import intents
-from bountyexpo.sandbox.stripe.cards import METHODS
+from bountyexpo.sandbox.stripe.cards import method_of
 from bountyexpo.sandbox.stripe.noun import Noun, action
 from bountyexpo.sandbox.stripe.nouns.charges import charge_of
 from bountyexpo.sandbox.stripe.params import boolean, choice, integer, listed, metadata, text
@@ -35,7 +35,8 @@ async def create(work: Work, _: Json) -> Json | Answer:
     """Make an intent, and confirm it when asked to."""
     params = work.params
     intent_id = stripe_id("pi")
-    method = await _method(work)
+    customer_id = await _customer(work)
+    method = await _method(work, customer_id)
     made = {
         "id": intent_id,
         "object": "payment_intent",
@@ -50,7 +51,7 @@ async def create(work: Work, _: Json) -> Json | Answer:
         "confirmation_method": "automatic",
         "created": work.created,
         "currency": _currency(params),
-        "customer": await _customer(work),
+        "customer": customer_id,
         "description": text(params, "description"),
         "last_payment_error": None,
         "latest_charge": None,
@@ -68,7 +69,7 @@ async def create(work: Work, _: Json) -> Json | Answer:
     await work.save(made, "payment_intent.created")
     if not boolean(params, "confirm"):
         return made
-    return await commit(work, intents.confirm(made, None, charge_id=stripe_id("ch")))
+    return await _confirmed(work, made, method)
 
 
 async def update(work: Work, found: Json) -> Json:
@@ -85,7 +86,7 @@ async def update(work: Work, found: Json) -> Json:
         changed["currency"] = _currency(params)
     if "customer" in params:
         changed["customer"] = await _customer(work)
-    method = await _method(work)
+    method = await _method(work, changed["customer"])
     if method is not None:
         changed |= {"payment_method": method, "status": "requires_confirmation"}
     await work.save(changed)
@@ -94,8 +95,7 @@ async def update(work: Work, found: Json) -> Json:
 
 async def confirm(work: Work, found: Json) -> Json | Answer:
     """Ask for the money."""
-    method = await _method(work)
-    return await commit(work, intents.confirm(found, method, charge_id=stripe_id("ch")))
+    return await _confirmed(work, found, await _method(work, found["customer"]))
 
 
 async def capture(work: Work, found: Json) -> Json | Answer:
@@ -136,11 +136,22 @@ async def _customer(work: Work) -> str | None:
     return customer_id
 
 
-async def _method(work: Work) -> str | None:
+async def _confirmed(work: Work, found: Json, name: str | None) -> Json | Answer:
+    asked = name or found["payment_method"]
+    method = await work.find("payment_method", asked) if asked else None
+    does = method_of(method) if method else None
+    return await commit(work, intents.confirm(found, name, does, charge_id=stripe_id("ch")))
+
+
+async def _method(work: Work, customer_id: str | None) -> str | None:
+    """Return the payment method that is named; one that is kept is its customer's alone."""
     name = text(work.params, "payment_method")
-    if name is not None and name not in METHODS:
-        refused = f"No such PaymentMethod: '{name[:100]}'"
-        raise StripeRefusal(refused, param="payment_method", code="resource_missing")
+    if name is None:
+        return None
+    method = await work.load("payment_method", name, "payment_method")
+    if method["customer"] not in (None, customer_id):
+        refused = f"The PaymentMethod '{name[:100]}' belongs to another customer."
+        raise StripeRefusal(refused, param="payment_method")
     return name
 
 
