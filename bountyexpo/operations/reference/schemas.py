@@ -94,4 +94,7 @@ def _add_other_names(operation: Operation, fields: dict[str, Schema]) -> None:
         if name not in in_path and operation.method not in QUERY_METHODS:
             # A client that fills in defaults must not say something of its own by both names.
             same = {key: value for key, value in fields[name].items() if key != "default"}
+            if same.get("items", {}).get("type") == "object":
+                # Generators name the items by the field, and know no second one by that name.
+                same["items"] = {}
             fields.setdefault(other, {**same, "description": f"The same as `{name}`."})
