@@ -13,6 +13,7 @@ EXCEPTIONS: dict[str, dict[str, str]] = {
     "mirrors": {
         "tests/integration/product": "the product as a whole, behind its port",
         "tests/integration/product/market": "the market of the product as a whole",
+        "tests/integration/product/money": "the money of the product as a whole",
     },
     "nesting": {
         "examples/chat.py": "it is read as one piece",

@@ -1,0 +1,1 @@
+"""Money as the people of the product see it."""
