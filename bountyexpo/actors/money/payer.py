@@ -13,7 +13,7 @@ import msgspec
 from bountyexpo.actors.money.payers import customer_of
 from bountyexpo.domain.ids import new_id
 from bountyexpo.errors import InvalidRequest, NotAllowed, NotFound
-from bountyexpo.integrations.stripe.payment_methods import MethodType, PaymentMethod
+from bountyexpo.integrations.stripe.payment_methods import Card, MethodType, PaymentMethod
 from bountyexpo.integrations.stripe.setup_intents import SetupIntent
 from bountyexpo.persistence.money import customers
 from bountyexpo.runtime import Actor, Context, Message
@@ -24,6 +24,12 @@ if TYPE_CHECKING:
 UNKNOWN: Final = "This card or account does not exist."
 
 KINDS: tuple[MethodType, ...] = ("card", "us_bank_account")
+
+
+# As the provider shows them, for whoever asks the payer.
+Method: TypeAlias = PaymentMethod
+MethodCard: TypeAlias = Card
+MethodKind: TypeAlias = MethodType
 
 
 class PayerKind:

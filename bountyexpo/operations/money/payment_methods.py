@@ -7,16 +7,22 @@ from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
-from bountyexpo.actors.money.payer import BeginSetup, ForgetMethod, KeepMethod, ListMethods
+from bountyexpo.actors.money.payer import (
+    BeginSetup,
+    ForgetMethod,
+    KeepMethod,
+    ListMethods,
+    MethodCard,
+    MethodKind,
+)
 from bountyexpo.domain.field_types import Moment, ProviderId
 from bountyexpo.errors import NoLongerOffered, NotFound
-from bountyexpo.integrations.stripe.payment_methods import Card, MethodType
 from bountyexpo.operations.catalogue import PAYMENT, READ, operation
 from bountyexpo.operations.idempotency.keeps import Keeps
 from bountyexpo.operations.money.payments import PROVIDER_ASK_S
 
 if TYPE_CHECKING:
-    from bountyexpo.integrations.stripe.payment_methods import PaymentMethod
+    from bountyexpo.actors.money.payer import Method
     from bountyexpo.operations.call import Call
 
 
@@ -35,7 +41,7 @@ class MethodById(msgspec.Struct, kw_only=True):
 class NewSetup(msgspec.Struct, kw_only=True):
     """What kind of method is to be entered, and whether it will be used without its owner."""
 
-    paymentMethodType: MethodType = "card"
+    paymentMethodType: MethodKind = "card"
     usage: Literal["off_session", "on_session"] = "off_session"
 
 
@@ -54,7 +60,7 @@ class MethodView(msgspec.Struct, kw_only=True, omit_defaults=True):
     id: str
     type: str
     created: Moment
-    card: Card | None = None
+    card: MethodCard | None = None
     us_bank_account: BankView | None = None
 
 
@@ -149,7 +155,7 @@ async def add_bank(call: Call) -> MethodChanged:  # noqa: ARG001
     )
 
 
-def method_view(method: PaymentMethod) -> MethodView:
+def method_view(method: Method) -> MethodView:
     """Return the wire shape of a method."""
     bank = method.us_bank_account
     return MethodView(
