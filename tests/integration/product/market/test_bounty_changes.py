@@ -43,7 +43,7 @@ def test_an_old_client_changes_it_by_the_old_names(scene: Scene, product: Produc
 
     assert changed.headers["x-deprecated"] == "true"
     assert f"</api/bounties/{offer.id}>" in changed.headers["link"]
-    assert differs(offer.posted, changed.json()) == {"skills_required", "deadline"}
+    assert differs(offer.posted, changed.json()) == {"skills", "skills_required", "deadline"}
     assert changed.json()["skills_required"] == "lifting, patience"
 
 
