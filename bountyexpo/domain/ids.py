@@ -5,8 +5,10 @@ This is the one module that makes random identifiers, so that a test can replace
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
+import uuid
 from typing import Final
 
 # Five groups of hexadecimal digits in either case (RFC 9562 §4); any version, because old rows have
@@ -24,6 +26,12 @@ def new_id() -> str:
     digits = os.urandom(16).hex()
     variant = VARIANT_DIGITS[int(digits[16], 16) & 3]
     return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:]}"
+
+
+def id_of(*parts: str) -> str:
+    """Return the one id, in the form of the others, that belongs to these texts."""
+    told = hashlib.sha256("\0".join(parts).encode()).digest()[:16]
+    return str(uuid.UUID(bytes=told, version=4))
 
 
 def is_id(value: object) -> bool:

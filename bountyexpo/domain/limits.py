@@ -33,6 +33,7 @@ STAR_ERROR: Final = 1e-6
 # How long the work will take, as whoever applies says it.
 DURATION_CHARS_MAX: Final = 100
 COMPLETION_CHARS: Final = (1, 1_000)
+UPDATE_CHARS: Final = (1, 2_000)
 COMMENT_CHARS_MAX: Final = 500
 FEEDBACK_CHARS_MAX: Final = 1_000
 REPORT_CHARS_MAX: Final = 2_000

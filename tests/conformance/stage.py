@@ -11,6 +11,7 @@ from bountyexpo.domain.access import PEOPLE, Caller
 from bountyexpo.domain.ids import new_id
 from bountyexpo.sandbox.stripe.webhooks import signature
 
+from tests.integration.product.market.placed import applied, place
 from tests.integration.product.product import Person, Product
 
 if TYPE_CHECKING:
@@ -69,6 +70,19 @@ class Stage:
     def bounty_of_both(self) -> str:
         bounty_id: str = self.work["bounty"]["id"]
         return bounty_id
+
+    def placed(self, status: str, *, is_stale: bool = False) -> str:
+        """A bounty of both sides that stands there, and was never asked for anything."""
+        poster, hunter = self.people[Caller.POSTER], self.people[Caller.HUNTER]
+        assert poster is not None
+        return place(self.product, poster, status, hunter, is_stale=is_stale)
+
+    def applied_bounty(self) -> tuple[str, str]:
+        """An open bounty to which somebody has applied, and the application."""
+        poster = self.people[Caller.POSTER]
+        assert poster is not None
+        bounty_id = place(self.product, poster, "open")
+        return bounty_id, applied(self.product, bounty_id, self.product.person("applicant"))
 
     @cached_property
     def open_bounty(self) -> str:

@@ -27,6 +27,10 @@ TABLE = {**areas.GRANTS, **edge_access.GRANTS}
 CLOSED = [name for name, row in TABLE.items() if Caller.ANONYMOUS not in row.allowed]
 
 
+def accept(bounty_id: str, request_id: str) -> Ask:
+    return "POST", f"/api/bounties/{bounty_id}/accept", {"request_id": request_id}
+
+
 # How to ask for each operation about the things on the stage.
 CASES: dict[str, Callable[[Stage], Ask]] = {
     "auth.register": lambda _: (
@@ -60,6 +64,39 @@ CASES: dict[str, Callable[[Stage], Ask]] = {
         f"/api/bounties/{stage.bounty_id()}",
         {"title": "Carry two sofas"},
     ),
+    "bounty.accept": lambda stage: accept(*stage.applied_bounty()),
+    "bounty.complete": lambda stage: (
+        "POST",
+        f"/api/bounties/{stage.handed_in()['bounty_id']}/complete",
+        {},
+    ),
+    "bounty.set_status": lambda stage: (
+        "PATCH",
+        f"/api/bounties/{stage.placed('in_progress')}/status",
+        {"status": "cancelled", "reason": "The sofa is gone."},
+    ),
+    "bounty.post_update": lambda stage: (
+        "POST",
+        f"/api/bounties/{stage.placed('in_progress')}/updates",
+        {"message": "Half of the stairs are done."},
+    ),
+    "bounty.list_updates": lambda stage: (
+        "GET",
+        f"/api/bounties/{stage.placed('in_progress')}/updates",
+        None,
+    ),
+    "stale.list": lambda _: ("GET", "/api/stale-bounties", None),
+    "stale.cancel": lambda stage: (
+        "POST",
+        f"/api/stale-bounties/{stage.placed('in_progress', is_stale=True)}/cancel",
+        None,
+    ),
+    "stale.repost": lambda stage: (
+        "POST",
+        f"/api/stale-bounties/{stage.placed('in_progress', is_stale=True)}/repost",
+        None,
+    ),
+    "bounty.expire": lambda _: ("POST", "/expire-bounties", None),
     "bounty.archive": lambda stage: ("POST", f"/api/bounties/{stage.bounty_id()}/archive", None),
     "bounty.delete": lambda stage: ("DELETE", f"/api/bounties/{stage.bounty_id()}", None),
     "bounty.hide": lambda stage: ("POST", f"/api/bounties/{stage.bounty_of_both()}/hide", None),

@@ -16,6 +16,7 @@ from bountyexpo.persistence.market.dispute_records import Evidence
 from bountyexpo.persistence.market.disputes import Dispute
 from bountyexpo.persistence.market.requests import Application, Wish
 from bountyexpo.persistence.market.submissions import Delivery, Submission
+from bountyexpo.persistence.market.updates import NewUpdate, Update
 from bountyexpo.runtime import Message
 
 NOTHING_WISHED: Final = Wish()
@@ -44,6 +45,7 @@ class Said(msgspec.Struct, frozen=True, kw_only=True):
     fields: tuple[str, ...] = ()
     wish: Wish = NOTHING_WISHED
     work: Delivery | None = None
+    update: NewUpdate | None = None
     rating_tenths: int | None = None
     comment: str | None = None
     # How much of the price a cancellation gives back, if not what is usual.
@@ -77,6 +79,8 @@ class StepTaken(msgspec.Struct, frozen=True, kw_only=True):
     cancellation: Cancellation | None
     dispute: Dispute | None
     conversation_id: str | None
+    # What the step has told the other side.
+    update: Update | None
 
 
 class CreateBounty(Message[BountyKind, Created], frozen=True, kw_only=True, tag="bounty.create"):

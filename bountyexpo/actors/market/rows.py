@@ -21,6 +21,7 @@ from bountyexpo.persistence.market.cancellations import Cancellation
 from bountyexpo.persistence.market.disputes import Dispute
 from bountyexpo.persistence.market.requests import Application
 from bountyexpo.persistence.market.submissions import Submission
+from bountyexpo.persistence.market.updates import Update
 from bountyexpo.persistence.money import escrows
 from bountyexpo.persistence.money.escrows import Escrow
 
@@ -47,6 +48,8 @@ class Rows(msgspec.Struct, kw_only=True):
     dispute: Dispute | None = None
     hidden_by: frozenset[str] = frozenset()
     rated_by: frozenset[str] = frozenset()
+    # What the present command tells the other side.
+    update: Update | None = None
     # The conversation of poster and hunter, where it is known.
     conversation_id: str | None = None
 
@@ -57,7 +60,7 @@ class Rows(msgspec.Struct, kw_only=True):
     def knowing(self, *applications: Application | None) -> Rows:
         """Return a copy with what a command has to know of applications, and nothing else."""
         found = {row.id: row for row in applications if row is not None}
-        return msgspec.structs.replace(self, applications=found)
+        return msgspec.structs.replace(self, applications=found, update=None)
 
     @property
     def work(self) -> Work:

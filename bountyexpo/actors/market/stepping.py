@@ -69,6 +69,7 @@ async def write(ports: ActorDependencies, rows: Rows, step: Step) -> tuple[Rows,
         cancellation=rows.cancellation,
         dispute=rows.dispute,
         conversation_id=rows.conversation_id,
+        update=rows.update,
     )
 
 

@@ -87,6 +87,23 @@ GRANTS: Final[Mapping[str, Grant]] = rows(
     own("search.forget", "They are the caller's own."),
     own("bounty.create", "It is posted in the caller's name and paid from their wallet."),
     _step("bounty.update", Event.EDIT_TERMS, "Who offers it says what is offered."),
+    _step(
+        "bounty.accept", Event.DIRECT_ACCEPT, "It is no more than an application, or its answer."
+    ),
+    _step("bounty.complete", Event.COMPLETE, "The hunter hands in, and the poster approves."),
+    _step("bounty.set_status", Event.CANCEL, "It is the step that leads to the status."),
+    _step("bounty.post_update", Event.POST_UPDATE, "It is between the two who are at work."),
+    Grant(
+        operation="bounty.list_updates",
+        level=AccessLevel.USER,
+        allowed=PARTIES,
+        why="It is between the two who are at work.",
+        says="Only the poster and the hunter can see this.",
+    ),
+    own("stale.list", "It shows the caller's own bounties."),
+    _step("stale.cancel", Event.STALE_CANCEL, "It gives the poster their price back."),
+    _step("stale.repost", Event.STALE_REPOST, "Their price stays locked for another hunter."),
+    access.grant_to(AccessLevel.SERVICE, "bounty.expire", "It is a clock of our own."),
     _step("bounty.archive", Event.ARCHIVE, "It gives the poster their price back."),
     _step("bounty.delete", Event.DELETE, "It gives the poster their price back."),
     _step("bounty.hide", Event.HIDE, "It is about the caller's own lists, where it can be."),

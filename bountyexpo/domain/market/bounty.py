@@ -44,6 +44,8 @@ class Event(StrEnum):
     READY = "ready"
     SUBMIT = "submit"
     REQUEST_REVISION = "request_revision"
+    # One side tells the other how the work goes.
+    POST_UPDATE = "post_update"
     APPROVE = "approve"
     # The old client's way to end a bounty without a review.
     COMPLETE = "complete"
@@ -96,6 +98,7 @@ class Effect(StrEnum):
     RECORD_READY = "record_ready"
     ADD_SUBMISSION = "add_submission"
     KEEP_FEEDBACK = "keep_feedback"
+    ADD_UPDATE = "add_update"
     APPROVE_WORK = "approve_work"
     REJECT_WORK = "reject_work"
     ADD_CANCELLATION = "add_cancellation"

@@ -34,6 +34,7 @@ SENTENCES: Final = dict.fromkeys(Event, "Only the poster can do this.") | {
     Event.SUBMIT: "Only the accepted hunter can submit this work.",
     Event.REQUEST_REVISION: "Only the poster can ask for changes.",
     Event.APPROVE: "Only the poster can approve this work.",
+    Event.POST_UPDATE: _SIDES,
     Event.COMPLETE: _SIDES,
     Event.CANCEL: _SIDES,
     Event.CANCEL_ACCEPT: _SIDES,

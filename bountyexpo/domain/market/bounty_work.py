@@ -12,7 +12,7 @@ from bountyexpo.domain.market.application import (
     HAS_ROOM,
     NOT_BLOCKED,
 )
-from bountyexpo.domain.market.bounty import Effect, Event, Status
+from bountyexpo.domain.market.bounty import RUNNING, Effect, Event, Status
 from bountyexpo.domain.market.completion import State as Work
 
 OPEN, IN_PROGRESS, COMPLETED = Status.OPEN, Status.IN_PROGRESS, Status.COMPLETED
@@ -230,6 +230,13 @@ WORKING: Final[tuple[Rule[Status, Event], ...]] = (
         require=(on.NOT_STALE,),
         effects=_HANDED_IN,
         sets={"work": Work.PENDING},
+    ),
+    Rule(
+        "C13",
+        RUNNING,
+        Event.POST_UPDATE,
+        (*POSTER, *HUNTER),
+        effects=(Effect.ADD_UPDATE, Effect.NOTIFY_OTHER_SIDE),
     ),
     Rule(
         "T16",

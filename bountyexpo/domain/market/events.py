@@ -66,6 +66,17 @@ class CompletionReady(Event, frozen=True, kw_only=True):
     ready_at: datetime
 
 
+@event("bounty.progress", BOUNTY, is_private=True)
+class BountyProgress(Event, frozen=True, kw_only=True):
+    """One side tells the other how the work goes."""
+
+    bounty_id: str
+    update_id: str
+    author_id: str
+    message: str
+    created_at: datetime
+
+
 class CompletionEvent(Event, frozen=True, kw_only=True):
     """Work on a bounty, as both parties are told of it."""
 

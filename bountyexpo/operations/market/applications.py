@@ -17,7 +17,7 @@ from bountyexpo.domain.policy import DAY_S
 from bountyexpo.errors import Conflict, InvalidRequest
 from bountyexpo.operations.catalogue import WRITE, operation
 from bountyexpo.operations.market import old_forms
-from bountyexpo.operations.market.bounty_ends import StepDone
+from bountyexpo.operations.market.bounty.ends import StepDone
 from bountyexpo.operations.market.bounty_views import BountyView, bounty_view
 from bountyexpo.operations.market.request_views import RequestById, RequestView, request_view
 from bountyexpo.operations.require import parse_id, require

@@ -61,13 +61,13 @@ class BountyView(msgspec.Struct, kw_only=True):
     accepted_by: str | None
     hunter_id: str | None
     accepted_request_id: str | None
+    is_stale: bool
+    stale_reason: str | None
+    stale_detected_at: Moment | None
     username: str
     poster_avatar: str | None
     averageRating: float
     ratingCount: int
-    is_stale: bool
-    stale_reason: str | None
-    stale_detected_at: Moment | None
     # For its two sides only.
     payment_intent_id: str | None
     payment_architecture_version: int
@@ -147,13 +147,13 @@ def bounty_view(bounty: Bounty, viewer_id: str | None = None) -> BountyView:
         accepted_by=bounty.hunter_id,
         hunter_id=bounty.hunter_id,
         accepted_request_id=bounty.accepted_request_id,
+        is_stale=bounty.is_stale,
+        stale_reason=bounty.stale_reason,
+        stale_detected_at=bounty.stale_detected_at,
         username=bounty.username,
         poster_avatar=bounty.poster_avatar,
         averageRating=bounty.poster_rated.average,
         ratingCount=bounty.poster_rated.count,
-        is_stale=bounty.is_stale,
-        stale_reason=bounty.stale_reason,
-        stale_detected_at=bounty.stale_detected_at,
         payment_intent_id=bounty.payment_intent_id if is_side else None,
         payment_architecture_version=WALLET if bounty.payment_intent_id is None else CARD,
         recommended_refund_percentage=recommended_refund_percentage(

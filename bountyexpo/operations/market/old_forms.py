@@ -57,6 +57,46 @@ def documented_requests(found: Json | list[Json]) -> Json | list[Json]:
     return found | {"requests": rows, "data": rows}
 
 
+def step_told(message: str, told: Json) -> Json:
+    """Return a row with the message that clients of an old route show, and the bounty's id."""
+    return told | {"message": message, "bountyId": told["id"]}
+
+
+def taken(told: Json) -> Json:
+    """Return how a bounty was taken."""
+    is_applied = told["newStatus"] == "open"
+    message = "You have applied to this bounty." if is_applied else "The application is accepted."
+    return step_told(message, told)
+
+
+def completed(told: Json) -> Json:
+    """Return how a bounty was completed, or its work handed in."""
+    is_done = told["newStatus"] == "completed"
+    message = "The bounty is completed." if is_done else "The work waits for the poster's review."
+    return step_told(message, told)
+
+
+def told_progress(update: Json) -> Json:
+    """Return an update in the envelope of its old route."""
+    data = {
+        "success": True,
+        "bountyId": update["bounty_id"],
+        "message": update["message"],
+        "attachments": update["attachments"],
+        "timestamp": update["created_at"],
+    }
+    return {"message": "The update was posted.", "data": data}
+
+
+def refused_with_400(error: BountyExpoError) -> tuple[int, Json] | None:
+    """Return a refusal of the step as the old service told each of them."""
+    is_about_step = type(error) is NotAllowed or isinstance(error, NotFound | Conflict)
+    if not is_about_step or error.retryable:
+        return None
+    told = {"success": False, "error": error.message, "message": error.message}
+    return 400, {**error.fields, **told, "code": error.error_code, "statusCode": 400}
+
+
 def accepted_in_data(accepted: Json) -> Json:
     """Return an acceptance as the edge function told it."""
     return {"success": True, "data": accepted_rows(accepted)}

@@ -67,6 +67,12 @@ POSTED_SINCE = """
     where poster_id = %s and created_at > now() - make_interval(secs => %s)
 """
 
+STALE = f"""
+    select {COLUMNS} {SOURCE}
+    where b.is_stale and b.poster_id = %s and b.status = any(%s)
+    order by b.stale_detected_at desc, b.id limit 200
+"""
+
 CAME_FROM = """
     select from_status from bounty_status_history where bounty_id = %s
     order by aggregate_version desc limit 1
@@ -189,6 +195,12 @@ async def posted(db: Queries, poster_id: str, *, within_s: float) -> int:
     row = await db.fetch_one(POSTED_SINCE, (poster_id, float(within_s)))
     assert row is not None
     return int(row["posted"])
+
+
+async def stale(db: Queries, poster_id: str, statuses: Sequence[Status]) -> list[Bounty]:
+    """Return this poster's stale bounties in ``statuses``, the latest first."""
+    wanted = (poster_id, [status.value for status in statuses])
+    return [bounty_of(row) for row in await db.fetch(STALE, wanted)]
 
 
 async def came_from(db: Queries, bounty_id: str) -> Status | None:

@@ -46,9 +46,11 @@ async def hunter(tx: Transaction, step: Step) -> None:
 
 
 async def other_side(tx: Transaction, step: Step) -> None:
-    """Tell the other side of a cancellation or a dispute."""
+    """Tell the other side of a cancellation, a dispute, or how the work goes."""
     if isinstance(step.event, dispute.Event) or step.event is Event.DISPUTE:
         _dispute(tx, step, step.other_sides)
+    elif step.event is Event.POST_UPDATE:
+        _progress(tx, step)
     else:
         _cancellation(tx, step)
 
@@ -278,6 +280,17 @@ def _dispute(tx: Transaction, step: Step, users: Sequence[str]) -> None:
             _about(step, disputeId=row.id, status=row.status.value),
             dedupe_key=f"dis:{row.id}:{_state(step)}:{user_id}",
         )
+
+
+def _progress(tx: Transaction, step: Step) -> None:
+    row = step.after.update
+    assert row is not None
+    tx.notify(
+        Notice.BOUNTY_UPDATE,
+        step.other_sides,
+        _about(step, updateId=row.id, status=step.bounty.status.value),
+        dedupe_key=f"upd:{row.id}",
+    )
 
 
 def _cancellation(tx: Transaction, step: Step) -> None:

@@ -19,6 +19,7 @@ from bountyexpo.actors.market.effects import (
     notices,
     people,
     record,
+    updates,
     work,
 )
 from bountyexpo.actors.market.step import Step
@@ -50,6 +51,7 @@ _OF_BOUNTY: Final[Mapping[bounty.Effect, Handler]] = {
     bounty.Effect.POST_SYSTEM_MESSAGE: conversation.post_system_message,
     bounty.Effect.RECORD_READY: work.announce,
     bounty.Effect.ADD_SUBMISSION: work.hand_in,
+    bounty.Effect.ADD_UPDATE: updates.add,
     bounty.Effect.KEEP_FEEDBACK: work.send_back,
     bounty.Effect.APPROVE_WORK: work.approve,
     bounty.Effect.REJECT_WORK: work.reject,

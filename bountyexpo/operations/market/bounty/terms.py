@@ -117,6 +117,7 @@ class BountyChanges(msgspec.Struct, kw_only=True):
     longitude: Longitude | UnsetType | None = UNSET
     zip_code: ZipCode | UnsetType | None = UNSET
     attachments_json: Attachments | UnsetType | None = UNSET
+    status: Annotated[str, text(1, 32)] | UnsetType | None = UNSET
 
 
 # Where a column has another name than its field.
@@ -169,7 +170,7 @@ def changed_terms(
     said = {
         name: value
         for name, value in msgspec.structs.asdict(request).items()
-        if value is not UNSET and name != "bounty_id"
+        if value is not UNSET and name not in {"bounty_id", "status"}
     }
     columns = _cleaned(said, _standing(before) | said, policy)
     kept = {name: getattr(before, name) for name in Terms.__struct_fields__}

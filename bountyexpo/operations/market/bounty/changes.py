@@ -11,7 +11,8 @@ from bountyexpo.domain.market.bounty_ends import GONE
 from bountyexpo.errors import InvalidRequest
 from bountyexpo.operations.catalogue import WRITE, operation
 from bountyexpo.operations.idempotency.requests import mark_replayed, request_hash
-from bountyexpo.operations.market.bounty_terms import (
+from bountyexpo.operations.market.bounty.shortcuts import move_to
+from bountyexpo.operations.market.bounty.terms import (
     ALIASED_FIELDS,
     BountyChanges,
     NewBounty,
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from bountyexpo.operations.call import Call
 
 NOTHING_SAID: Final = "There is nothing to change: name a field of the bounty."
+ALONE: Final = "The status is changed by itself, without other fields."
 
 
 @operation(
@@ -69,13 +71,19 @@ async def update_bounty(call: Call, request: BountyChanges) -> BountyView:
     """Change what a bounty offers; what is not said stays as it is.
 
     The terms change while the bounty is open and no application waits; another price is locked in
-    the place of the old one. Attachments and the note may change while the work goes on, too.
+    the place of the old one. Attachments and the note may change while the work goes on, too. A
+    ``status`` by itself does what ``PATCH …/status`` does.
     """
     bounty_id = parse_id(request.bounty_id, "bounty")
     found = await bounties.get(call.services.db, bounty_id)
     if found is None or not found.parties.may_see(found.status, call.user_id):
         raise GONE.raised(None)
     terms, fields = changed_terms(request, found, call.services.policy)
+    if isinstance(request.status, str):
+        if not fields:
+            return await move_to(call, bounty_id, request.status)
+        if request.status != found.status.value:
+            raise InvalidRequest(ALONE, issues=[{"path": "status", "message": ALONE}])
     if not fields:
         raise InvalidRequest(NOTHING_SAID, issues=[{"path": "", "message": NOTHING_SAID}])
     taken = await call.services.actors.bounty(bounty_id).ask(

@@ -1,0 +1,1 @@
+"""What is done with a bounty itself: posted, changed, taken, completed, put away, told of."""
