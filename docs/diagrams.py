@@ -19,7 +19,15 @@ from pathlib import Path
 from typing import Any
 
 from bountyexpo.domain.machine import Machine, Outcome, Role, Rule, Timer
-from bountyexpo.domain.market import application, bounty_rules, cancellation, completion, dispute
+from bountyexpo.domain.market import (
+    application,
+    bounty,
+    bounty_rules,
+    cancellation,
+    completion,
+    dispute,
+)
+from bountyexpo.domain.market.access import EVENTS
 from bountyexpo.domain.money import connect_account, escrow_rules, payment, withdrawal_rules
 
 DOCS = Path(__file__).parent
@@ -35,6 +43,35 @@ MODULES = (
     connect_account,
 )
 MACHINES: tuple[Machine[Any, Any, Any], ...] = tuple(module.MACHINE for module in MODULES)
+
+
+def _of_bounty() -> dict[Any, list[str]]:
+    """Return who asks for each event of a bounty: operations by their rows of access, and jobs."""
+    found: dict[Any, list[str]] = {}
+    for operation, event in EVENTS.items():
+        found.setdefault(event, []).append(f"`{operation}`")
+    for event, names in NAMED.items():
+        found.setdefault(event, []).extend(names)
+    return found
+
+
+# What the row of an operation does not tell: one that may mean several steps, and jobs.
+NAMED = {
+    bounty.Event.CREATE: ["`bounty.create`"],
+    bounty.Event.ATTACH: ["`bounty.update`"],
+    bounty.Event.ACCEPT: ["`request.update`", "`bounty.accept`"],
+    bounty.Event.REJECT_APPLICATION: ["`request.update`", "`request.delete`"],
+    bounty.Event.WITHDRAW_APPLICATION: ["`request.update`", "`request.delete`"],
+    bounty.Event.APPLY: ["`bounty.accept`"],
+    bounty.Event.APPROVE: ["`bounty.set_status`"],
+    bounty.Event.ARCHIVE: ["`bounty.set_status`"],
+    bounty.Event.DELETE: ["`bounty.set_status`"],
+    bounty.Event.EXPIRY_TICK: ["job `expiry`", "`bounty.expire`"],
+    bounty.Event.QUIET_TICK: ["job `quiet`"],
+    bounty.Event.HUNTER_GONE: ["job `left`"],
+    bounty.Event.POSTER_GONE: ["job `left`"],
+}
+ASKED_BY = {"bounty": _of_bounty()}
 
 # Sizes in pixels; the text is drawn at 12, about 6.6 a character.
 BOX, LINE, TOP, MARGIN = (156, 34), 15, 84, 20
@@ -229,12 +266,17 @@ def _wrapped(labels: tuple[str, ...], chars: int) -> list[str]:
 
 def table(machine: Machine[Any, Any, Any]) -> str:
     """Return the rules of a machine as a Markdown table; rules that differ in the event are one."""
-    lines = ["| Row | From | Event | Who | To | Only if | What follows | Timer |"]
-    lines.append("|---|---|---|---|---|---|---|---|")
+    heads = ["Row", "From", "Event", "Who", "To", "Only if", "What follows", "Timer"]
+    asked = ASKED_BY.get(machine.name)
+    heads += ["Asked by"] if asked is not None else []
+    lines = ["| " + " | ".join(heads) + " |", "|---" * len(heads) + "|"]
     for cells, rules in groupby(machine.rules, partial(_cells, machine)):
         row, sources, *rest = cells
         events = [rule.event for rule in rules]
         named = "any" if set(events) == set(machine.events) else ", ".join(map(_words, events))
+        if asked is not None:
+            callers = {name: None for event in events for name in asked.get(event, ())}
+            rest.append("" if named == "any" else ", ".join(callers))
         lines.append("| " + " | ".join((row, sources, named, *rest)) + " |")
     return "\n".join(lines)
 

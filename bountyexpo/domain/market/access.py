@@ -35,7 +35,12 @@ ROLES: Final[Mapping[Caller, Role]] = {
 }
 
 
+# Which event of the machine an operation asks for; filled by its row.
+EVENTS: Final[dict[str, Event]] = {}
+
+
 def _step(operation: str, event: Event, why: str) -> Grant:
+    EVENTS[operation] = event
     return access.step(operation, MACHINE, event, why, roles=ROLES)
 
 
@@ -63,6 +68,7 @@ def _of_an_application(operation: str) -> Grant:
 def _of_one_side(operation: str, event: Event, other: Guard, why: str) -> Grant:
     """Return the row of a step that only one of the two sides may take; the other hears why."""
     assert other.refusal is not None
+    EVENTS[operation] = event
     return Grant(
         operation=operation,
         level=AccessLevel.USER,

@@ -74,7 +74,8 @@ class AcceptedView(msgspec.Struct, kw_only=True):
     bounty: BountyView
     request: RequestView
     acceptedRequestId: str
-    conversationId: str
+    # Bounties of the old service may have none.
+    conversationId: str | None
 
 
 @operation(
@@ -212,11 +213,10 @@ def _row(taken: StepTaken) -> RequestView:
     return request_view(taken.application, taken.bounty)
 
 
-async def _conversation_of(call: Call, taken: StepTaken) -> str:
-    """Return the conversation that an earlier acceptance has opened."""
+async def _conversation_of(call: Call, taken: StepTaken) -> str | None:
+    """Return the conversation that an earlier acceptance has opened, if it did."""
     bounty = taken.bounty
     assert bounty.hunter_id is not None
     people = (bounty.poster_id, bounty.hunter_id)
     opened = await conversations.between(call.services.db, people, bounty_id=bounty.id)
-    assert opened is not None
-    return opened.id
+    return opened.id if opened else None

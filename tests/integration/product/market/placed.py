@@ -30,8 +30,10 @@ HANDED_IN = """
 """
 ASKED = """
     insert into app.bounty_cancellations (id, bounty_id, requester_id, requester_role, reason,
-                                          status, refund_bps, refund_cents)
-    values (%s, %s, %s, 'hunter', 'It rains.', 'pending', 10000, 0) returning id
+                                          status, refund_bps, refund_cents, resolved_at)
+    values (%(id)s, %(bounty)s, %(hunter)s, 'hunter', 'It rains.', %(status)s, 10000, 0,
+            case when %(status)s <> 'pending' then now() end)
+    returning id
 """
 
 
@@ -66,6 +68,10 @@ def handed_in(product: Product, bounty_id: str, hunter: Person, status: str = "p
     return str(product.value(HANDED_IN, new_id(), bounty_id, hunter.id, status, status))
 
 
-def asked_to_cancel(product: Product, bounty_id: str, hunter: Person) -> str:
-    """Let the hunter have asked for a cancellation."""
-    return str(product.value(ASKED, new_id(), bounty_id, hunter.id))
+def asked_to_cancel(
+    product: Product, bounty_id: str, hunter: Person, status: str = "pending"
+) -> str:
+    """Let the hunter have asked for a cancellation, and have been answered."""
+    row = {"id": new_id(), "bounty": bounty_id, "hunter": hunter.id, "status": status}
+    (made,) = product.session.execute(ASKED, row).fetchall()
+    return str(made["id"])
