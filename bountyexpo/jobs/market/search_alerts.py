@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from bountyexpo.domain.market.bounty import Status
-from bountyexpo.domain.market.search.matching import matches, subject_of
+from bountyexpo.domain.market.search.matching import matching, subject_of
 from bountyexpo.domain.notices import Notice
 from bountyexpo.persistence.market import bounties
 from bountyexpo.persistence.market.search import saved
@@ -32,7 +32,8 @@ async def tell_searchers(db: Pool, effect: Effect) -> None:
     after: str | None = None
     while alerts := await saved.with_alerts(db, after, PART):
         after = alerts[-1].id
-        found = [alert.id for alert in alerts if matches(alert.wanted, subject)]
+        found_by = {*matching({alert.wanted for alert in alerts}, subject)}
+        found = [alert.id for alert in alerts if alert.wanted in found_by]
         if not found:
             continue
         async with db.transaction() as tx:

@@ -46,8 +46,13 @@ def subject_of(offered: Offered, *, status: str, amount_cents: int) -> Subject:
     )
 
 
-def matches(filters: Filters, subject: Subject) -> bool:
-    """Tell whether a bounty is what somebody looks for."""
+def matching(filters: Iterable[Filters], subject: Subject) -> Iterator[Filters]:
+    """Return those of the filters by which a bounty is found, in their order."""
+    meaning = _Meaning(subject.document.words)
+    return (each for each in filters if _matches(each, subject, meaning))
+
+
+def _matches(filters: Filters, subject: Subject, meaning: _Meaning) -> bool:
     found, cents = subject.document, subject.amount_cents
     return (
         not filters.finds_nothing
@@ -59,15 +64,33 @@ def matches(filters: Filters, subject: Subject) -> bool:
         and filters.category in {None, subject.category}
         and filters.place in found.place
         and (not filters.skills or any(skill in found.skills for skill in filters.skills))
-        and all(_is_among(term, found.words) for term in filters.terms)
+        and all(map(meaning.includes, filters.terms))
     )
 
 
-def _is_among(term: str, found: Iterable[str]) -> bool:
-    """Tell whether one of these words is meant by ``term``."""
-    if len(term) == 1:
-        return term in found
-    return any(word.startswith(term) or are_near(term, word) for word in found)
+class _Meaning:
+    """Which terms mean a word of one bounty; each is looked at once, however many ask."""
+
+    def __init__(self, found: Iterable[str]) -> None:
+        self._known: dict[str, bool] = {}
+        self._beginnings: set[str] = set()
+        self._by_form: dict[str, list[str]] = defaultdict(list)
+        for word in found:
+            # A letter by itself begins nothing.
+            self._beginnings |= {word, *(word[:length] for length in range(2, len(word)))}
+            for form in forms(word):
+                self._by_form[form].append(word)
+
+    def includes(self, term: str) -> bool:
+        """Tell whether the term is a word, the beginning of one, or near to one."""
+        known = self._known.get(term)
+        if known is None:
+            known = self._known[term] = term in self._beginnings or any(
+                are_near(term, word)
+                for form in forms(term) & self._by_form.keys()
+                for word in self._by_form[form]
+            )
+        return known
 
 
 class FilterIndex:
@@ -122,7 +145,7 @@ class FilterIndex:
         near = [filters for term in terms for filters in self._by_term[term]]
         for category in {None, subject.category}:
             near += self._by_category.get(category, ())
-        return (filters for filters in near if matches(filters, subject))
+        return matching(near, subject)
 
 
 def _anchor(filters: Filters) -> str:
