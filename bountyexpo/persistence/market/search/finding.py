@@ -1,9 +1,9 @@
 """The search of bounties (rest-core §2.10, data-model B.12).
 
 However many bounties there are, one search looks at a bounded part of them. Where what is asked for
-is rare, the index of words gives all that there are. Where it is frequent, the bounties are walked
-in the order that is asked for until enough are found; when a stretch of ``WALKED_MAX`` did not have
-them, the index is asked after all. The first ``CONSIDERED_MAX`` in that order, by age where
+is rare, the index of words gives all that there are. Where a stretch of ``WALKED_MAX`` should have
+enough of it, the bounties are walked in the order that is asked for until they are found; when it
+had not, the index is asked after all. The first ``CONSIDERED_MAX`` in that order, by age where
 the best are asked for, are counted, ranked and paged through.
 """
 
@@ -160,11 +160,19 @@ async def shown(db: Queries, bounty_ids: Sequence[str]) -> list[Bounty]:
 async def _candidates(db: Queries, wanted: Search, asked: Lookup) -> list[dict[str, Any]]:
     values = _values(wanted, asked)
     is_walked = wanted.near is None and len(wanted.filters.statuses) == 1
-    if is_walked and (asked.query is None or asked.bounties_max > RARE_MAX):
+    if is_walked and _is_frequent(asked):
         rows = await db.fetch(statement_of(wanted, asked, is_walked=True), values)
         if len(rows) == CONSIDERED_MAX:
             return rows
     return await db.fetch(statement_of(wanted, asked, is_walked=False), values)
+
+
+def _is_frequent(asked: Lookup) -> bool:
+    """Tell whether a walk is the shorter way."""
+    if asked.query is None:
+        return True
+    expected = WALKED_MAX * asked.bounties_max / max(1, asked.bounties)
+    return asked.bounties_max > RARE_MAX and expected >= CONSIDERED_MAX
 
 
 def statement_of(wanted: Search, asked: Lookup, *, is_walked: bool) -> str:

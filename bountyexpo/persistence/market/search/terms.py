@@ -53,6 +53,7 @@ class Lookup(msgspec.Struct, frozen=True, kw_only=True):
         begun: the same of any term as a beginning.
         near: the same of words with one mistake, and of those with two.
         bounties_max: how many bounties there can be at most, as far as words were counted.
+        bounties: how many there are in all, as far as they were.
     """
 
     query: str | None
@@ -60,6 +61,7 @@ class Lookup(msgspec.Struct, frozen=True, kw_only=True):
     begun: str | None
     near: tuple[str | None, str | None]
     bounties_max: int
+    bounties: int
 
 
 async def lookup(db: Queries, wanted: Filters) -> Lookup:
@@ -67,7 +69,7 @@ async def lookup(db: Queries, wanted: Filters) -> Lookup:
     near = await _near(db, wanted.terms)
     parts = [_one_of(term, near.get(term, ())) for term in wanted.terms]
     parts += _marked(wanted)
-    counts = await _frequencies(db, wanted, near) if parts else [0]
+    most, every = await _frequencies(db, wanted, near) if parts else (0, 0)
     return Lookup(
         query=" & ".join(parts) or None,
         exact=_any(wanted.terms),
@@ -76,7 +78,8 @@ async def lookup(db: Queries, wanted: Filters) -> Lookup:
             _any([word for words in near.values() for word, mistakes in words if mistakes == 1]),
             _any([word for words in near.values() for word, mistakes in words if mistakes == 2]),
         ),
-        bounties_max=min(counts),
+        bounties_max=most,
+        bounties=every,
     )
 
 
@@ -105,15 +108,20 @@ async def _near(db: Queries, terms: tuple[str, ...]) -> dict[str, list[tuple[str
 
 async def _frequencies(
     db: Queries, wanted: Filters, near: dict[str, list[tuple[str, int]]]
-) -> list[int]:
-    """Return in how many bounties each thing that must be there may be."""
+) -> tuple[int, int]:
+    """Return in how many bounties all that must be there may be, and how many there are."""
+    # Of each group one is enough; of skills, that is each of whose marks all must be there.
     groups = [[(term, _beyond(term)), *map(_itself, _words(near, term))] for term in wanted.terms]
     groups += [[_itself(lexeme)] for lexeme in _marks(wanted)]
-    ranges = sorted({each for group in groups for each in group})
+    skills = [[*map(_itself, sorted(marks))] for marks in _skill_marks(wanted)]
+    ranges = sorted({each for group in (*groups, *skills, EVERY) for each in group})
     params = ([first for first, _ in ranges], [beyond for _, beyond in ranges])
     rows = await db.fetch(FREQUENCIES, params)
     counts = {(row["first"], row["beyond"]): int(row["bounties"]) for row in rows}
-    return [sum(counts[each] for each in group) for group in groups] or [0]
+    most = [sum(counts[each] for each in group) for group in groups]
+    if skills:
+        most.append(sum(min(counts[each] for each in marks) for marks in skills))
+    return min(most), sum(counts[each] for each in EVERY)
 
 
 def _words(near: dict[str, list[tuple[str, int]]], term: str) -> list[str]:
@@ -150,8 +158,19 @@ def _marks(wanted: Filters) -> list[str]:
 
 def _marked(wanted: Filters) -> list[str]:
     parts = [quoted(lexeme) for lexeme in _marks(wanted)]
-    # Fewer letters than a mark has are only compared.
-    if wanted.skills and all(len(skill) >= GRAM_CHARS for skill in wanted.skills):
-        skills = (all_of(search_document.grams(SKILL, skill)) for skill in wanted.skills)
-        parts.append(f"({' | '.join(f'({skill})' for skill in skills)})")
+    if skills := [f"({all_of(marks)})" for marks in _skill_marks(wanted)]:
+        parts.append(f"({' | '.join(skills)})")
     return parts
+
+
+def _skill_marks(wanted: Filters) -> list[set[str]]:
+    """Return the marks of each skill; none where a skill has fewer letters than a mark."""
+    if any(len(skill) < GRAM_CHARS for skill in wanted.skills):
+        return []
+    return [search_document.grams(SKILL, skill) for skill in wanted.skills]
+
+
+# What each bounty has one of.
+EVERY: Final = tuple(
+    _itself(mark(search_document.HONOR, str(is_for_honor))) for is_for_honor in (False, True)
+)

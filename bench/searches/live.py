@@ -1,14 +1,11 @@
 """How soon a new bounty is heard by all who follow a live search that it matches, in one process.
 
-python -m bench.live_search [SUBSCRIPTIONS]
-
 From the news to the last listener: matching, encoding and fan-out, without sockets. Every filter is
 another one, and each matches.
 """
 
 from __future__ import annotations
 
-import sys
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -118,8 +115,3 @@ def _subject() -> Subject:
 
 async def _read_nothing(_stream: str, _seq: int, _limit: int) -> Sequence[Any]:
     return ()
-
-
-if __name__ == "__main__":
-    for figure in trio.run(run, *map(int, sys.argv[1:])):
-        print(*figure)
