@@ -30,6 +30,7 @@ The columns are the HTTP status, the close code where it ends a socket, and the 
     ├── TooLarge                   413  1009  PAYLOAD_TOO_LARGE
     │   └── HeadTooLarge           431  1009  REQUEST_HEADER_FIELDS_TOO_LARGE
     ├── UnsupportedMediaType       415  1011  UNSUPPORTED_MEDIA_TYPE
+    ├── NotUploaded                422  1011  NOT_UPLOADED
     ├── UpgradeRequired            426  1011  UPGRADE_REQUIRED
     ├── RateLimited                429  4429  RATE_LIMIT_EXCEEDED
     ├── InternalError              500  1011  INTERNAL_ERROR
@@ -263,6 +264,13 @@ class UnsupportedMediaType(BountyExpoError):
 
     code = "UNSUPPORTED_MEDIA_TYPE"
     status = 415
+
+
+class NotUploaded(BountyExpoError):
+    """Some of this has not been uploaded, or not in time."""
+
+    code = "NOT_UPLOADED"
+    status = 422
 
 
 class UpgradeRequired(BountyExpoError):

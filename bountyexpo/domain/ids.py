@@ -23,7 +23,15 @@ VARIANT_DIGITS: Final = "89ab"
 def new_id() -> str:
     """Return a fresh version 4 UUID in canonical text."""
     # As ``str(uuid.uuid4())``, which takes three times as long; every request has an id.
-    digits = os.urandom(16).hex()
+    return _version_4(os.urandom(16).hex())
+
+
+def named_id(*words: str) -> str:
+    """Return the same id each time for the same words, in the form of any other."""
+    return _version_4(hashlib.sha256("\0".join(words).encode()).hexdigest()[:32])
+
+
+def _version_4(digits: str) -> str:
     variant = VARIANT_DIGITS[int(digits[16], 16) & 3]
     return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:]}"
 

@@ -40,6 +40,11 @@ REPORT_CHARS_MAX: Final = 2_000
 # What a cancellation keeps of words, and what its category leaves of that for the reason.
 CANCELLATION_REASON_CHARS_MAX: Final = 960
 CANCELLATION_ANSWER_CHARS_MAX: Final = 1_000
+DISPUTE_TEXT_CHARS: Final = (1, 2_000)
+# With evidence a reason is more than a word.
+DISPUTE_COMMIT_CHARS: Final = (20, 2_000)
+EVIDENCE_CHARS: Final = (1, 5_000)
+EVIDENCE_NOTE_CHARS_MAX: Final = 1_000
 DEPOSIT_NOTE_CHARS_MAX: Final = 500
 # The database columns of keys hold no more.
 IDEMPOTENCY_KEY_CHARS_MAX: Final = 255

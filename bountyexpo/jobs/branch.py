@@ -13,6 +13,7 @@ from bountyexpo.actors.market.posting import SEARCH_ALERTS
 from bountyexpo.actors.money.payment import RESUME
 from bountyexpo.actors.money.provider_events import ProviderEvents
 from bountyexpo.jobs.chat.reactions import REACTIONS
+from bountyexpo.jobs.market.disputes import DISPUTES, STAGED_EVIDENCE
 from bountyexpo.jobs.market.expiry import EXPIRY, LEFT, QUIET
 from bountyexpo.jobs.market.search_alerts import tell_searchers
 from bountyexpo.jobs.market.search_index import SEARCH_INDEX
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 # What runs by the clock, on one node of all.
 PERIODIC = (
     BOOKS,
+    *DISPUTES,
     EXPIRY,
     LEFT,
     PROCESSING,
@@ -45,6 +47,7 @@ PERIODIC = (
     REACTIONS,
     SEARCH_INDEX,
     SIGN_INS,
+    STAGED_EVIDENCE,
     STUCK_WEBHOOKS,
     UNPAID,
 )

@@ -43,4 +43,55 @@ QUARRELS: dict[str, Callable[[Stage], Ask]] = {
         f"/api/cancellations/{stage.cancellation(Caller.POSTER)}/withdraw",
         None,
     ),
+    "dispute.open": lambda stage: (
+        "POST",
+        "/api/disputes",
+        {"bounty_id": stage.honor_job(), "stage": "in_progress", "reason": "It is red."},
+    ),
+    "dispute.commit": lambda stage: ("POST", "/api/disputes/commit", stage.evidence()),
+    "dispute.get": lambda stage: ("GET", f"/api/disputes/{stage.dispute()}", None),
+    "dispute.list": lambda _: ("GET", "/api/disputes", None),
+    "evidence.stage": lambda _: (
+        "POST",
+        "/api/disputes/evidence-stage",
+        {"filename": "note.txt", "type": "text", "content": "It is green."},
+    ),
+    "dispute.add_evidence": lambda stage: (
+        "POST",
+        f"/api/disputes/{stage.dispute()}/evidence",
+        {"type": "link", "content": "https://example.com/fence"},
+    ),
+    "dispute.comment": lambda stage: (
+        "POST",
+        f"/api/disputes/{stage.dispute()}/comments",
+        {"comment": "It was to be red."},
+    ),
+    "dispute.withdraw": lambda stage: ("POST", f"/api/disputes/{stage.dispute()}/withdraw", None),
+    "dispute.appeal": lambda stage: (
+        "POST",
+        f"/api/disputes/{stage.decided()}/appeals",
+        {"reason": "Look again."},
+    ),
+    "dispute.queue": lambda _: ("GET", "/admin/disputes", None),
+    "dispute.case": lambda stage: ("GET", f"/admin/disputes/{stage.dispute()}", None),
+    "dispute.set_status": lambda stage: (
+        "PATCH",
+        f"/admin/disputes/{stage.dispute()}/status",
+        {"status": "under_review", "reason": "I look at it."},
+    ),
+    "dispute.resolve": lambda stage: (
+        "POST",
+        f"/admin/disputes/{stage.dispute()}/resolve",
+        {"outcome": "refund", "rationale": "It was to be green."},
+    ),
+    "dispute.escalate": lambda stage: (
+        "POST",
+        f"/admin/disputes/{stage.dispute()}/escalate",
+        {"reason": "They threaten each other."},
+    ),
+    "appeal.answer": lambda stage: (
+        "PATCH",
+        f"/admin/appeals/{stage.appeal()}",
+        {"status": "rejected", "notes": "Nothing new was said."},
+    ),
 }

@@ -166,6 +166,41 @@ class Stage:
         path = f"/api/bounties/{self.paid_job()}/cancellations"
         return self.post(asks, path, {"reason": "It rains."})["id"]
 
+    def dispute(self) -> str:
+        """One that the poster has opened."""
+        told = {"bounty_id": self.honor_job(), "stage": "in_progress", "reason": "It is red."}
+        return self.post(Caller.POSTER, "/api/disputes", told)["id"]
+
+    def decided(self) -> str:
+        """One that was decided for the hunter."""
+        dispute_id = self.dispute()
+        ruling = {"outcome": "release", "rationale": "It was to be red."}
+        self.post(Caller.ADMIN, f"/admin/disputes/{dispute_id}/resolve", ruling)
+        return dispute_id
+
+    def appeal(self) -> str:
+        """One of the poster's."""
+        path = f"/api/disputes/{self.decided()}/appeals"
+        return self.post(Caller.POSTER, path, {"reason": "Look again."})["id"]
+
+    def honor_job(self) -> str:
+        """A bounty for honor with the hunter at work."""
+        bounty_id = self.bounty_id()
+        applied = self.post(Caller.HUNTER, "/api/bounty-requests", {"bounty_id": bounty_id})
+        self.post(Caller.POSTER, f"/api/bounty-requests/{applied['id']}/accept")
+        return bounty_id
+
+    def evidence(self) -> dict[str, Any]:
+        """What who asks has staged about a cancellation that the hunter wants."""
+        shown = {"filename": "note.txt", "type": "text", "content": "It is green."}
+        asks = self.asked_by if self.asked_by is Caller.HUNTER else Caller.POSTER
+        staged = self.post(asks, "/api/disputes/evidence-stage", shown)
+        return {
+            "evidenceIds": [staged["evidenceId"]],
+            "cancellationId": self.cancellation(Caller.HUNTER),
+            "reason": "The work was done when they cancelled.",
+        }
+
     def talk(self, rest: str = "") -> str:
         return f"/api/conversations/{self.work['conversationId']}{rest}"
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias, assert_never
 
 import msgspec
 
-from bountyexpo.actors.market import applying, posting, rows, stepping
+from bountyexpo.actors.market import applying, judging, posting, rows, stepping
 from bountyexpo.actors.market.bounty_messages import (
     BountyKind,
     BountyMessage,
@@ -15,6 +15,7 @@ from bountyexpo.actors.market.bounty_messages import (
     Created,
     StepTaken,
     SubmitApplication,
+    TakeDisputeStep,
     TakeStep,
 )
 from bountyexpo.domain.market.bounty import Status
@@ -43,7 +44,7 @@ class BountyActor(Actor[BountyKind]):
     """One bounty with its applications, its work, its cancellations, disputes and escrow.
 
     Owns:      the rows of all of these, at the version of the bounty.
-    Accepts:   CreateBounty, SubmitApplication, TakeStep.
+    Accepts:   CreateBounty, SubmitApplication, TakeStep, TakeDisputeStep.
     Persists:  each decision with all of its effects, events and audit in one transaction.
     Restarts:  reloads the committed rows; a repeated message finds its step done.
     """
@@ -75,6 +76,8 @@ class BountyActor(Actor[BountyKind]):
                 kept, reply = await applying.apply(ports, self._present, message, now)
             case TakeStep():
                 kept, reply = await stepping.take(ports, self._present, message, now)
+            case TakeDisputeStep():
+                kept, reply = await judging.judge(ports, self._present, message, now)
             case _:
                 assert_never(message)
         self._keep(kept)

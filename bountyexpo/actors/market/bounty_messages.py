@@ -8,11 +8,12 @@ from typing import Final, TypeAlias
 import msgspec
 
 from bountyexpo.domain.machine import Role
+from bountyexpo.domain.market import dispute
 from bountyexpo.domain.market.bounty import Event, Stage, Status
 from bountyexpo.domain.money.fees import Settlement
 from bountyexpo.persistence.market.bounties import Bounty, Terms
 from bountyexpo.persistence.market.cancellations import Cancellation
-from bountyexpo.persistence.market.dispute_records import Evidence
+from bountyexpo.persistence.market.dispute_answers import Evidence
 from bountyexpo.persistence.market.disputes import Dispute
 from bountyexpo.persistence.market.requests import Application, Wish
 from bountyexpo.persistence.market.submissions import Delivery, Submission
@@ -51,9 +52,11 @@ class Said(msgspec.Struct, frozen=True, kw_only=True):
     # How much of the price a cancellation gives back, if not what is usual.
     refund_percentage: int | None = None
     stage: Stage | None = None
+    # What is said or shown in a dispute has an id, by which it is kept once.
+    answer_id: str | None = None
     evidence: Evidence | None = None
-    # For admins only.
-    is_internal: bool = False
+    # Evidence that was staged before, to be shown with the dispute that is opened.
+    staged: tuple[str, ...] = ()
     # What an admin gives to each side of a dispute.
     parts: Settlement | None = None
     # The status that an admin asks for.
@@ -118,4 +121,21 @@ class TakeStep(Message[BountyKind, StepTaken], frozen=True, kw_only=True, tag="b
     said: Said = NOTHING_SAID
 
 
-BountyMessage: TypeAlias = CreateBounty | SubmitApplication | TakeStep
+class TakeDisputeStep(
+    Message[BountyKind, StepTaken], frozen=True, kw_only=True, tag="bounty.dispute_step"
+):
+    """Let ``event`` happen to a dispute of the bounty.
+
+    ``role`` is what an actor is who is no side of it: an admin, where the operation has checked it,
+    or the clock. With ``version`` it is refused where the dispute is at another.
+    """
+
+    dispute_id: str
+    event: dispute.Event
+    actor_id: str | None
+    role: Role | None = None
+    version: int | None = None
+    said: Said = NOTHING_SAID
+
+
+BountyMessage: TypeAlias = CreateBounty | SubmitApplication | TakeStep | TakeDisputeStep

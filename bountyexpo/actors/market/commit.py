@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from bountyexpo.actors.market.effects import cancellations, record
+from bountyexpo.actors.market.effects import cancellations, disputes, record
 from bountyexpo.actors.market.effects.tables import carry_out
+from bountyexpo.domain.market import dispute
 from bountyexpo.domain.market.bounty import Effect, Status
 from bountyexpo.domain.market.bounty_time import IDLE
 from bountyexpo.domain.market.events import BountyStatus
@@ -29,16 +30,22 @@ async def commit(tx: Transaction, step: Step) -> Rows:
     """
     before, rows, command = step.bounty, step.after, step.command
     await bounty_writes.lock(tx, before)
+    is_of_dispute = isinstance(step.event, dispute.Event)
+    if is_of_dispute:
+        await disputes.write(tx, step)
     await carry_out(tx, step)
-    if step.event not in IDLE:
+    # What is said in a dispute is no change of the bounty.
+    is_untouched = is_of_dispute and rows.bounty is before
+    if not is_untouched and step.event not in IDLE:
         alive = {"quiet_since": command.now, "quiet_notified_at": None}
         rows.bounty = msgspec.structs.replace(rows.bounty, **alive)
     has_moved = rows.bounty.status is not before.status
     if has_moved and before.status is Status.CANCELLATION_REQUESTED:
         for following in await cancellations.end(tx, step):
             await carry_out(tx, following)
-    by = Mover(actor_id=command.actor_id, role=command.role, reason=command.reason)
-    rows.bounty = await bounty_writes.save(tx, before, rows.bounty, by)
+    if not is_untouched:
+        by = Mover(actor_id=command.actor_id, role=command.role, reason=command.reason)
+        rows.bounty = await bounty_writes.save(tx, before, rows.bounty, by)
     if has_moved:
         tell_status(tx, step, before.status)
     await audited(tx, step)

@@ -179,7 +179,6 @@ def _facts(rows: Rows, command: Command, application: Application | None) -> Fac
         has_waiting_applications=rows.has_waiting_applications,
         work=rows.work,
         is_disputed=dispute is not None,
-        is_escalated=dispute is not None and dispute.escalated_at is not None,
         is_stale=bounty.is_stale,
         is_expired=bounty.end_date is not None and bounty.end_date <= command.now,
         is_expiry_noticed=bounty.expiry_notified_at is not None,

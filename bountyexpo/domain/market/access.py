@@ -11,14 +11,17 @@ from bountyexpo.domain.access import (
     AccessLevel,
     Caller,
     Grant,
+    grant_to,
     own,
     public,
     rows,
 )
 from bountyexpo.domain.machine import Refusal, Role
 from bountyexpo.domain.market import bounty_guards as on
+from bountyexpo.domain.market import dispute
 from bountyexpo.domain.market.bounty import Event
 from bountyexpo.domain.market.bounty_rules import MACHINE
+from bountyexpo.domain.market.dispute import Event as Judged
 from bountyexpo.errors import NotAllowed
 
 if TYPE_CHECKING:
@@ -32,6 +35,14 @@ ROLES: Final[Mapping[Caller, Role]] = {
     Caller.POSTER: Role.POSTER,
     Caller.HUNTER: Role.HUNTER,
     Caller.ADMIN: Role.OTHER,
+}
+
+# What each caller is to the rules of a dispute: whose it is has opened it.
+ROLES_OF_DISPUTE: Final[Mapping[Caller, Role]] = {
+    Caller.STRANGER: Role.OTHER,
+    Caller.POSTER: Role.REQUESTER,
+    Caller.HUNTER: Role.RESPONDER,
+    Caller.ADMIN: Role.ADMIN,
 }
 
 
@@ -77,6 +88,10 @@ def _of_one_side(operation: str, event: Event, other: Guard, why: str) -> Grant:
         says=other.refusal.message,
         outsiders=Refusal(MACHINE.sentences[event], error=NotAllowed),
     )
+
+
+def _of_dispute(operation: str, event: Judged, why: str) -> Grant:
+    return access.step(operation, dispute.MACHINE, event, why, roles=ROLES_OF_DISPUTE)
 
 
 GRANTS: Final[Mapping[str, Grant]] = rows(
@@ -162,4 +177,31 @@ GRANTS: Final[Mapping[str, Grant]] = rows(
         for name in ("rating.list", "rating.stats")
     ),
     own("rating.check", "As the list; the app asks it for the person who is signed in."),
+    _step("dispute.open", Event.DISPUTE, "The two whose bounty it is can ask for a judge."),
+    _step("dispute.commit", Event.DISPUTE, "The two whose bounty it is can ask for a judge."),
+    Grant(
+        operation="dispute.get",
+        level=AccessLevel.USER,
+        allowed=PARTIES,
+        why="A dispute is between its sides; admins read it by an operation of their own.",
+        says="This dispute does not exist.",
+        hides=True,
+    ),
+    own("dispute.list", "It shows disputes in which the caller is a side."),
+    own("evidence.stage", "What is staged is seen by nobody but its uploader."),
+    _of_dispute("dispute.add_evidence", Judged.ANSWER, "The sides show what they have."),
+    _of_dispute("dispute.comment", Judged.ANSWER, "The sides and the admins speak."),
+    _of_dispute("dispute.withdraw", Judged.WITHDRAW, "Who opened it can let it go."),
+    _of_dispute("dispute.appeal", Judged.APPEAL, "Who lost can ask for another look."),
+    *(
+        grant_to(AccessLevel.ADMIN, operation, "Admins judge between the sides.")
+        for operation in (
+            "dispute.queue",
+            "dispute.case",
+            "dispute.set_status",
+            "dispute.resolve",
+            "dispute.escalate",
+            "appeal.answer",
+        )
+    ),
 )

@@ -58,7 +58,6 @@ class Event(StrEnum):
     RESOLVE_POSTER = "resolve_poster"
     RESOLVE_SPLIT = "resolve_split"
     CLOSE_DISPUTE = "close_dispute"
-    ESCALATE_DISPUTE = "escalate_dispute"
     HUNTER_GONE = "hunter_gone"
     POSTER_GONE = "poster_gone"
     STALE_CANCEL = "stale_cancel"
@@ -148,7 +147,6 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     # The submission that is named, if one is, was not replaced by a later one.
     is_newest_work: bool = True
     is_disputed: bool = False
-    is_escalated: bool = False
     is_stale: bool = False
     # The end date has passed, and the poster has been told.
     is_expired: bool = False

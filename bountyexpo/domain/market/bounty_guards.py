@@ -120,7 +120,6 @@ NOT_DISPUTED: Final = Guard(
     (False,),
     Refusal("An open dispute must be decided first.", "DISPUTE_ACTIVE"),
 )
-ESCALATED: Final = Guard("it was escalated", "is_escalated")
 STARTS_AT_WORK: Final = Guard(
     "it is about the work",
     "stage",

@@ -94,7 +94,7 @@ DISPUTING: Final[tuple[Rule[Status, Event], ...]] = (
         (*ADMIN, *SYSTEM, *TIMER),
         when=(on.IS_DISPUTED,),
         effects=(Effect.THAW_ESCROW, Effect.REOPEN_CANCELLATION, *_TELL_BOTH),
-        sets={"is_disputed": False, "is_escalated": False},
+        sets={"is_disputed": False},
     ),
     Rule(
         "T26",
@@ -102,23 +102,6 @@ DISPUTING: Final[tuple[Rule[Status, Event], ...]] = (
         Event.CLOSE_DISPUTE,
         (*ADMIN, *SYSTEM, *TIMER),
         outcome=Outcome.REPEAT,
-    ),
-    Rule(
-        "T26",
-        UNDER_WAY,
-        Event.ESCALATE_DISPUTE,
-        (*ADMIN, *SYSTEM, *TIMER),
-        when=(on.ESCALATED,),
-        outcome=Outcome.REPEAT,
-    ),
-    Rule(
-        "T26",
-        UNDER_WAY,
-        Event.ESCALATE_DISPUTE,
-        (*ADMIN, *SYSTEM, *TIMER),
-        require=(on.IS_DISPUTED,),
-        effects=(Effect.NOTIFY_ADMINS,),
-        sets={"is_escalated": True},
     ),
 )
 

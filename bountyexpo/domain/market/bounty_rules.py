@@ -48,7 +48,6 @@ SENTENCES: Final = dict.fromkeys(Event, "Only the poster can do this.") | {
     Event.RESOLVE_POSTER: _ADMIN,
     Event.RESOLVE_SPLIT: _ADMIN,
     Event.CLOSE_DISPUTE: _ADMIN,
-    Event.ESCALATE_DISPUTE: _ADMIN,
     Event.HUNTER_GONE: _ADMIN,
     Event.POSTER_GONE: _ADMIN,
     Event.EXPIRY_TICK: _ADMIN,

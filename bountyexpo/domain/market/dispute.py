@@ -9,12 +9,19 @@ network is a dispute too, which only the network decides.
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 from bountyexpo.domain.machine import Guard, Machine, Outcome, Refusal, Role, Rule, Timer
 from bountyexpo.errors import InvalidRequest, NotFound
+
+if TYPE_CHECKING:
+    from bountyexpo.domain.market.bounty import Parties
+
+# What one person may add to one dispute.
+ANSWERS_MAX: Final = 200
+EVIDENCE_MAX: Final = 50
 
 _DAY_S: Final = 86_400
 AUTO_CLOSE_S: Final = 7 * _DAY_S
@@ -45,6 +52,8 @@ class Event(StrEnum):
     OPEN = "open"
     # Evidence or a comment of either side.
     ANSWER = "answer"
+    # What an admin notes for other admins; the sides are never told.
+    NOTE = "note"
     REVIEW = "review"
     RESOLVE_HUNTER = "resolve_hunter"
     RESOLVE_POSTER = "resolve_poster"
@@ -54,6 +63,7 @@ class Event(StrEnum):
     AUTO_CLOSE = "auto_close"
     ESCALATE = "escalate"
     APPEAL = "appeal"
+    REVIEW_APPEAL = "review_appeal"
     REJECT_APPEAL = "reject_appeal"
     UPHOLD_FOR_HUNTER = "uphold_for_hunter"
     UPHOLD_FOR_POSTER = "uphold_for_poster"
@@ -73,7 +83,9 @@ class Effect(StrEnum):
     FREEZE_ESCROW = "freeze_escrow"
     CORRECT_BY_ADJUSTMENT = "correct_by_adjustment"
     KEEP_ANSWER = "keep_answer"
+    KEEP_NOTE = "keep_note"
     KEEP_APPEAL = "keep_appeal"
+    KEEP_REVIEW = "keep_review"
     RECORD = "record"
     NOTIFY_BOTH = "notify_both"
     NOTIFY_OTHER_SIDE = "notify_other_side"
@@ -86,6 +98,12 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     # No side has done anything for seven days; it has been open for fourteen.
     is_idle: bool = False
     is_overdue: bool = False
+    is_escalated: bool = False
+    # What is said or shown was kept before; there is room for more of the caller's.
+    is_known: bool = False
+    has_room: bool = True
+    # A decision has stood for seven days.
+    is_final: bool = False
     has_open_appeal: bool = False
     # The caller appealed this decision before.
     has_appealed: bool = False
@@ -94,8 +112,32 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     is_whole: bool = True
 
 
+def role_of(user_id: str | None, sides: tuple[str | None, str | None], parties: Parties) -> Role:
+    """Return what somebody is to a dispute of these ``sides``, the initiator first.
+
+    Where nobody of the two has opened it, both sides of its bounty answer. A side stays one, even
+    if they are an admin besides.
+    """
+    initiator_id, respondent_id = sides
+    if user_id is None:
+        return Role.OTHER
+    if user_id == initiator_id:
+        return Role.REQUESTER
+    is_party = initiator_id is None and parties.role_of(user_id) is not Role.OTHER
+    return Role.RESPONDER if is_party or user_id == respondent_id else Role.OTHER
+
+
 IS_IDLE: Final = Guard("nobody has answered for seven days", "is_idle")
 IS_OVERDUE: Final = Guard("it has been open for fourteen days", "is_overdue")
+ESCALATED: Final = Guard("it was escalated", "is_escalated")
+NOT_ESCALATED: Final = Guard("it was not escalated", "is_escalated", (False,))
+IS_FINAL: Final = Guard("it has stood for seven days", "is_final")
+IS_KNOWN: Final = Guard("it was kept before", "is_known")
+HAS_ROOM: Final = Guard(
+    "the caller has room for more",
+    "has_room",
+    refusal=Refusal("You cannot add more to this dispute.", "DISPUTE_FULL"),
+)
 APPEAL_OPEN: Final = Guard(
     "an appeal is open",
     "has_open_appeal",
@@ -131,6 +173,7 @@ _IDLE: Final = Timer(Event.AUTO_CLOSE, after_s=AUTO_CLOSE_S)
 _OVERDUE: Final = Timer(Event.ESCALATE, after_s=ESCALATE_S)
 _WINDOW: Final = Timer(Event.APPEAL_WINDOW_OVER, after_s=APPEAL_WINDOW_S)
 _TOLD: Final = (Effect.RECORD, Effect.NOTIFY_BOTH)
+_ESCALATED: Final = (Effect.RECORD, Effect.NOTIFY_ADMINS)
 
 
 def _resolved(event: Event, target: Status, effect: Effect, row: str) -> Rule[Status, Event]:
@@ -174,9 +217,27 @@ _LIVING: Final[tuple[Rule[Status, Event], ...]] = (
     Rule("T23", LIVE, Event.OPEN, (*SIDES, Role.SYSTEM), outcome=Outcome.REPEAT),
     Rule(
         "F10",
+        tuple(Status),
+        Event.ANSWER,
+        (*SIDES, *ADMIN),
+        when=(IS_KNOWN,),
+        outcome=Outcome.REPEAT,
+    ),
+    Rule("F10", tuple(Status), Event.NOTE, ADMIN, when=(IS_KNOWN,), outcome=Outcome.REPEAT),
+    Rule(
+        "F10",
+        tuple(Status),
+        Event.NOTE,
+        ADMIN,
+        require=(HAS_TEXT, HAS_ROOM),
+        effects=(Effect.KEEP_NOTE,),
+    ),
+    Rule(
+        "F10",
         LIVE,
         Event.ANSWER,
         (*SIDES, *ADMIN),
+        require=(HAS_ROOM,),
         effects=(Effect.KEEP_ANSWER, Effect.NOTIFY_OTHER_SIDE),
         timers=(_IDLE,),
         sets={"is_idle": False},
@@ -222,14 +283,26 @@ _LIVING: Final[tuple[Rule[Status, Event], ...]] = (
         effects=(Effect.CLOSE_DISPUTE, *_TOLD),
     ),
     Rule("T26", tuple(Status), Event.AUTO_CLOSE, TIMER, outcome=Outcome.IGNORE),
+    Rule("T26", LIVE, Event.ESCALATE, ADMIN, when=(ESCALATED,), outcome=Outcome.REPEAT),
     Rule(
         "T26",
-        (OPEN,),
+        LIVE,
+        Event.ESCALATE,
+        ADMIN,
+        UNDER_REVIEW,
+        require=(HAS_TEXT,),
+        effects=_ESCALATED,
+        sets={"is_escalated": True},
+    ),
+    Rule(
+        "T26",
+        LIVE,
         Event.ESCALATE,
         TIMER,
         UNDER_REVIEW,
-        when=(IS_OVERDUE,),
-        effects=(Effect.RECORD, Effect.NOTIFY_ADMINS),
+        when=(IS_OVERDUE, NOT_ESCALATED),
+        effects=_ESCALATED,
+        sets={"is_escalated": True},
     ),
     Rule("T26", tuple(Status), Event.ESCALATE, TIMER, outcome=Outcome.IGNORE),
 )
@@ -244,6 +317,14 @@ _APPEALING: Final[tuple[Rule[Status, Event], ...]] = (
         require=(HAS_TEXT,),
         effects=(Effect.KEEP_APPEAL, Effect.NOTIFY_OTHER_SIDE, Effect.NOTIFY_ADMINS),
         sets={"has_open_appeal": True, "has_appealed": True},
+    ),
+    Rule(
+        "F10",
+        DECIDED,
+        Event.REVIEW_APPEAL,
+        ADMIN,
+        require=(APPEAL_OPEN,),
+        effects=(Effect.KEEP_REVIEW, Effect.RECORD),
     ),
     Rule(
         "F10",
@@ -263,7 +344,7 @@ _APPEALING: Final[tuple[Rule[Status, Event], ...]] = (
         Event.APPEAL_WINDOW_OVER,
         TIMER,
         CLOSED,
-        when=(NO_APPEAL,),
+        when=(NO_APPEAL, IS_FINAL),
         effects=(Effect.RECORD,),
     ),
     Rule("§3.7", tuple(Status), Event.APPEAL_WINDOW_OVER, TIMER, outcome=Outcome.IGNORE),
@@ -323,6 +404,9 @@ MACHINE: Final = Machine(
     | dict.fromkeys(
         (Event.OPEN, Event.ANSWER, Event.APPEAL), "Only the poster and the hunter can do this."
     )
-    | {Event.WITHDRAW: "Only who opened this dispute can withdraw it."},
+    | {
+        Event.WITHDRAW: "Only who opened this dispute can withdraw it.",
+        Event.NOTE: "Only admins can write notes for admins.",
+    },
     absent=Refusal("This dispute does not exist.", error=NotFound),
 )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Final, TypeAlias
 import msgspec
 from msgspec import UNSET
 
+from bountyexpo.domain.ids import named_id, new_id
 from bountyexpo.domain.limits import IDEMPOTENCY_KEY, IDEMPOTENCY_KEY_CHARS_MAX
 from bountyexpo.observability import metrics
 
@@ -33,6 +34,13 @@ def request_hash(request: msgspec.Struct) -> str:
         if name not in UNHASHED and value is not UNSET
     }
     return hashlib.sha256(msgspec.json.encode(fields, order="sorted")).hexdigest()
+
+
+def id_of_call(call: Call, operation: str) -> str:
+    """Return the id of what a call makes: the same for its repeats, where it has a key."""
+    if call.idempotency_key is None:
+        return new_id()
+    return named_id(operation, call.user_id, call.idempotency_key)
 
 
 def mark_replayed(call: Call, status: int) -> None:

@@ -1,7 +1,8 @@
-"""What belongs to a dispute: answers, appeals, its decision, and its history (data-model B.6)."""
+"""What belongs to a dispute: appeals, its decision, and its history (data-model B.6)."""
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
@@ -12,25 +13,36 @@ from bountyexpo.persistence.statement import Json
 if TYPE_CHECKING:
     from bountyexpo.persistence.queries import Queries
 
-ADD_COMMENT = """
-    insert into dispute_comments (id, dispute_id, author_id, comment, is_internal)
-    values (%s, %s, %s, %s, %s)
-"""
-
-ADD_EVIDENCE = """
-    insert into dispute_evidence (id, dispute_id, uploader_id, type, body, description,
-                                  committed_at)
-    values (%s, %s, %s, %s, %s, %s, clock_timestamp())
-"""
-
 ADD_APPEAL = """
     insert into dispute_appeals (id, dispute_id, appellant_id, reason) values (%s, %s, %s, %s)
     on conflict (dispute_id, appellant_id) where status in ('pending', 'reviewing') do nothing
 """
 
+APPEALS = """
+    select id, dispute_id, appellant_id, reason, status, reviewed_by, notes, reviewed_at, created_at
+    from dispute_appeals where {} order by created_at, id limit 100
+"""
+APPEALS_OF = APPEALS.format("dispute_id = %s")
+APPEAL_BY_ID = APPEALS.format("id = %s")
+
+# Of the present decision: one that was corrected may be appealed again.
+HAS_APPEALED = """
+    select 1 from dispute_appeals a join disputes d on d.id = a.dispute_id
+    where a.dispute_id = %s and a.appellant_id = %s
+        and (a.status in ('pending', 'reviewing') or a.created_at > d.resolved_at)
+    limit 1
+"""
+
 REVIEW_APPEALS = """
-    update dispute_appeals set status = %s, reviewed_by = %s, notes = %s,
-        reviewed_at = clock_timestamp()
+    update dispute_appeals set status = 'reviewing', reviewed_by = %s,
+        notes = coalesce(%s::text, notes)
+    where dispute_id = %s and status in ('pending', 'reviewing')
+"""
+
+ANSWER_APPEALS = """
+    update dispute_appeals
+    set status = case when appellant_id = %s::uuid then 'accepted' else 'rejected' end,
+        reviewed_by = %s, notes = coalesce(%s::text, notes), reviewed_at = clock_timestamp()
     where dispute_id = %s and status in ('pending', 'reviewing')
 """
 
@@ -54,18 +66,39 @@ CORRECT = """
     where dispute_id = %(dispute_id)s
 """
 
+HISTORY = """
+    select action, actor_id, actor_role, details, at from dispute_events where dispute_id = %s
+    order by id limit 500
+"""
+
 RECORD = """
     insert into dispute_events (dispute_id, action, actor_id, actor_role, details)
     values (%s, %s, %s, %s, %s)
 """
 
 
-class Evidence(msgspec.Struct, frozen=True, kw_only=True):
-    """What a side shows for itself."""
+class Appeal(msgspec.Struct, frozen=True, kw_only=True):
+    """What a side says against a decision."""
 
-    type: Literal["text", "image", "document", "link"]
-    body: str
-    description: str | None = None
+    id: str
+    dispute_id: str
+    appellant_id: str
+    reason: str
+    status: str
+    reviewed_by: str | None
+    notes: str | None
+    reviewed_at: datetime | None
+    created_at: datetime
+
+
+class Recorded(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that happened to a dispute."""
+
+    action: str
+    actor_id: str | None
+    actor_role: str
+    details: dict[str, Any]
+    at: datetime
 
 
 class Resolution(msgspec.Struct, frozen=True, kw_only=True):
@@ -80,30 +113,39 @@ class Resolution(msgspec.Struct, frozen=True, kw_only=True):
     rationale: str
 
 
-async def add_comment(
-    db: Queries, dispute_id: str, author_id: str, comment: str, *, is_internal: bool = False
-) -> None:
-    """Keep what somebody says; what is internal is for admins only."""
-    await db.execute(ADD_COMMENT, (new_id(), dispute_id, author_id, comment, is_internal))
-
-
-async def add_evidence(db: Queries, dispute_id: str, uploader_id: str, shown: Evidence) -> None:
-    """Keep what a side shows."""
-    row = (new_id(), dispute_id, uploader_id, shown.type, shown.body, shown.description)
-    await db.execute(ADD_EVIDENCE, row)
-
-
 async def add_appeal(db: Queries, dispute_id: str, appellant_id: str, reason: str) -> None:
     """Keep that a side does not accept the decision; one open appeal each."""
     await db.execute(ADD_APPEAL, (new_id(), dispute_id, appellant_id, reason))
 
 
+async def appeals_of(db: Queries, dispute_id: str) -> list[Appeal]:
+    """Return the appeals against the decisions of a dispute, oldest first."""
+    return [Appeal(**row) for row in await db.fetch(APPEALS_OF, (dispute_id,))]
+
+
+async def appeal(db: Queries, appeal_id: str) -> Appeal | None:
+    """Return the appeal, or None."""
+    row = await db.fetch_one(APPEAL_BY_ID, (appeal_id,))
+    return Appeal(**row) if row else None
+
+
+async def has_appealed(db: Queries, dispute_id: str, user_id: str) -> bool:
+    """Tell whether this user has appealed the present decision."""
+    return await db.fetch_one(HAS_APPEALED, (dispute_id, user_id)) is not None
+
+
 async def review_appeals(
-    db: Queries, dispute_id: str, *, is_accepted: bool, reviewed_by: str | None, notes: str | None
+    db: Queries, dispute_id: str, *, by: str | None, notes: str | None
 ) -> None:
-    """Answer the open appeals of a dispute."""
-    status = "accepted" if is_accepted else "rejected"
-    await db.execute(REVIEW_APPEALS, (status, reviewed_by, notes, dispute_id))
+    """Remember that an admin looks at the open appeals of a dispute."""
+    await db.execute(REVIEW_APPEALS, (by, notes, dispute_id))
+
+
+async def answer_appeals(
+    db: Queries, dispute_id: str, *, accepted_of: str | None, by: str | None, notes: str | None
+) -> None:
+    """Answer the open appeals of a dispute: that of one side succeeds, or none does."""
+    await db.execute(ANSWER_APPEALS, (accepted_of, by, notes, dispute_id))
 
 
 async def resolve(db: Queries, resolution: Resolution) -> None:
@@ -120,6 +162,11 @@ async def resolution_of(db: Queries, dispute_id: str) -> Resolution | None:
 async def correct(db: Queries, resolution: Resolution) -> None:
     """Keep what an appeal has made of a decision."""
     await db.execute(CORRECT, msgspec.structs.asdict(resolution))
+
+
+async def history(db: Queries, dispute_id: str) -> list[Recorded]:
+    """Return what happened to a dispute, oldest first."""
+    return [Recorded(**row) for row in await db.fetch(HISTORY, (dispute_id,))]
 
 
 async def record(

@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from bountyexpo.domain.market.bounty import Stage
-from bountyexpo.domain.market.dispute import AUTO_CLOSE_S, LIVE, Status
+from bountyexpo.domain.market.dispute import (
+    APPEAL_WINDOW_S,
+    AUTO_CLOSE_S,
+    ESCALATE_S,
+    LIVE,
+    Event,
+    Status,
+)
 from bountyexpo.errors import StaleVersion
 
 if TYPE_CHECKING:
@@ -52,6 +59,68 @@ SET_ESCALATED = f"""
         version = version + 1
     where id = %s returning {COLUMNS}
 """
+
+
+# Of a side: opened by them, against them, or by the service about a bounty of theirs.
+OF_SIDE = f"""
+    with mine as (
+        (select id from disputes d where initiator_id = %(user_id)s and {{wanted}}
+         order by created_at desc, id desc limit %(limit)s)
+        union
+        (select id from disputes d where respondent_id = %(user_id)s and {{wanted}}
+         order by created_at desc, id desc limit %(limit)s)
+        union
+        (select d.id from disputes d join bounties b on b.id = d.bounty_id
+         where d.initiator_id is null
+             and (b.poster_id = %(user_id)s or b.hunter_id = %(user_id)s) and {{wanted}}
+         order by d.created_at desc, d.id desc limit %(limit)s)
+    )
+    select {COLUMNS} from disputes where id in (select id from mine)
+    order by created_at desc, id desc limit %(limit)s
+"""
+
+# For admins; what has waited longest comes first.
+QUEUE = f"""
+    select {COLUMNS} from disputes where id in (
+        select id from disputes d where status = any(%(statuses)s) and {{wanted}}
+        order by created_at, id limit %(limit)s)
+    order by created_at, id
+"""
+
+CONDITIONS = {
+    "bounty_id": "d.bounty_id = %(bounty_id)s",
+    "before": "(d.created_at, d.id) < (%(before)s, %(before_id)s::uuid)",
+    "after": "(d.created_at, d.id) > (%(after)s, %(after_id)s::uuid)",
+    "is_escalated": "(d.escalated_at is not null) = %(is_escalated)s",
+    "is_appealed": """exists (
+        select 1 from dispute_appeals a where a.dispute_id = d.id
+            and a.status in ('pending', 'reviewing')) = %(is_appealed)s""",
+}
+
+# What falls due by time, longest overdue first; the owner decides whether it still is.
+DUE = {
+    Event.AUTO_CLOSE: """
+        select id, bounty_id from disputes
+        where status = 'open' and auto_close_at <= %(now)s and bounty_id is not null
+        order by auto_close_at limit %(limit)s
+    """,
+    Event.ESCALATE: """
+        select id, bounty_id from disputes
+        where status in ('open', 'under_review') and escalated_at is null
+            and created_at <= %(now)s - make_interval(secs => %(escalate_s)s::double precision)
+            and bounty_id is not null
+        order by created_at limit %(limit)s
+    """,
+    Event.APPEAL_WINDOW_OVER: """
+        select id, bounty_id from disputes d
+        where status in ('resolved', 'resolved_hunter_wins', 'resolved_poster_wins')
+            and resolved_at <= %(now)s - make_interval(secs => %(window_s)s::double precision)
+            and bounty_id is not null and not exists (
+                select 1 from dispute_appeals a where a.dispute_id = d.id
+                    and a.status in ('pending', 'reviewing'))
+        order by resolved_at limit %(limit)s
+    """,
+}
 
 
 class NewDispute(msgspec.Struct, frozen=True, kw_only=True):
@@ -109,6 +178,44 @@ async def get(db: Queries, dispute_id: str) -> Dispute | None:
     """Return the dispute, or None."""
     row = await db.fetch_one(BY_ID, (dispute_id,))
     return msgspec.convert(row, Dispute) if row else None
+
+
+class Page(msgspec.Struct, kw_only=True):
+    """Which disputes to list, beginning behind the one that a cursor names."""
+
+    bounty_id: str | None = None
+    before: datetime | None = None
+    before_id: str | None = None
+    after: datetime | None = None
+    after_id: str | None = None
+    is_escalated: bool | None = None
+    is_appealed: bool | None = None
+    statuses: list[str] = msgspec.field(default_factory=list)
+    limit: int = 50
+
+
+async def of_side(db: Queries, user_id: str, wanted: Page) -> list[Dispute]:
+    """Return a page of the disputes in which this user is a side; the newest first."""
+    return await _page(db, OF_SIDE, wanted, user_id=user_id)
+
+
+async def queue(db: Queries, wanted: Page) -> list[Dispute]:
+    """Return a page of all disputes in ``wanted.statuses``; the oldest first."""
+    return await _page(db, QUEUE, wanted)
+
+
+async def _page(db: Queries, sql: str, wanted: Page, **more: str) -> list[Dispute]:
+    params = msgspec.structs.asdict(wanted) | more
+    asked = [text for name, text in CONDITIONS.items() if params[name] is not None]
+    rows = await db.fetch(sql.format(wanted=" and ".join(asked) or "true"), params)
+    return [msgspec.convert(row, Dispute) for row in rows]
+
+
+async def due(db: Queries, event: Event, now: datetime, limit: int) -> list[tuple[str, str]]:
+    """Return disputes for which ``event`` is due, each with its bounty."""
+    times = {"escalate_s": float(ESCALATE_S), "window_s": float(APPEAL_WINDOW_S)}
+    rows = await db.fetch(DUE[event], {"now": now, "limit": limit} | times)
+    return [(row["id"], row["bounty_id"]) for row in rows]
 
 
 async def insert(db: Queries, new: NewDispute) -> Dispute:

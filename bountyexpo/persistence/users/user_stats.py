@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 import msgspec
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from bountyexpo.persistence.queries import Queries
 
 COUNT_CANCELLATION = """
@@ -37,6 +39,28 @@ class Rated(msgspec.Struct, frozen=True):
     def average(self) -> float:
         """The average in stars, as lists show it; 0 where nobody has rated."""
         return round(self.sum_tenths / 10 / self.count, 2) if self.count else 0.0
+
+
+OF = """
+    select user_id, cancellation_count, withdrawal_count, rating_sum_tenths, rating_count
+    from user_stats where user_id = any(%s::uuid[])
+"""
+
+
+class Stats(msgspec.Struct, frozen=True, kw_only=True):
+    """What is counted of one person."""
+
+    user_id: str
+    cancellation_count: int
+    withdrawal_count: int
+    rating_sum_tenths: int
+    rating_count: int
+
+
+async def of(db: Queries, user_ids: Sequence[str]) -> dict[str, Stats]:
+    """Return what is counted of these people; those of whom nothing is are not there."""
+    rows = await db.fetch(OF, (list(user_ids),))
+    return {row["user_id"]: Stats(**row) for row in rows}
 
 
 async def count_cancellation(db: Queries, user_id: str, *, is_poster: bool) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -39,6 +40,7 @@ from tests.commits import nobody
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from datetime import datetime
 
     from bountyexpo.persistence.pool import Pool
     from bountyexpo.runtime.clock import Clock
@@ -122,6 +124,15 @@ class _Intents:
         return self._provider.change(intent_id, status="canceled")
 
 
+class LateClock(SystemClock):
+    """Shows the time of a day to come, to owners and jobs; the database knows the present."""
+
+    late_s = 0.0
+
+    def now(self) -> datetime:
+        return super().now() + timedelta(seconds=self.late_s)
+
+
 class Market:
     """A node without an edge, with a processor that does as it is told."""
 
@@ -129,7 +140,7 @@ class Market:
         self, db: Pool, stripe: Any = None, clock: Clock | None = None, **policy: Any
     ) -> None:
         self.db = db
-        self.clock = clock or SystemClock()
+        self.clock = clock or LateClock()
         self.policy = Policy(**policy)
         self.provider = stripe or Provider()
         self.journal = Journal(db, nobody)

@@ -44,7 +44,6 @@ T24 in_progress,cancellation_requested resolve_hunter admin completed
 T25 in_progress,cancellation_requested resolve_poster admin cancelled
 T25 in_progress,cancellation_requested resolve_split admin cancelled
 T26 in_progress,cancellation_requested close_dispute admin,timer =
-T26 in_progress,cancellation_requested escalate_dispute admin,timer =
 T27 in_progress hunter_gone system =
 T28 in_progress stale_cancel poster cancelled
 T29 in_progress stale_repost poster open

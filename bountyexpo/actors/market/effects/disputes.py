@@ -15,6 +15,7 @@ from bountyexpo.domain.machine import Role
 from bountyexpo.domain.market import bounty
 from bountyexpo.domain.market.bounty import RUNNING
 from bountyexpo.domain.market.dispute import (
+    APPEAL_WINDOW_S,
     CHARGEBACKS,
     CHARGED,
     ESCALATE_S,
@@ -25,12 +26,12 @@ from bountyexpo.domain.market.dispute import (
 )
 from bountyexpo.domain.market.events import DisputeUpdated
 from bountyexpo.domain.money import fees
-from bountyexpo.persistence.market import dispute_records, disputes
+from bountyexpo.persistence.market import dispute_answers, dispute_records, disputes
 from bountyexpo.persistence.market.dispute_records import Resolution
 from bountyexpo.persistence.market.disputes import NewDispute, Verdict
 
 if TYPE_CHECKING:
-    from bountyexpo.actors.market.step import AnyDecision, Change, Step
+    from bountyexpo.actors.market.step import Change, Step
     from bountyexpo.domain.money.fees import Settlement
     from bountyexpo.persistence.market.disputes import Dispute
     from bountyexpo.persistence.transaction import Transaction
@@ -43,18 +44,19 @@ WINNERS: Final = {
     Status.RESOLVED_POSTER_WINS: "poster",
     Status.RESOLVED: "split",
 }
-ESCALATIONS: Final = frozenset({Event.ESCALATE, bounty.Event.ESCALATE_DISPUTE})
 
 
 async def open_one(tx: Transaction, step: Step) -> list[Step]:
     """Ask an admin to judge between the sides."""
     role = Role.SYSTEM if step.role is Role.SYSTEM else Role.REQUESTER
     # Whether a reason must be given, the bounty has judged.
-    return [await decide(tx, step, Event.OPEN, role, has_text=True)]
+    opened = decided(step, Event.OPEN, role, has_text=True)
+    await write(tx, opened)
+    return [opened]
 
 
-async def decide(tx: Transaction, change: Change, event: Event, role: Role, **known: Any) -> Step:
-    """Let the dispute decide on ``event``, write what it has become, and tell both sides.
+def decided(change: Change, event: Event, role: Role, **known: Any) -> Step:
+    """Let the dispute decide on ``event``; ``known`` are facts that its row does not tell.
 
     Raises:
         BountyExpoError: the rules refuse it.
@@ -63,33 +65,37 @@ async def decide(tx: Transaction, change: Change, event: Event, role: Role, **kn
     decision = MACHINE.decide(
         row.status if row else None, event, role, _facts(change, row, event, known)
     )
-    step = change.step(event, decision, role)
-    if not decision.is_move:
-        return step
-    if row is None:
-        row = await _insert(tx, change, decision)
-    else:
-        row = await _advance(tx, change, row, event, decision)
-    change.after.dispute = row
-    # What an admin notes for other admins is nothing for the sides.
-    if not change.command.is_internal:
-        told = DisputeUpdated(
-            bounty_id=change.bounty.id, dispute_id=row.id, status=row.status.value
-        )
-        tx.event(told, of=change.bounty.id, users=change.sides)
-    return step
+    return change.step(event, decision, role)
+
+
+async def write(tx: Transaction, step: Step) -> None:
+    """Write what the dispute becomes by a step of its own, and tell both sides."""
+    if not step.decision.is_move or step.event is Event.NOTE:
+        return
+    assert isinstance(step.event, Event)
+    row = _meant(step, step.event)
+    row = await _insert(tx, step) if row is None else await _advance(tx, step, row)
+    step.after.dispute = row
+    told = DisputeUpdated(bounty_id=step.bounty.id, dispute_id=row.id, status=row.status.value)
+    tx.event(told, of=step.bounty.id, users=step.sides)
 
 
 async def keep_answer(tx: Transaction, step: Step) -> None:
     """Keep what a side, or an admin, says or shows."""
-    row, command = _dispute(step), step.command
+    command = step.command
     assert command.actor_id is not None
     if command.evidence is not None:
-        await dispute_records.add_evidence(tx, row.id, command.actor_id, command.evidence)
-    if command.text:
-        await dispute_records.add_comment(
-            tx, row.id, command.actor_id, command.text, is_internal=command.is_internal
+        assert command.answer_id is not None
+        await dispute_answers.add_evidence(
+            tx, command.answer_id, _dispute(step).id, command.actor_id, command.evidence
         )
+    else:
+        await _keep_comment(tx, step, is_internal=False)
+
+
+async def keep_note(tx: Transaction, step: Step) -> None:
+    """Keep what an admin says to other admins."""
+    await _keep_comment(tx, step, is_internal=True)
 
 
 async def keep_appeal(tx: Transaction, step: Step) -> None:
@@ -99,6 +105,13 @@ async def keep_appeal(tx: Transaction, step: Step) -> None:
     assert command.text
     await dispute_records.add_appeal(tx, row.id, command.actor_id, command.text)
     step.after.dispute = await disputes.get(tx, row.id)
+
+
+async def keep_review(tx: Transaction, step: Step) -> None:
+    """Keep that an admin looks at the appeals."""
+    await dispute_records.review_appeals(
+        tx, _dispute(step).id, by=step.actor_id, notes=step.command.text
+    )
 
 
 async def record(tx: Transaction, step: Step) -> None:
@@ -145,12 +158,27 @@ async def close(_tx: Transaction, step: Step) -> list[Step]:
 async def alert_admins(tx: Transaction, step: Step) -> None:
     """Tell the admins what waits for them; that it is overdue is kept with the dispute."""
     row = _dispute(step)
-    if step.event in ESCALATIONS:
+    is_escalated = step.event is Event.ESCALATE
+    if is_escalated:
         step.after.dispute = await disputes.set_escalated(tx, row.id)
-    notices.dispute_for_admins(tx, step, is_escalated=step.event in ESCALATIONS)
+    notices.dispute_for_admins(tx, step, is_escalated=is_escalated)
 
 
-async def _insert(tx: Transaction, change: Change, decision: AnyDecision) -> Dispute:
+async def _keep_comment(tx: Transaction, step: Step, *, is_internal: bool) -> None:
+    command = step.command
+    assert command.actor_id is not None
+    assert command.answer_id is not None
+    await dispute_answers.add_comment(
+        tx,
+        command.answer_id,
+        _dispute(step).id,
+        command.actor_id,
+        command.text or "",
+        is_internal=is_internal,
+    )
+
+
+async def _insert(tx: Transaction, change: Step) -> Dispute:
     cancellation = change.after.cancellation
     is_about_it = cancellation is not None and cancellation.is_waiting
     others = change.other_sides if change.actor_id is not None else ()
@@ -162,29 +190,34 @@ async def _insert(tx: Transaction, change: Change, decision: AnyDecision) -> Dis
         initiator_id=change.actor_id,
         respondent_id=others[0] if others else None,
         reason=change.command.text or POSTER_GONE,
-        status=decision.state,
+        status=change.decision.state,
         frozen_cents=change.bounty.amount_cents,
     )
-    return await disputes.insert(tx, new)
+    row = await disputes.insert(tx, new)
+    staged = change.command.staged
+    if staged and change.actor_id is not None:
+        await dispute_answers.commit(tx, row.id, change.actor_id, staged)
+    return row
 
 
-async def _advance(
-    tx: Transaction, change: Change, row: Dispute, event: Event, decision: AnyDecision
-) -> Dispute:
-    text, verdict = change.command.text, None
+async def _advance(tx: Transaction, step: Step, row: Dispute) -> Dispute:
+    decision, text, verdict = step.decision, step.command.text, None
     if decision.state is not row.status and decision.state in WINNERS:
         verdict = Verdict(
-            winner=WINNERS[decision.state], resolution=text or "", resolved_by=change.actor_id
+            winner=WINNERS[decision.state], resolution=text or "", resolved_by=step.actor_id
         )
     if row.has_open_appeal and not decision.facts.has_open_appeal:
-        await dispute_records.review_appeals(
-            tx,
-            row.id,
-            is_accepted=event is not Event.REJECT_APPEAL,
-            reviewed_by=change.actor_id,
-            notes=text,
+        await dispute_records.answer_appeals(
+            tx, row.id, accepted_of=_upheld(step), by=step.actor_id, notes=text
         )
     return await disputes.advance(tx, row, decision.state, verdict)
+
+
+def _upheld(step: Step) -> str | None:
+    """Return whose appeal succeeds by this step, if anybody's does."""
+    if step.event is Event.UPHOLD_FOR_POSTER:
+        return step.bounty.poster_id
+    return step.bounty.hunter_id if step.event is Event.UPHOLD_FOR_HUNTER else None
 
 
 async def _resolved(
@@ -231,6 +264,9 @@ def _facts(change: Change, row: Dispute | None, event: Event, known: dict[str, A
             "has_open_appeal": row.has_open_appeal,
             "is_idle": row.auto_close_at is not None and row.auto_close_at <= now,
             "is_overdue": overdue_at <= now,
+            "is_escalated": row.escalated_at is not None,
+            "is_final": row.resolved_at is not None
+            and row.resolved_at + timedelta(seconds=APPEAL_WINDOW_S) <= now,
             "is_whole": not has_parts
             or (parts is not None and parts.amount_cents == row.frozen_cents),
         }

@@ -271,8 +271,6 @@ def _dispute_for_hunter(tx: Transaction, step: Step) -> None:
 def _dispute(tx: Transaction, step: Step, users: Sequence[str]) -> None:
     row = step.after.dispute
     assert row is not None
-    if step.command.is_internal:
-        return
     for user_id in users:
         tx.notify(
             Notice.DISPUTE,

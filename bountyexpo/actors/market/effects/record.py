@@ -8,6 +8,7 @@ import msgspec
 from msgspec import UNSET
 
 from bountyexpo.domain.machine import Role
+from bountyexpo.domain.market import dispute
 from bountyexpo.domain.market.bounty import Event
 from bountyexpo.domain.market.events import BountyUpdated
 from bountyexpo.persistence.market import bounty_writes, overlays
@@ -82,13 +83,16 @@ async def set_hidden(tx: Transaction, step: Step) -> None:
 
 async def audit(tx: Transaction, step: Step) -> None:
     """Record who has done what, and why."""
-    command = step.command
+    command, action, target = step.command, step.event.value, ("bounty", step.bounty.id)
+    row = step.after.dispute
+    if isinstance(step.event, dispute.Event) and row is not None:
+        action, target = f"dispute.{action}", ("dispute", row.id)
     tx.audit(
         category="bounty",
-        action=step.event.value,
+        action=action,
         actor_id=command.actor_id,
         actor_role=command.role.value,
-        target=("bounty", step.bounty.id),
+        target=target,
         severity="warning" if command.role is Role.ADMIN else "info",
         reason=command.text if command.role is Role.ADMIN else None,
         amount_cents=step.bounty.amount_cents or None,

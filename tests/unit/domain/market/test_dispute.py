@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from bountyexpo.domain.machine import Outcome, Role
+from bountyexpo.domain.market.bounty import Parties
 from bountyexpo.domain.market.dispute import (
     AUTO_CLOSE_S,
     DECIDED,
@@ -13,8 +14,9 @@ from bountyexpo.domain.market.dispute import (
     Event,
     Facts,
     Status,
+    role_of,
 )
-from bountyexpo.errors import BountyExpoError, InvalidRequest
+from bountyexpo.errors import BountyExpoError, Conflict, InvalidRequest
 
 SIDE, ADMIN, TIMER, STRIPE = Role.REQUESTER, Role.ADMIN, Role.TIMER, Role.PROVIDER
 SETTLING = {Effect.DECIDE_HUNTER, Effect.DECIDE_POSTER, Effect.DECIDE_SPLIT}
@@ -43,6 +45,42 @@ def test_a_dispute_closes_itself_only_when_nobody_has_answered():
     assert idle.state is Status.CLOSED
     assert Effect.CLOSE_DISPUTE in idle.effects
     assert answered.outcome is reviewed.outcome is Outcome.IGNORE
+
+
+def test_an_old_dispute_is_escalated_once_and_an_admin_may_do_so_at_any_time():
+    for state in (Status.OPEN, Status.UNDER_REVIEW):
+        old = decide(state, Event.ESCALATE, TIMER, is_overdue=True)
+        by_hand = decide(state, Event.ESCALATE, ADMIN)
+        again = decide(state, Event.ESCALATE, TIMER, is_overdue=True, is_escalated=True)
+
+        assert old.state is by_hand.state is Status.UNDER_REVIEW
+        assert (old.facts.is_escalated, again.outcome) == (True, Outcome.IGNORE)
+
+
+def test_what_was_said_is_kept_once_and_room_has_an_end():
+    known = decide(Status.CLOSED, Event.ANSWER, SIDE, is_known=True)
+
+    assert known.outcome is Outcome.REPEAT
+    with pytest.raises(Conflict, match="cannot add more"):
+        decide(Status.OPEN, Event.ANSWER, SIDE, has_room=False)
+
+
+@pytest.mark.parametrize(
+    ("user", "role"),
+    [
+        ("poster", Role.REQUESTER),
+        ("hunter", Role.RESPONDER),
+        ("judge", Role.OTHER),
+        (None, Role.OTHER),
+    ],
+)
+def test_the_sides_are_who_opened_it_and_the_other(user, role):
+    parties = Parties(poster_id="poster", hunter_id="hunter")
+
+    assert role_of(user, ("poster", "hunter"), parties) is role
+    # Who was let go stays a side, and nobody of the two has opened one of the service's.
+    assert role_of("hunter", ("poster", "hunter"), Parties(poster_id="poster")) is Role.RESPONDER
+    assert role_of("poster", (None, None), parties) is Role.RESPONDER
 
 
 def test_an_answer_starts_the_week_anew():
@@ -83,10 +121,14 @@ def test_an_appeal_that_succeeds_is_put_right_by_an_adjustment():
 
 
 def test_an_open_appeal_keeps_the_window_open():
-    waiting = decide(Status.RESOLVED, Event.APPEAL_WINDOW_OVER, TIMER, has_open_appeal=True)
-    over = decide(Status.RESOLVED, Event.APPEAL_WINDOW_OVER, TIMER)
+    waiting = decide(
+        Status.RESOLVED, Event.APPEAL_WINDOW_OVER, TIMER, has_open_appeal=True, is_final=True
+    )
+    early = decide(Status.RESOLVED, Event.APPEAL_WINDOW_OVER, TIMER)
+    over = decide(Status.RESOLVED, Event.APPEAL_WINDOW_OVER, TIMER, is_final=True)
 
-    assert (waiting.outcome, over.state) == (Outcome.IGNORE, Status.CLOSED)
+    assert waiting.outcome is early.outcome is Outcome.IGNORE
+    assert over.state is Status.CLOSED
 
 
 def test_a_side_appeals_once():

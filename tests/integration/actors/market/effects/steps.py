@@ -72,9 +72,9 @@ class Job:
         bounty_role = bounty_role or (Role.SYSTEM if actor_id is None else None)
         command = self._command(rows, actor_id, bounty_role, given)
         change = Change(command=command, before=rows, after=rows.draft())
+        step = disputes.decided(change, event, role, **known or {})
+        assert step.decision.is_move
         async with self.db.transaction() as tx:
-            step = await disputes.decide(tx, change, event, role, **known or {})
-            assert step.decision.is_move
             kept = await commit(tx, step)
         await self._same(kept)
         return kept

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+import msgspec
 import pytest
+from bountyexpo.domain.ids import new_id
 from bountyexpo.domain.machine import Role
 from bountyexpo.domain.market.bounty import Event as BountyEvent
 from bountyexpo.domain.market.bounty import Stage
-from bountyexpo.domain.market.dispute import AUTO_CLOSE_S, ESCALATE_S, Event
+from bountyexpo.domain.market.dispute import APPEAL_WINDOW_S, AUTO_CLOSE_S, ESCALATE_S, Event
 from bountyexpo.domain.money.fees import Settlement
 from bountyexpo.errors import InvalidRequest
-from bountyexpo.persistence.market.dispute_records import Evidence
+from bountyexpo.persistence.market.dispute_answers import Evidence
 from bountyexpo.persistence.market.submissions import Delivery
 
 from tests.integration.actors.market.effects.steps import PRICE, a_job
@@ -96,19 +98,20 @@ async def test_answers_are_kept_and_put_off_the_end(disputed):
     job = disputed
     before = (await job.rows()).dispute
 
-    await job.judge(Event.ANSWER, job.hunter, Role.RESPONDER, text="It was so before.")
+    said = {"text": "It was so before.", "answer_id": new_id()}
+    await job.judge(Event.ANSWER, job.hunter, Role.RESPONDER, **said)
     proof = Evidence(type="link", body="https://example.net/a.png", description="A picture")
-    await job.judge(Event.ANSWER, job.poster, Role.REQUESTER, evidence=proof)
     rows = await job.judge(
-        Event.ANSWER, job.admin, Role.ADMIN, text="Both are angry.", is_internal=True
+        Event.ANSWER, job.poster, Role.REQUESTER, evidence=proof, answer_id=new_id()
     )
+    await job.judge(Event.NOTE, job.admin, Role.ADMIN, text="Angry, both.", answer_id=new_id())
 
     comments = await job.db.fetch(
         "select author_id, comment, is_internal from dispute_comments order by created_at"
     )
     assert [tuple(row.values()) for row in comments] == [
         (job.hunter, "It was so before.", False),
-        (job.admin, "Both are angry.", True),
+        (job.admin, "Angry, both.", True),
     ]
     shown = await job.one(
         "select uploader_id, type, body, description, state from dispute_evidence"
@@ -123,13 +126,14 @@ async def test_answers_are_kept_and_put_off_the_end(disputed):
     assert answered[:2] == [[job.poster], [job.hunter]]
 
 
-async def test_what_is_internal_is_not_told_to_the_sides(disputed):
+async def test_what_is_internal_is_seen_in_nothing_that_the_sides_see(disputed):
     job = disputed
-    told = len(await job.notices()), await job.told("dispute.updated")
+    told = len(await job.notices()), await job.told("dispute.updated"), await job.rows()
 
-    await job.judge(Event.ANSWER, job.admin, Role.ADMIN, text="Between us.", is_internal=True)
+    await job.judge(Event.NOTE, job.admin, Role.ADMIN, text="Between us.", answer_id=new_id())
 
-    assert (len(await job.notices()), await job.told("dispute.updated")) == told
+    now = len(await job.notices()), await job.told("dispute.updated"), await job.rows()
+    assert msgspec.to_builtins(now) == msgspec.to_builtins(told)
 
 
 async def test_a_review_is_written_to_the_history(disputed):
@@ -260,12 +264,13 @@ async def test_one_that_is_open_too_long_goes_to_the_admins(disputed):
     assert (notice["kind"], notice["audience"]) == ("dispute_escalated", "admins")
 
 
-async def test_the_bounty_can_be_told_to_escalate(disputed):
+async def test_an_admin_escalates_and_says_why(disputed):
     job = disputed
 
-    rows = await job.take(BountyEvent.ESCALATE_DISPUTE, job.admin, Role.ADMIN)
+    rows = await job.judge(Event.ESCALATE, job.admin, Role.ADMIN, text="They threaten each other.")
 
     assert rows.dispute.escalated_at is not None
+    assert rows.dispute.status == "under_review"
     assert f"esc:{rows.dispute.id}" in await job.notices()
 
 
@@ -331,7 +336,9 @@ async def test_a_decision_that_nobody_appeals_stands(disputed):
     job = disputed
     await decided(job, Event.RESOLVE_POSTER)
 
-    rows = await job.judge(Event.APPEAL_WINDOW_OVER, None, Role.TIMER)
+    rows = await job.judge(
+        Event.APPEAL_WINDOW_OVER, None, Role.TIMER, **later(APPEAL_WINDOW_S + 60)
+    )
 
     assert (rows.dispute.status, rows.dispute.winner) == ("closed", "poster")
 

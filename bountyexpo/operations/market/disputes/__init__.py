@@ -1,0 +1,1 @@
+"""What clients may ask about disputes: the sides, and the admins who judge."""
