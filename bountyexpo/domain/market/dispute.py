@@ -158,12 +158,8 @@ IS_WHOLE: Final = Guard(
     ),
 )
 
-OPEN, UNDER_REVIEW, CLOSED, CANCELLED = (
-    Status.OPEN,
-    Status.UNDER_REVIEW,
-    Status.CLOSED,
-    Status.CANCELLED,
-)
+OPEN, UNDER_REVIEW = Status.OPEN, Status.UNDER_REVIEW
+CLOSED, CANCELLED = Status.CLOSED, Status.CANCELLED
 LIVE: Final = (OPEN, UNDER_REVIEW)
 DECIDED: Final = (Status.RESOLVED, Status.RESOLVED_HUNTER_WINS, Status.RESOLVED_POSTER_WINS)
 INITIATOR, SIDES = (Role.REQUESTER,), (Role.REQUESTER, Role.RESPONDER)
@@ -215,15 +211,10 @@ _LIVING: Final[tuple[Rule[Status, Event], ...]] = (
         timers=(_IDLE, _OVERDUE),
     ),
     Rule("T23", LIVE, Event.OPEN, (*SIDES, Role.SYSTEM), outcome=Outcome.REPEAT),
-    Rule(
-        "F10",
-        tuple(Status),
-        Event.ANSWER,
-        (*SIDES, *ADMIN),
-        when=(IS_KNOWN,),
-        outcome=Outcome.REPEAT,
+    *(
+        Rule("F10", tuple(Status), event, roles, when=(IS_KNOWN,), outcome=Outcome.REPEAT)
+        for event, roles in ((Event.ANSWER, (*SIDES, *ADMIN)), (Event.NOTE, ADMIN))
     ),
-    Rule("F10", tuple(Status), Event.NOTE, ADMIN, when=(IS_KNOWN,), outcome=Outcome.REPEAT),
     Rule(
         "F10",
         tuple(Status),
@@ -247,21 +238,14 @@ _LIVING: Final[tuple[Rule[Status, Event], ...]] = (
     _resolved(Event.RESOLVE_HUNTER, Status.RESOLVED_HUNTER_WINS, Effect.DECIDE_HUNTER, "T24"),
     _resolved(Event.RESOLVE_POSTER, Status.RESOLVED_POSTER_WINS, Effect.DECIDE_POSTER, "T25"),
     _resolved(Event.RESOLVE_SPLIT, Status.RESOLVED, Effect.DECIDE_SPLIT, "T25"),
-    Rule(
-        "T24",
-        (Status.RESOLVED_HUNTER_WINS,),
-        Event.RESOLVE_HUNTER,
-        ADMIN,
-        outcome=Outcome.REPEAT,
+    *(
+        Rule("T24 T25", (state,), event, ADMIN, outcome=Outcome.REPEAT)
+        for state, event in (
+            (Status.RESOLVED_HUNTER_WINS, Event.RESOLVE_HUNTER),
+            (Status.RESOLVED_POSTER_WINS, Event.RESOLVE_POSTER),
+            (Status.RESOLVED, Event.RESOLVE_SPLIT),
+        )
     ),
-    Rule(
-        "T25",
-        (Status.RESOLVED_POSTER_WINS,),
-        Event.RESOLVE_POSTER,
-        ADMIN,
-        outcome=Outcome.REPEAT,
-    ),
-    Rule("T25", (Status.RESOLVED,), Event.RESOLVE_SPLIT, ADMIN, outcome=Outcome.REPEAT),
     Rule(
         "§3.7",
         (OPEN,),
