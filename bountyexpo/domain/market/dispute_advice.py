@@ -59,7 +59,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     poster: Reputation = Reputation()
 
 
-class Reason(msgspec.Struct, frozen=True, kw_only=True):
+class AdviceReason(msgspec.Struct, frozen=True, kw_only=True):
     """Something that speaks for a side."""
 
     side: Side
@@ -73,7 +73,7 @@ class Advice(msgspec.Struct, frozen=True, kw_only=True):
     outcome: Outcome
     hunter_points: int
     poster_points: int
-    reasons: tuple[Reason, ...]
+    reasons: tuple[AdviceReason, ...]
 
 
 def advise(facts: Facts) -> Advice:
@@ -89,7 +89,7 @@ def advise(facts: Facts) -> Advice:
     return Advice(outcome=outcome, hunter_points=hunter, poster_points=poster, reasons=reasons)
 
 
-def _of_evidence(facts: Facts) -> Iterator[Reason]:
+def _of_evidence(facts: Facts) -> Iterator[AdviceReason]:
     shown: dict[Side, tuple[str, ...]] = {
         "hunter": facts.hunter_evidence,
         "poster": facts.poster_evidence,
@@ -97,33 +97,35 @@ def _of_evidence(facts: Facts) -> Iterator[Reason]:
     for side, kinds in shown.items():
         if kinds:
             points = sum(EVIDENCE_POINTS[kind] for kind in kinds)
-            yield Reason(side=side, points=points, text=f"The {side} shows {', '.join(kinds)}.")
+            yield AdviceReason(
+                side=side, points=points, text=f"The {side} shows {', '.join(kinds)}."
+            )
 
 
-def _of_work(facts: Facts) -> Iterator[Reason]:
+def _of_work(facts: Facts) -> Iterator[AdviceReason]:
     if facts.work is Work.NONE:
         text = "Nothing was handed in or announced."
-        yield Reason(side="poster", points=NOTHING_DONE_POINTS, text=text)
+        yield AdviceReason(side="poster", points=NOTHING_DONE_POINTS, text=text)
     elif facts.work is Work.READY:
         text = "The hunter says to be ready, and has handed in nothing."
-        yield Reason(side="hunter", points=READY_POINTS, text=text)
+        yield AdviceReason(side="hunter", points=READY_POINTS, text=text)
     else:
-        yield Reason(side="hunter", points=HANDED_IN_POINTS, text="Work was handed in.")
+        yield AdviceReason(side="hunter", points=HANDED_IN_POINTS, text="Work was handed in.")
     if facts.revisions >= MANY_REVISIONS:
         text = f"The poster asked for changes {facts.revisions} times."
-        yield Reason(side="hunter", points=1, text=text)
+        yield AdviceReason(side="hunter", points=1, text=text)
 
 
-def _of_people(facts: Facts) -> Iterator[Reason]:
+def _of_people(facts: Facts) -> Iterator[AdviceReason]:
     others: dict[Side, Side] = {"hunter": "poster", "poster": "hunter"}
     people: dict[Side, Reputation] = {"hunter": facts.hunter, "poster": facts.poster}
     if facts.cancelled_by is not None:
         text = f"The {facts.cancelled_by} wants to cancel."
-        yield Reason(side=others[facts.cancelled_by], points=1, text=text)
+        yield AdviceReason(side=others[facts.cancelled_by], points=1, text=text)
     for side, known in people.items():
         if known.cancellations >= MANY_CANCELLATIONS:
             text = f"The {side} has given up {known.cancellations} bounties before."
-            yield Reason(side=others[side], points=1, text=text)
+            yield AdviceReason(side=others[side], points=1, text=text)
         if known.is_rated_low:
             text = f"Others have rated the {side} low."
-            yield Reason(side=others[side], points=1, text=text)
+            yield AdviceReason(side=others[side], points=1, text=text)

@@ -59,6 +59,19 @@ if TYPE_CHECKING:
 Words = Annotated[str, text(*limits.DISPUTE_TEXT_CHARS)]
 Notes: TypeAlias = Annotated[str, text(0, limits.DISPUTE_TEXT_CHARS[1])]
 
+StatusName: TypeAlias = Literal[
+    "open",
+    "under_review",
+    "resolved",
+    "resolved_hunter_wins",
+    "resolved_poster_wins",
+    "closed",
+    "cancelled",
+    "stripe_dispute",
+    "resolved_won",
+    "resolved_lost",
+]
+
 # What a decision asks for. What is none of the three is a split by the amounts that it names.
 DECISIONS = {
     "release": (Event.RESOLVE_HUNTER, "hunter"),
@@ -73,7 +86,7 @@ SETTABLE = {Status.UNDER_REVIEW: Event.REVIEW, Status.CLOSED: Event.CLOSE}
 class ListQueue(msgspec.Struct, kw_only=True):
     """Which disputes to list; open and under review unless said otherwise."""
 
-    status: Status | None = None
+    status: StatusName | None = None
     escalated: bool | None = None
     appealed: bool | None = None
     limit: Annotated[int, clamped(1, PAGE_LIMIT_MAX)] = 50
@@ -84,7 +97,7 @@ class WantedStatus(msgspec.Struct, kw_only=True):
     """Where a dispute is to stand, if it is still at ``version``."""
 
     dispute_id: Id
-    status: Status
+    status: StatusName
     version: Annotated[int, msgspec.Meta(ge=1, le=WHOLE_MAX)] | None = None
     reason: Words | None = None
 
@@ -182,7 +195,7 @@ async def set_status(call: Call, request: WantedStatus) -> DisputeView:
     With ``version``, 409 where somebody else has changed it since.
     """
     found = await find(call, request.dispute_id)
-    event = SETTABLE.get(request.status)
+    event = SETTABLE.get(Status(request.status))
     if event is None:
         message = f"Set {' or '.join(SETTABLE)} here; a decision has an address of its own."
         raise InvalidRequest(message, issues=[{"path": "status", "message": message}])
@@ -260,7 +273,7 @@ async def answer_appeal(call: Call, request: AnsweredAppeal) -> AppealView:
 
 def _statuses(request: ListQueue) -> tuple[Status, ...]:
     if request.status is not None:
-        return (request.status,)
+        return (Status(request.status),)
     return tuple(Status) if request.appealed else LIVE
 
 
