@@ -192,6 +192,8 @@ class Stage:
 
     def evidence(self) -> dict[str, Any]:
         """What who asks has staged about a cancellation that the hunter wants."""
+        # Of what waits for a dispute each person may have a little only.
+        self.product.session.execute("delete from app.dispute_evidence where state <> 'committed'")
         shown = {"filename": "note.txt", "type": "text", "content": "It is green."}
         asks = self.asked_by if self.asked_by is Caller.HUNTER else Caller.POSTER
         staged = self.post(asks, "/api/disputes/evidence-stage", shown)
