@@ -17,7 +17,7 @@ from bountyexpo.actors.money.payer import (
 )
 from bountyexpo.domain.field_types import Moment, ProviderId
 from bountyexpo.errors import NoLongerOffered, NotFound
-from bountyexpo.operations.catalogue import PAYMENT, READ, operation
+from bountyexpo.operations.catalogue import PAYMENT, READ, WRITE, operation
 from bountyexpo.operations.idempotency.keeps import Keeps
 from bountyexpo.operations.money.payments import PROVIDER_ASK_S
 
@@ -125,7 +125,7 @@ async def remove_method(call: Call, request: MethodById) -> MethodChanged:
 @operation(
     "payment_method.setup",
     http="POST /payments/create-setup-intent",
-    rate=PAYMENT,
+    rate=WRITE,
     aliases=("POST /payments/setup-intent",),
     # Its reply is a secret, and another attempt costs nothing.
     keeps=Keeps.NOTHING,
@@ -143,7 +143,7 @@ async def set_up_method(call: Call, request: NewSetup) -> SetupView:
 @operation(
     "payment_method.add_bank",
     http="POST /payments/bank-accounts",
-    rate=PAYMENT,
+    rate=WRITE,
     keeps=Keeps.NOTHING,
 )
 async def add_bank(call: Call) -> MethodChanged:  # noqa: ARG001

@@ -33,8 +33,10 @@ if TYPE_CHECKING:
 
 # What goes on changing by itself: jobs, leases, deliveries and their retries.
 RESTLESS = ("leases", "job_runs", "outbox", "webhook_events", "audit_log", "user_sessions")
+# What a job makes of the words of bounties and people.
+RESTLESS += ("search_words", "search_forms", "search_changes")
 # When somebody was last seen is stored half a minute after their last socket has gone.
-RESTLESS_COLUMNS = ["last_seen_at"]
+RESTLESS_COLUMNS = ["last_seen_at", "search", "is_search_old"]
 
 # What earlier tests have set off and nobody has carried out yet: deliveries of the emulator, the
 # work on them, effects. An event that nobody but a test has sent may wait for its payment for ever.

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from bountyexpo.actors.market.effects import notices
 from bountyexpo.domain.market.bounty import Event
 from bountyexpo.persistence.market import ratings
@@ -59,6 +61,13 @@ async def add_rating(tx: Transaction, step: Step) -> None:
     )
     if is_new:
         await user_stats.count_rating(tx, rated, command.rating_tenths)
+        bounty = step.after.bounty
+        if rated == bounty.poster_id:
+            step.after.bounty = msgspec.structs.replace(
+                bounty,
+                poster_rating_tenths=bounty.poster_rating_tenths + command.rating_tenths,
+                poster_ratings=bounty.poster_ratings + 1,
+            )
     step.after.rated_by |= {rater}
 
 

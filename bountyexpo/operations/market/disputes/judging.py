@@ -93,7 +93,7 @@ class ListQueue(msgspec.Struct, kw_only=True):
     cursor: Cursor | None = None
 
 
-class WantedStatus(msgspec.Struct, kw_only=True):
+class RuledStatus(msgspec.Struct, kw_only=True):
     """Where a dispute is to stand, if it is still at ``version``."""
 
     dispute_id: Id
@@ -189,7 +189,7 @@ async def get_case(call: Call, request: DisputeById) -> AdminCase:
 
 
 @operation("dispute.set_status", http="PATCH /admin/disputes/{dispute_id}/status", rate=WRITE)
-async def set_status(call: Call, request: WantedStatus) -> DisputeView:
+async def set_status(call: Call, request: RuledStatus) -> DisputeView:
     """Take a dispute under review, or close it without a decision: the bounty goes on.
 
     With ``version``, 409 where somebody else has changed it since.
