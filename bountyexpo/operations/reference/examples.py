@@ -20,7 +20,7 @@ VALUES: Final[dict[str, Any]] = {
     "NewEvidence.type": "text",
     "Ruling.outcome": "refund",
     "StagedEvidence.type": "text",
-    "WantedStatus.status": "under_review",
+    "RuledStatus.status": "under_review",
     "amount": 50,
     "amountCents": 10_000,
     "bountyIds": [AN_ID],
