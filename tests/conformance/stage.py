@@ -125,7 +125,7 @@ class Stage:
     @cached_property
     def ready_bounty(self) -> str:
         """A bounty whose hunter is ready."""
-        bounty_id = self.work["bounty"]["id"]
+        bounty_id = self.honor_job()
         self.post(Caller.HUNTER, f"/api/bounties/{bounty_id}/ready")
         return bounty_id
 

@@ -75,7 +75,7 @@ USED_UP = {
 LINES = {"auth.sign_in": 8}
 
 # Roles in the order in which one is looked for that may do it.
-CALLERS = (Caller.POSTER, Caller.HUNTER, Caller.ADMIN, Caller.ANONYMOUS)
+CALLERS = (Caller.POSTER, Caller.HUNTER, Caller.ADMIN, Caller.ANONYMOUS, Caller.SERVICE)
 
 
 @pytest.fixture(scope="module")

@@ -29,23 +29,9 @@ from bountyexpo.integrations.stripe.errors import BY_CODE, BY_TYPE
 from bountyexpo.integrations.stripe.transport import ANSWER_BYTES_MAX
 from bountyexpo.observability import metrics
 
+from tests.integration.integrations.calls import CALLS, ask
 from tests.integration.integrations.conftest import HURRIED, answering, closing, http
 from tests.patience import PATIENCE_S
-
-ONCE = {"idempotency_key": "once"}
-CALLS = {
-    "customers.create": {"user_id": "u", "email": "a@example.test", **ONCE},
-    "intents.create": {
-        "amount_cents": 500,
-        "currency": "usd",
-        "customer_id": "cus_1",
-        "metadata": {"a": "b"},
-        **ONCE,
-    },
-    "intents.confirm": {"intent_id": "pi_1", "payment_method": "pm_1", **ONCE},
-    "intents.cancel": {"intent_id": "pi_1", **ONCE},
-    "intents.retrieve": {"intent_id": "pi_1"},
-}
 
 INTENT = {
     "id": "pi_1",
@@ -57,11 +43,6 @@ INTENT = {
     "client_secret": "pi_1_secret_x",
     "metadata": {},
 }
-
-
-def ask(port, name):
-    noun, _, verb = name.partition(".")
-    return getattr(getattr(port, noun), verb)(**CALLS[name])
 
 
 def shown(**changes):

@@ -82,6 +82,7 @@ async def test_one_row_does_not_hide_the_others(database: Pool) -> None:
 # Where clients' own JSON is kept, and what bounds it.
 OF_CLIENTS: dict[str, ClientObjects] = {
     "bounties.attachments": ATTACHMENTS,
+    "bounty_updates.attachments": ATTACHMENTS,
     "completion_submissions.proof": PROOF_ITEMS,
 }
 
@@ -96,6 +97,9 @@ OF_THE_SERVICE = {
     "idempotency_keys.response",
     "notices.data",
     "outbox.payload",
+    "recent_searches.filters",
+    "saved_searches.filters",
+    "saved_searches.wanted",
     "stream_events.payload",
     "webhook_events.payload",
     "webhook_events.previous_attributes",

@@ -11,7 +11,7 @@ from bountyexpo.actors.market.due import Sweep
 from bountyexpo.domain.market.bounty import Event, Status
 from bountyexpo.domain.market.bounty_oversight import UNDER_WAY
 from bountyexpo.errors import IllegalTransition
-from bountyexpo.operations.catalogue import READ, UNLIMITED, WRITE, operation
+from bountyexpo.operations.catalogue import READ, WRITE, operation
 from bountyexpo.operations.idempotency.keeps import Keeps
 from bountyexpo.operations.market import old_forms
 from bountyexpo.operations.market.bounty.ends import StepDone, take
@@ -79,7 +79,7 @@ async def repost_stale(call: Call, request: BountyById) -> StepDone:
     return StepDone(success=True, message="The bounty is open for other hunters again.")
 
 
-@operation("bounty.expire", http="POST /expire-bounties", rate=UNLIMITED, keeps=Keeps.NOTHING)
+@operation("bounty.expire", http="POST /expire-bounties", rate=WRITE, keeps=Keeps.NOTHING)
 async def expire_bounties(call: Call) -> ExpiryView:
     """Tell posters now of end dates that have passed; for our own services.
 
