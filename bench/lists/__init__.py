@@ -13,7 +13,7 @@ from itertools import cycle, islice
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from bench.lists.large_market import BOUNTIES, TOWNS, USERS, large_market, user_id
+from bench.lists.large_market import BOUNTIES, TOWNS, USERS, filled_market, user_id
 from bench.server import serving
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ SHAPES: Mapping[str, tuple[str, ...]] = {
 def run() -> Rows:
     """Fill a market, serve it, and measure each kind of list."""
     began = time.monotonic()
-    with large_market() as dsn:
+    with filled_market() as dsn:
         filled_s = time.monotonic() - began
         with serving(DATABASE_URL=dsn) as server:
             return [

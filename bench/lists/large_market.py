@@ -1,6 +1,6 @@
 """A market of a million bounties and two hundred thousand users, on a server of its own.
 
-``large_market`` fills and removes it; any benchmark of lists or searches may be served from it.
+``filled_market`` fills and removes it; any benchmark of lists or searches may be served from it.
 What is offered is of ``KINDS`` kinds, each with words, a place, skills and a category, indexed for
 the search as the service itself would.
 """
@@ -69,15 +69,17 @@ MADE = f"""
         policy_version, status, category, work_type, location_text, skills_required, latitude,
         longitude, end_date, created_at, search, search_place, search_skills, is_search_old)
     select gen_random_uuid(), {USER_ID.format("1 + (n::bigint * 7919) %% %(users)s")},
-        case when n %% 10 >= 6 then {USER_ID.format("1 + (n::bigint * 7919 + 1) %% %(users)s")} end,
+        case when turn > 5 then {USER_ID.format("1 + (n::bigint * 7919 + 1) %% %(users)s")} end,
         k.title, k.description,
         case when k.is_for_honor then 0 else 100 + (n::bigint * 104729) %% 50000 end,
         k.is_for_honor, 500, 1,
-        coalesce((array['in_progress', 'completed', 'archived', 'cancelled'])[n %% 10 - 5], 'open'),
+        coalesce((array['in_progress', 'completed', 'archived', 'cancelled'])[turn - 5], 'open'),
         k.category, k.work_type, k.place, k.skills, k.latitude, k.longitude,
         case when n %% 3 > 0 then now() + (n %% 5000) * interval '1 hour' end,
         now() - n * interval '1 minute', k.vector::tsvector, k.folded_place, k.folded_skills, false
-    from generate_series(1, %(bounties)s) n join kinds k on k.number = (n::bigint * 31) %% %(kinds)s
+    from generate_series(1, %(bounties)s) n
+    join lateral (select n / %(kinds)s %% 10 as turn) t on true
+    join kinds k on k.number = (n::bigint * 31) %% %(kinds)s
 """
 KIND = """
     create temp table kinds (
@@ -92,7 +94,7 @@ INDEXES = """
 
 
 @contextmanager
-def large_market() -> Iterator[str]:
+def filled_market() -> Iterator[str]:
     """Fill a market; yield the address of its database, and remove it after."""
     folder = Path(tempfile.mkdtemp(prefix="bountyexpo-bench-"))
     fast = {"fsync": "off", "full_page_writes": "off", "max_wal_size": "8GB"}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import trio
 
 from bench.lists import REQUESTS, WARM_UP, timed
-from bench.lists.large_market import large_market
+from bench.lists.large_market import filled_market
 from bench.searches import live
 from bench.server import serving
 
@@ -35,7 +35,7 @@ SHAPES: Mapping[str, tuple[str, ...]] = {
 def run() -> Rows:
     """Fill a market, serve it, and measure each kind of search; then live ones."""
     rows: Rows = []
-    with large_market() as dsn, serving(DATABASE_URL=dsn) as server:
+    with filled_market() as dsn, serving(DATABASE_URL=dsn) as server:
         for name, queries in SHAPES.items():
             paths = (f"/api/bounties/search?{query}" for query in queries)
             asked = islice(cycle(paths), WARM_UP + REQUESTS)

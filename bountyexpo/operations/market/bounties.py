@@ -35,7 +35,8 @@ from bountyexpo.operations.require import parse_id, say_once
 from bountyexpo.operations.routes import OLD_PREFIX, Route
 from bountyexpo.persistence.market import bounties, bounty_lists
 from bountyexpo.persistence.market.bounty_lists import After, Wanted
-from bountyexpo.persistence.market.search.terms import query_of
+from bountyexpo.persistence.market.search.finding import RARE_MAX
+from bountyexpo.persistence.market.search.terms import frequency, query_of
 
 if TYPE_CHECKING:
     from bountyexpo.operations.call import Call
@@ -201,6 +202,8 @@ async def _wanted(call: Call, request: ListBounties) -> Wanted:
     is_known = all(each is None or is_id(each) for each in (poster_id, hunter_id))
     if texts.finds_nothing or not is_known:
         wanted.statuses = []
+    elif wanted.query is not None:
+        wanted.is_frequent = await frequency(call.services.db, texts) > RARE_MAX
     if request.has_cursor:
         wanted.after, wanted.offset = await _after(call, request, wanted), 0
     return wanted

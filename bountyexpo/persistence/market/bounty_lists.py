@@ -1,8 +1,10 @@
 """Lists of bounties: filtered, in one of three total orders, page by page (rest-core §2.3, §4.3).
 
 Each status that is asked for is walked in the order of an index and only as far as the page
-reaches; the walks are merged. What a list does not ask for does not stand in its statement, because
-a condition that is switched off by a parameter keeps the database from using an index.
+reaches; the walks are merged. Where few bounties have the words that are asked for, the index of
+words gives them all, and they are sorted. What a list does not ask for does not stand in its
+statement, because a condition that is switched off by a parameter keeps the database from using an
+index.
 """
 
 from __future__ import annotations
@@ -49,13 +51,19 @@ KEYS: Final[Mapping[str, Key | None]] = {
     "due_date": Key(_DUE, "timestamptz"),
 }
 
-# By the field that asks for it; what is asked of words, places and skills, of their index, too.
+# By the field that asks for it.
 CONDITIONS: Final[Mapping[str, str]] = {
     "poster_id": "b.poster_id = %(poster_id)s::uuid",
     "hunter_id": "b.hunter_id = %(hunter_id)s::uuid",
-    "query": finding.INDEXED,
     **finding.CONDITIONS,
 }
+
+# All that the index of words gives, where that is little; nothing makes the database walk instead.
+PICKED: Final = f"""
+    select id, status, created_at, amount_cents, end_date, poster_id, hunter_id, category,
+        work_type, is_for_honor, search_place, search_skills
+    from bounties b where {finding.INDEXED}
+"""
 
 # Nobody finds what they have hidden; nor, but in their own history, what is offered by somebody who
 # is gone, or with whom they have nothing to do: neither of two whom a block parts finds the other.
@@ -93,8 +101,9 @@ class Wanted(msgspec.Struct, kw_only=True):
     # Folded; of the skills any is enough.
     place: str | None = None
     skills: list[str] | None = None
-    # What the index of words is asked.
+    # What the index of words is asked; what is in many bounties, a walk finds sooner.
     query: str | None = None
+    is_frequent: bool = False
     viewer_id: str | None = None
     # The viewer is the poster or hunter that is named: they see what they have made of it.
     is_own: bool = False
@@ -140,6 +149,12 @@ def after_of(bounty: Bounty, sort: str) -> After:
 def _walk(wanted: Wanted) -> str:
     """Return the statement that finds the ids of one page."""
     order, conditions = _order(wanted), _conditions(wanted)
+    if wanted.query is not None and not wanted.is_frequent:
+        return f"""
+            with b as materialized ({PICKED})
+            select b.id from b where b.status = any(%(statuses)s) and {" and ".join(conditions)}
+            order by {order} limit %(limit)s offset %(offset)s
+        """
     return f"""
         select b.id from unnest(%(statuses)s::text[]) as asked(status) cross join lateral (
             select b.id, b.created_at, b.amount_cents, b.end_date from bounties b
@@ -162,6 +177,8 @@ def _conditions(wanted: Wanted) -> list[str]:
     conditions = [
         condition for field, condition in CONDITIONS.items() if getattr(wanted, field) is not None
     ]
+    if wanted.query is not None and wanted.is_frequent:
+        conditions.append(finding.WALKED)
     if not wanted.is_own:
         conditions.append(IN_GOOD_STANDING)
     if wanted.viewer_id is not None:

@@ -88,6 +88,12 @@ def query_of(wanted: Filters) -> str | None:
     return " & ".join((*map(begun, wanted.terms), *_marked(wanted))) or None
 
 
+async def frequency(db: Queries, wanted: Filters) -> int:
+    """Return in how many bounties all that ``query_of`` asks for may be at most."""
+    most, _ = await _frequencies(db, wanted, {})
+    return most
+
+
 async def _near(db: Queries, terms: tuple[str, ...]) -> dict[str, list[tuple[str, int]]]:
     """Return the words that look like each term, with their distances, the nearest first."""
     pairs = [(term, form) for term in terms for form in forms(term) if len(forms(term)) > 1]
@@ -121,7 +127,7 @@ async def _frequencies(
     most = [sum(counts[each] for each in group) for group in groups]
     if skills:
         most.append(sum(min(counts[each] for each in marks) for marks in skills))
-    return min(most), sum(counts[each] for each in EVERY)
+    return min(most, default=0), sum(counts[each] for each in EVERY)
 
 
 def _words(near: dict[str, list[tuple[str, int]]], term: str) -> list[str]:

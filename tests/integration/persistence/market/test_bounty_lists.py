@@ -18,7 +18,8 @@ from bountyexpo.persistence.market.bounty_lists import (
     After,
     Wanted,
 )
-from bountyexpo.persistence.market.search.terms import query_of
+from bountyexpo.persistence.market.search import index
+from bountyexpo.persistence.market.search.terms import frequency, query_of
 from bountyexpo.persistence.pool import Pool
 
 from tests.commits import nobody
@@ -162,9 +163,14 @@ async def test_texts_are_found_by_their_parts(
     texts = Filters(**said)
     wanted.query, wanted.place = query_of(texts), texts.place or None
     wanted.skills = list(texts.skills) or None
-    found = await bounty_lists.page(market.db, wanted)
+    expected = [row.id for row in everything if fits(row)]
+    for wanted.is_frequent in (False, True):
+        found = await bounty_lists.page(market.db, wanted)
 
-    assert [row.id for row in found] == [row.id for row in everything if fits(row)]
+        assert [row.id for row in found] == expected
+    async with market.db.transaction() as tx:
+        await index.add_up(tx, BOUNTIES)
+    assert await frequency(market.db, texts) >= len(expected) * (wanted.query is not None)
 
 
 async def test_what_is_hidden_or_blocked_is_not_listed(market: Market) -> None:
@@ -262,6 +268,7 @@ SHAPES: dict[str, dict[str, Any]] = {
     "one of few": {"poster_id": -1, "statuses": ALL},
     "a place": {"place": "york", "query": "'l:yor'"},
     "words": {"query": "'sofa':*"},
+    "frequent words": {"query": "'sofa':*", "is_frequent": True},
     "skills": {"skills": ["driving"], "query": "'s:dri'"},
 }
 
