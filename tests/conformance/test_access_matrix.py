@@ -129,7 +129,7 @@ CASES: dict[str, Callable[[Stage], Ask]] = {
     "completion.submit": lambda stage: (
         "POST",
         "/api/completions",
-        {"bounty_id": stage.work["bounty"]["id"], "message": "It is done."},
+        {"bounty_id": stage.honor_job(), "message": "It is done."},
     ),
     "completion.get": lambda stage: (
         "GET",

@@ -21,6 +21,7 @@ VALUES: Final[dict[str, Any]] = {
     "Ruling.outcome": "refund",
     "StagedEvidence.type": "text",
     "RuledStatus.status": "under_review",
+    "WantedStatus.status": "completed",
     "amount": 50,
     "amountCents": 10_000,
     "bountyIds": [AN_ID],

@@ -72,7 +72,7 @@ async def test_an_old_route_says_so_and_tells_its_errors_as_plain_json(name):
     assert under_prefix <= {str(route) for route in operation.routes}
     async with both_ways() as ways:
         for route in operation.routes:
-            is_old = route != operation.route
+            is_old = operation.is_old(route)
             data = request(f"{route.method} {path_of(route)}", **USER, Idempotency_Key="k" * 256)
             for reply in await ways.ask(data):
                 assert (reply.status, reply.headers["content-type"]) == (
@@ -83,7 +83,8 @@ async def test_an_old_route_says_so_and_tells_its_errors_as_plain_json(name):
                 assert ("deprecation" in reply.headers) is is_old
                 if is_old:
                     # An old route may name its thing in the body instead.
-                    successors = path_of(operation.route), operation.route.path
+                    successor = operation.successor or operation.route
+                    successors = path_of(successor), successor.path
                     named = reply.headers["link"].partition(";")[0]
                     assert named in {f"<{each}>" for each in successors}
                     assert {"sunset", "x-deprecated"} <= reply.headers.keys()
