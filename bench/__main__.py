@@ -15,7 +15,7 @@ import trio
 from bench.facts import facts
 
 BENCHMARKS = (
-    *("actors", "database", "http", "lists", "searches", "messages", "sockets"),
+    *("actors", "database", "http", "lists", "searches", "steps", "messages", "sockets"),
     *("scale", "sessions", "hostile", "peers"),
 )
 Row = dict[str, Any]

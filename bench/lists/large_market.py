@@ -96,6 +96,14 @@ INDEXES = """
 @contextmanager
 def filled_market() -> Iterator[str]:
     """Fill a market; yield the address of its database, and remove it after."""
+    with empty_market() as dsn:
+        fill(dsn)
+        yield dsn
+
+
+@contextmanager
+def empty_market() -> Iterator[str]:
+    """A migrated database that knows the words of the market already; removed after."""
     folder = Path(tempfile.mkdtemp(prefix="bountyexpo-bench-"))
     fast = {"fsync": "off", "full_page_writes": "off", "max_wal_size": "8GB"}
     server = EmbeddedPostgres(folder / "data", settings=fast)
@@ -103,7 +111,6 @@ def filled_market() -> Iterator[str]:
         dsn = server.start()
         migrate_now(dsn)
         trio.run(_learn, dsn)
-        fill(dsn)
         yield dsn
     finally:
         server.stop()

@@ -9,10 +9,12 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
+from bountyexpo.actors.market.effects.applications import CLOSE_REST
 from bountyexpo.actors.market.posting import SEARCH_ALERTS
 from bountyexpo.actors.money.payment import RESUME
 from bountyexpo.actors.money.provider_events import ProviderEvents
 from bountyexpo.jobs.chat.reactions import REACTIONS
+from bountyexpo.jobs.market.applications import close_rest
 from bountyexpo.jobs.market.disputes import DISPUTES, STAGED_EVIDENCE
 from bountyexpo.jobs.market.expiry import EXPIRY, LEFT, QUIET
 from bountyexpo.jobs.market.search_alerts import tell_searchers
@@ -55,7 +57,11 @@ PERIODIC = (
 
 def effect_handlers(actors: Actors, db: Pool) -> Mapping[str, Handler]:
     """Return who carries out each type of effect that a transaction may leave."""
-    return {RESUME: partial(resume_payment, actors), SEARCH_ALERTS: partial(tell_searchers, db)}
+    return {
+        CLOSE_REST: partial(close_rest, actors),
+        RESUME: partial(resume_payment, actors),
+        SEARCH_ALERTS: partial(tell_searchers, db),
+    }
 
 
 def webhook_job(dependencies: JobDependencies, *, livemode: bool) -> Job:

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Final, TypeAlias, assert_never
 
 import msgspec
 
-from bountyexpo.actors.market import applying, judging, posting, rows, stepping
+from bountyexpo.actors.market import applying, closing, judging, posting, rows, stepping
 from bountyexpo.actors.market.bounty_messages import (
     BountyKind,
     BountyMessage,
+    CloseSome,
     CreateBounty,
     Created,
     StepTaken,
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from bountyexpo.domain.market.search.matching import Subject
     from bountyexpo.persistence.market.bounties import Bounty
 
-Reply: TypeAlias = Created | Application | StepTaken
+Reply: TypeAlias = Created | Application | StepTaken | bool
 
 COUNTED: Final = {
     Status.IN_PROGRESS: metrics.BOUNTIES_ACCEPTED,
@@ -44,7 +45,7 @@ class BountyActor(Actor[BountyKind]):
     """One bounty with its applications, its work, its cancellations, disputes and escrow.
 
     Owns:      the rows of all of these, at the version of the bounty.
-    Accepts:   CreateBounty, SubmitApplication, TakeStep, TakeDisputeStep.
+    Accepts:   CreateBounty, SubmitApplication, TakeStep, CloseSome, TakeDisputeStep.
     Persists:  each decision with all of its effects, events and audit in one transaction.
     Restarts:  reloads the committed rows; a repeated message finds its step done.
     """
@@ -76,6 +77,8 @@ class BountyActor(Actor[BountyKind]):
                 kept, reply = await applying.apply(ports, self._present, message, now)
             case TakeStep():
                 kept, reply = await stepping.take(ports, self._present, message, now)
+            case CloseSome():
+                kept, reply = await closing.close_some(ports, self._present, now)
             case TakeDisputeStep():
                 kept, reply = await judging.judge(ports, self._present, message, now)
             case _:

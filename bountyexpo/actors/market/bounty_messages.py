@@ -121,6 +121,10 @@ class TakeStep(Message[BountyKind, StepTaken], frozen=True, kw_only=True, tag="b
     said: Said = NOTHING_SAID
 
 
+class CloseSome(Message[BountyKind, bool], frozen=True, kw_only=True, tag="bounty.close_some"):
+    """Close some of the many applications that a decision has left, and tell whether more are."""
+
+
 class TakeDisputeStep(
     Message[BountyKind, StepTaken], frozen=True, kw_only=True, tag="bounty.dispute_step"
 ):
@@ -138,4 +142,4 @@ class TakeDisputeStep(
     said: Said = NOTHING_SAID
 
 
-BountyMessage: TypeAlias = CreateBounty | SubmitApplication | TakeStep | TakeDisputeStep
+BountyMessage: TypeAlias = CreateBounty | SubmitApplication | TakeStep | CloseSome | TakeDisputeStep

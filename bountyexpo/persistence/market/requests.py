@@ -34,7 +34,7 @@ BY_ID = f"select {COLUMNS} {SOURCE} where r.id = %s"
 OF_HUNTER = f"select {COLUMNS} {SOURCE} where r.bounty_id = %s and r.hunter_id = %s"
 WAITING = f"""
     select {COLUMNS} {SOURCE} where r.bounty_id = %s and r.status = 'pending'
-    order by r.created_at, r.id
+    order by r.created_at, r.id limit %s
 """
 HAS_WAITING = "select 1 from bounty_requests where bounty_id = %s and status = 'pending' limit 1"
 
@@ -113,9 +113,9 @@ async def of_hunter(db: Queries, bounty_id: str, hunter_id: str) -> Application 
     return Application(**row) if row else None
 
 
-async def waiting(db: Queries, bounty_id: str) -> list[Application]:
-    """Return the applications to a bounty that nobody has answered, oldest first."""
-    return [Application(**row) for row in await db.fetch(WAITING, (bounty_id,))]
+async def waiting(db: Queries, bounty_id: str, limit: int) -> list[Application]:
+    """Return the first applications to a bounty that nobody has answered, oldest first."""
+    return [Application(**row) for row in await db.fetch(WAITING, (bounty_id, limit))]
 
 
 async def has_waiting(db: Queries, bounty_id: str) -> bool:

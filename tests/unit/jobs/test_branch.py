@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bountyexpo.actors.market.effects.applications import CLOSE_REST
 from bountyexpo.actors.market.posting import SEARCH_ALERTS
 from bountyexpo.actors.money.payment import RESUME
 from bountyexpo.jobs.branch import PERIODIC, branch, effect_handlers, webhook_job
@@ -42,4 +43,4 @@ def test_no_two_jobs_share_a_lease() -> None:
 
 
 def test_a_payment_whose_step_was_cut_off_is_looked_at_again() -> None:
-    assert set(effect_handlers(None, None)) == {RESUME, SEARCH_ALERTS}
+    assert set(effect_handlers(None, None)) == {CLOSE_REST, RESUME, SEARCH_ALERTS}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
@@ -16,9 +16,14 @@ from bountyexpo.persistence.market import requests
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from bountyexpo.actors.market.step import Step
+    from bountyexpo.actors.market.step import Change, Step
     from bountyexpo.persistence.market.requests import Application
     from bountyexpo.persistence.transaction import Transaction
+
+CLOSED_AT_ONCE: Final = 20
+
+# The effect of a commit that has left applications to close.
+CLOSE_REST: Final = "bounty.close_rest"
 
 
 async def add(tx: Transaction, step: Step) -> list[Step]:
@@ -81,11 +86,24 @@ async def accept(tx: Transaction, step: Step) -> list[Step]:
 
 
 async def close(tx: Transaction, step: Step) -> list[Step]:
-    """Reject every application that waits: nobody else gets the work any more."""
-    found = await requests.waiting(tx, step.bounty.id)
-    step.know(found)
-    step.after.has_waiting_applications = False
-    return await _decided(tx, step, Event.CLOSE, Role.SYSTEM, found)
+    """Reject every application that waits: nobody else gets the work any more.
+
+    However many there are, what was decided does not wait for them: the first are closed with it,
+    and an effect sees to the others.
+    """
+    steps = await close_some(tx, step)
+    if step.after.has_waiting_applications:
+        tx.effect(CLOSE_REST, ("applications", step.bounty.id), step.bounty.version, {})
+    return steps
+
+
+async def close_some(tx: Transaction, change: Change) -> list[Step]:
+    """Reject the applications that have waited longest; the draft knows whether others are left."""
+    found = await requests.waiting(tx, change.bounty.id, CLOSED_AT_ONCE + 1)
+    change.after.has_waiting_applications = len(found) > CLOSED_AT_ONCE
+    found = found[:CLOSED_AT_ONCE]
+    change.know(found)
+    return await _decided(tx, change, Event.CLOSE, Role.SYSTEM, found)
 
 
 async def release_hunter(tx: Transaction, step: Step) -> list[Step]:
@@ -100,6 +118,8 @@ async def release_hunter(tx: Transaction, step: Step) -> list[Step]:
     steps += await cancellations.end(tx, step)
     rows.bounty = msgspec.structs.replace(rows.bounty, hunter_id=None, accepted_request_id=None)
     rows.conversation_id = None
+    # Whom nobody has closed out until now may be chosen again.
+    rows.has_waiting_applications = await requests.has_waiting(tx, rows.bounty.id)
     return steps
 
 
@@ -116,7 +136,7 @@ async def _answered(tx: Transaction, step: Step, event: Event, role: Role) -> li
 
 
 async def _decided(
-    tx: Transaction, step: Step, event: Event, role: Role, about: Iterable[Application]
+    tx: Transaction, step: Change, event: Event, role: Role, about: Iterable[Application]
 ) -> list[Step]:
     """Let each application decide, write those that move in one statement, and tell of them."""
     found = {row.id: row for row in about}

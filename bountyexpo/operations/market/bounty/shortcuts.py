@@ -218,7 +218,7 @@ async def _meant(call: Call, bounty: Bounty, request_id: str | None) -> tuple[st
     if bounty.accepted_request_id is not None:
         # The answer to the first call was lost.
         return bounty.accepted_request_id, Event.ACCEPT
-    waiting = await requests.waiting(call.services.db, bounty.id)
+    waiting = await requests.waiting(call.services.db, bounty.id, 2)
     return waiting[0].id if len(waiting) == 1 else None, Event.DIRECT_ACCEPT
 
 

@@ -218,6 +218,7 @@ async def test_what_a_command_wants_to_know_is_looked_up(fair: Fair) -> None:
     assert mine is not None
     assert (mine.hunter_id, mine.bounty_id) == (fair.one, bounty_id)
     assert await requests.of_hunter(db, bounty_id, fair.idle) is None
-    assert len(await requests.waiting(db, bounty_id)) == CROWD // 3
+    assert len(await requests.waiting(db, bounty_id, CROWD)) == CROWD // 3
+    assert len(await requests.waiting(db, bounty_id, 5)) == 5
     assert await requests.has_waiting(db, bounty_id)
     assert not await requests.has_waiting(db, new_id())
