@@ -9,6 +9,7 @@ import httpx
 import pytest
 import trio
 from bountyexpo.domain.ids import new_id
+from bountyexpo.integrations.tls import trusted
 
 from tests.databases import temporary_folder
 from tests.integration.product.product import Person, Product, refused, standing
@@ -46,7 +47,9 @@ class Setting:
 
     async def ready(self, *, is_ready: bool) -> httpx.Response:
         """Wait until the server calls itself ready, or not."""
-        async with httpx.AsyncClient(base_url=self.product.url, trust_env=False) as client:
+        async with httpx.AsyncClient(
+            verify=trusted(), base_url=self.product.url, trust_env=False
+        ) as client:
             while (answer := await client.get("/readyz")).is_success is not is_ready:
                 pass
         return answer
@@ -86,7 +89,9 @@ async def test_requests_answer_503_while_probes_tell_life_from_readiness(setting
                 product.post("/auth/refresh", {"refresh_token": "anything"}),
             ]
             readiness, life = product.get("/readyz"), product.get("/livez")
-            async with httpx.AsyncClient(base_url=product.url, trust_env=False) as fresh_one:
+            async with httpx.AsyncClient(
+                verify=trusted(), base_url=product.url, trust_env=False
+            ) as fresh_one:
                 upgrade = await fresh_one.get("/v1/socket", headers=UPGRADE)
 
     for answer in answers:
@@ -139,7 +144,7 @@ async def test_what_was_asked_again_and_again_happened_once(setting: Setting) ->
     before = product.balance(scene.poster)["balanceCents"]
 
     answers: list[httpx.Response] = []
-    async with httpx.AsyncClient(base_url=product.url, trust_env=False) as client:
+    async with httpx.AsyncClient(verify=trusted(), base_url=product.url, trust_env=False) as client:
 
         async def ask() -> None:
             headers = {"authorization": f"Bearer {scene.poster.token}", "idempotency-key": key}

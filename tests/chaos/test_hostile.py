@@ -13,6 +13,7 @@ import psutil
 import pytest
 import trio
 from bountyexpo.domain.ids import new_id
+from bountyexpo.integrations.tls import trusted
 from bountyexpo.load.client.fleet import REQUEST
 
 from tests.chaos import flood
@@ -62,7 +63,9 @@ class Site:
 
     async def metric(self, name: str) -> float:
         """Read one figure of the server."""
-        async with httpx.AsyncClient(base_url=self.product.url, trust_env=False) as client:
+        async with httpx.AsyncClient(
+            verify=trusted(), base_url=self.product.url, trust_env=False
+        ) as client:
             text = (await client.get("/metrics")).text
         found = re.search(rf"^{re.escape(name)} (\S+)$", text, re.MULTILINE)
         return float(found[1]) if found else 0.0

@@ -11,6 +11,7 @@ import psycopg
 import pytest
 import trio
 from bountyexpo.domain.ids import new_id
+from bountyexpo.integrations.tls import trusted
 
 from tests.conformance.raw_client import frame
 from tests.integration.product.product import Person, Product
@@ -75,7 +76,9 @@ class Held:
 
     async def _post(self) -> None:
         body = wish(amount=0, is_for_honor=True)
-        async with httpx.AsyncClient(base_url=self._product.url, trust_env=False) as client:
+        async with httpx.AsyncClient(
+            verify=trusted(), base_url=self._product.url, trust_env=False
+        ) as client:
             try:
                 self.answer = await client.post("/api/bounties", json=body, headers=self._headers)
             except httpx.TransportError:
@@ -101,10 +104,14 @@ async def test_a_stop_turns_readiness_off_and_sends_sockets_elsewhere(
             async with Wire.opened(product, person) as wire:
                 product.server.process.send_signal(signal.SIGTERM)
                 notice = await wire.hear("reconnect")
-                async with httpx.AsyncClient(base_url=product.url, trust_env=False) as client:
+                async with httpx.AsyncClient(
+                    verify=trusted(), base_url=product.url, trust_env=False
+                ) as client:
                     readiness = await client.get("/readyz")
                     life = await client.get("/livez")
-                async with httpx.AsyncClient(base_url=product.url, trust_env=False) as client:
+                async with httpx.AsyncClient(
+                    verify=trusted(), base_url=product.url, trust_env=False
+                ) as client:
                     upgrade = await client.get("/v1/socket", headers=UPGRADE)
                 await wire.say(type="ping", t=3)
                 pong = await wire.hear("pong")

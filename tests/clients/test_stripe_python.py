@@ -9,6 +9,7 @@ import httpx
 import pytest
 import stripe
 from bountyexpo.domain.ids import new_id
+from bountyexpo.integrations.tls import trusted
 from bountyexpo.sandbox.stripe.webhooks import signature
 
 from tests.patience import PATIENCE_S
@@ -137,7 +138,7 @@ def test_what_is_delivered_is_good_to_their_verifier(served: Mapping[str, str]) 
 def test_what_the_native_sdk_pays_is_in_the_wallet(served: Mapping[str, str], sdk: Any) -> None:
     name = f"py{new_id()[:8]}"
     person = {"email": f"{name}@example.test", "username": name, "password": "correct horse"}
-    with httpx.Client(base_url=served["url"], timeout=PATIENCE_S) as http:
+    with httpx.Client(verify=trusted(), base_url=served["url"], timeout=PATIENCE_S) as http:
         assert http.post("/auth/register", json=person).status_code == 201
         del person["username"]
         token = http.post("/auth/sign-in", json=person).json()["token"]

@@ -9,6 +9,7 @@ import httpx
 import pytest
 from bountyexpo.domain.ids import new_id
 from bountyexpo.http.health import EDGE
+from bountyexpo.integrations.tls import trusted
 from bountyexpo.operations import areas
 from bountyexpo.operations.catalogue import CATALOGUE, UNLIMITED
 from bountyexpo.operations.routes import PATH_PARAMETER
@@ -48,7 +49,7 @@ class Crowd:
         token = self.product.token(new_id())
         return httpx.Client(
             base_url=self.product.url,
-            transport=httpx.HTTPTransport(local_address=next(self._addresses)),
+            transport=httpx.HTTPTransport(local_address=next(self._addresses), verify=trusted()),
             headers={"authorization": f"Bearer {token}"},
             timeout=15,
         )

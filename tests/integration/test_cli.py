@@ -14,6 +14,7 @@ import trio
 from bountyexpo.cli import _welcome
 from bountyexpo.data_folder import DataFolderRefused, claimed
 from bountyexpo.domain.ids import new_id
+from bountyexpo.integrations.tls import trusted
 from bountyexpo.sandbox.auth.tokens import api_key
 from bountyexpo.sandbox.emulators import with_ports
 from bountyexpo.settings import Settings
@@ -105,7 +106,7 @@ async def test_a_second_service_on_a_data_folder_is_refused_by_name(folder: Path
         second = await bountyexpo(
             "serve", PORT=str(free_port()), SANDBOX_PORT="0", BOUNTYEXPO_DATA=str(folder)
         )
-        async with httpx.AsyncClient() as client:
+        async with httpx.AsyncClient(verify=trusted()) as client:
             first = await client.get(f"{server.url}/readyz")
 
     assert second.returncode == 2
@@ -150,7 +151,7 @@ async def test_a_host_of_another_machine_is_named(folder: Path, host: str) -> No
 
 async def test_the_start_prints_keys_that_open_the_auth_server(folder: Path, dsn: str) -> None:
     server = ServerProcess(folder, DATABASE_URL=dsn)
-    async with running(server), httpx.AsyncClient() as client:
+    async with running(server), httpx.AsyncClient(verify=trusted()) as client:
         shown = r"^  (anon key|service key|mail) +(\S+)"
         told = dict(re.findall(shown, "\n".join(server.output), re.MULTILINE))
         anon, service = told["anon key"], told["service key"]

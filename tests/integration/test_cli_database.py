@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import httpx
 import psycopg
 from bountyexpo.domain.ids import new_id
+from bountyexpo.integrations.tls import trusted
 from psycopg.conninfo import make_conninfo
 
 from tests.databases import on_server, url
@@ -37,7 +38,7 @@ async def test_a_database_that_cannot_hold_every_text_ends_the_start(
 async def test_a_second_service_on_a_database_is_refused_by_name(dsn: str, folder: Path) -> None:
     (folder / "one").mkdir()
     first = ServerProcess(folder / "one", DATABASE_URL=dsn)
-    async with running(first), httpx.AsyncClient() as client:
+    async with running(first), httpx.AsyncClient(verify=trusted()) as client:
         second = await serve(folder / "two", dsn)
         still = await client.get(f"{first.url}/readyz")
 

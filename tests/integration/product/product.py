@@ -19,6 +19,7 @@ import msgspec
 import psycopg
 import trio
 from bountyexpo.domain.ids import new_id
+from bountyexpo.integrations.tls import trusted
 from bountyexpo.sandbox.auth.tokens import api_key
 from bountyexpo.sandbox.emulators import SECRETS_FILE, Secrets
 from bountyexpo.sandbox.operator import OPERATOR_ID
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 
 # What goes on changing by itself: jobs, leases, deliveries and their retries.
 RESTLESS = ("leases", "job_runs", "outbox", "webhook_events", "audit_log", "user_sessions")
+# Evidence for which no dispute has come is forgotten by a job.
+RESTLESS += ("dispute_evidence",)
 # What a job makes of the words of bounties and people.
 RESTLESS += ("search_words", "search_forms", "search_changes")
 # When somebody was last seen is stored half a minute after their last socket has gone.
@@ -51,12 +54,20 @@ AT_WORK = """
 # How long that may take on a busy machine.
 
 TABLES = """
-    select relname from pg_class
+    select relname as name, exists (
+        select from pg_attribute where attrelid = pg_class.oid and attname = any(%s)) as is_restless
+    from pg_class
     where relnamespace = 'app'::regnamespace and relkind = 'r' and relname <> all (%s)
+    order by relname
+"""
+# How many rows there are, and the last transaction that has written one; where some columns may
+# change, what stands in the others.
+WRITTEN = """
+    select '{0}' as name, count(*) as rows, max(xmin::text::bigint)::text as written from app.{0}
 """
 DIGEST = """
-    select count(*), md5(string_agg(r.line, '|' order by r.line))
-    from (select (to_jsonb(t) - %s::text[])::text as line from app.{} t) r
+    select '{0}', count(*), md5(string_agg(r.line, '|' order by r.line))
+    from (select (to_jsonb(t) - %(columns)s::text[])::text as line from app.{0} t) r
 """
 
 # Accounts must sum to zero, and every transfer, and each account must be the sum of its entries.
@@ -125,9 +136,11 @@ class Product:
         self.port = server.port
         self.dsn = dsn
         self._session: psycopg.Connection[dict[str, Any]] | None = None
-        self.http = httpx.Client(base_url=server.url, timeout=PATIENCE_S, trust_env=False)
+        self.http = httpx.Client(
+            verify=trusted(), base_url=server.url, timeout=PATIENCE_S, trust_env=False
+        )
         self.sandbox = httpx.Client(
-            base_url=server.sandbox_url, timeout=PATIENCE_S, trust_env=False
+            verify=trusted(), base_url=server.sandbox_url, timeout=PATIENCE_S, trust_env=False
         )
 
     def close(self) -> None:
@@ -163,13 +176,17 @@ class Product:
         (row,) = self.rows(sql, *params)
         return next(iter(row.values()))
 
+    @cached_property
+    def _fingerprint(self) -> str:
+        tables = self.rows(TABLES, RESTLESS_COLUMNS, list(RESTLESS))
+        return " union all ".join(
+            (DIGEST if each["is_restless"] else WRITTEN).format(each["name"]) for each in tables
+        )
+
     def stored(self) -> dict[str, tuple[Any, ...]]:
         """A fingerprint of every table: rows, balances, numbers of streams."""
-        names = [row["relname"] for row in self.rows(TABLES, list(RESTLESS))]
-        return {
-            name: tuple(self.rows(DIGEST.format(name), RESTLESS_COLUMNS)[0].values())
-            for name in sorted(names)
-        }
+        found = self.session.execute(self._fingerprint, {"columns": RESTLESS_COLUMNS})
+        return {row["name"]: (row["rows"], row["written"]) for row in found}
 
     def rest(self) -> None:
         """Wait until everything that was set off before has come to its end."""

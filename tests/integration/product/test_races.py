@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import trio
 from bountyexpo.domain.ids import new_id
+from bountyexpo.integrations.tls import trusted
 
 from tests.integration.product.scene import wish
 from tests.integration.product.wire import Wire
@@ -53,7 +54,7 @@ class Crowd:
 async def crowd(product: Product) -> AsyncIterator[Crowd]:
     with trio.fail_after(PATIENCE_S):
         async with httpx.AsyncClient(
-            base_url=product.url, trust_env=False, timeout=PATIENCE_S
+            verify=trusted(), base_url=product.url, trust_env=False, timeout=PATIENCE_S
         ) as client:
             yield Crowd(client)
 

@@ -11,6 +11,7 @@ import msgspec
 import pytest
 import trio
 from bountyexpo.domain.ids import new_id
+from bountyexpo.integrations.tls import trusted
 
 from tests.conformance.raw_client import RawClient, close_payload, frame
 from tests.integration.product.product import is_sentence
@@ -309,7 +310,7 @@ UPGRADES: dict[str, tuple[dict[str, str], int]] = {
 def test_a_bad_handshake_is_refused_before_the_upgrade(
     product: Product, headers: dict[str, str], status: int
 ) -> None:
-    with httpx.Client(trust_env=False) as client:
+    with httpx.Client(verify=trusted(), trust_env=False) as client:
         response = client.get(f"{product.url}/v1/socket", headers=UPGRADE | headers)
 
     assert response.status_code == status
@@ -319,7 +320,7 @@ def test_a_bad_handshake_is_refused_before_the_upgrade(
 
 
 def test_an_upgrade_elsewhere_is_refused(product: Product) -> None:
-    with httpx.Client(base_url=product.url, trust_env=False) as client:
+    with httpx.Client(verify=trusted(), base_url=product.url, trust_env=False) as client:
         assert client.get("/livez").status_code == 200
 
         response = client.get("/v1/elsewhere", headers=UPGRADE)
@@ -331,7 +332,7 @@ def test_an_upgrade_elsewhere_is_refused(product: Product) -> None:
 
 def test_an_upgrade_of_an_operation_is_not_followed(product: Product) -> None:
     # RFC 9110 §7.8: a server may answer as if nobody had asked for another protocol.
-    with httpx.Client(base_url=product.url, trust_env=False) as client:
+    with httpx.Client(verify=trusted(), base_url=product.url, trust_env=False) as client:
         response = client.get("/api/bounties", headers=UPGRADE)
 
         assert response.status_code == 200

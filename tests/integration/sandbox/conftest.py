@@ -12,6 +12,7 @@ import pytest
 import trio
 from bountyexpo.integrations.stripe.port import Stripe
 from bountyexpo.integrations.supabase import SupabaseAuth
+from bountyexpo.integrations.tls import trusted
 from bountyexpo.runtime.clock import SystemClock
 from bountyexpo.sandbox.emulators import COST_IN_TESTS
 from bountyexpo.sandbox.sandbox_settings import SandboxSettings
@@ -129,7 +130,7 @@ async def sandbox(emulators):
 
 @pytest.fixture
 async def http():
-    async with httpx.AsyncClient() as client:
+    async with httpx.AsyncClient(verify=trusted()) as client:
         yield client
 
 

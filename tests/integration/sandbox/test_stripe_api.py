@@ -16,9 +16,9 @@ START = datetime(2026, 1, 1, tzinfo=UTC)
 T0 = int(START.timestamp())
 
 ACTIONS = [
-    pytest.param(method, f"/{noun.path}{path.replace('<object_id>', 'none')}", action)
+    (method, f"/{noun.path}{path.replace('<object_id>', 'none')}")
     for noun in NOUNS
-    for (method, path), action in noun.actions.items()
+    for method, path in noun.actions
 ]
 
 
@@ -131,51 +131,51 @@ async def test_a_list_is_narrowed_by_its_fields(api, paid):
     assert len(events["data"]) == 4
 
 
-@pytest.mark.parametrize("noun", NOUNS, ids=lambda noun: noun.name)
-@pytest.mark.parametrize(
-    ("params", "param"),
-    [
-        ({"limit": "0"}, "limit"),
-        ({"limit": "101"}, "limit"),
-        ({"limit": "-1"}, "limit"),
-        ({"limit": "ten"}, "limit"),
-        ({"limit": "9" * 5_000}, "limit"),
-        ({"limit": "٣"}, "limit"),
-        ({"starting_after": "none"}, "starting_after"),
-        ({"ending_before": "none"}, "ending_before"),
-        ({"starting_after": "a", "ending_before": "b"}, None),
-        ({"created[eq]": "1"}, "eq"),
-        ({"created": "soon"}, "gte"),
-        ({"strange": "1"}, "strange"),
-        ({"expand[]": "data.amount"}, None),
-        ({"expand[]": "amount"}, "expand"),
-        ({"expand[]": "data.a.b.c.d.e"}, "expand"),
-        ({f"expand[{n}]": "data.x" for n in range(21)}, "expand"),
-    ],
+# What a list is asked for that makes no sense, and the parameter that is named.
+SENSELESS = (
+    ({"limit": "0"}, "limit"),
+    ({"limit": "101"}, "limit"),
+    ({"limit": "-1"}, "limit"),
+    ({"limit": "ten"}, "limit"),
+    ({"limit": "9" * 5_000}, "limit"),
+    ({"limit": "٣"}, "limit"),
+    ({"starting_after": "none"}, "starting_after"),
+    ({"ending_before": "none"}, "ending_before"),
+    ({"starting_after": "a", "ending_before": "b"}, None),
+    ({"created[eq]": "1"}, "eq"),
+    ({"created": "soon"}, "gte"),
+    ({"strange": "1"}, "strange"),
+    ({"expand[]": "data.amount"}, None),
+    ({"expand[]": "amount"}, "expand"),
+    ({"expand[]": "data.a.b.c.d.e"}, "expand"),
+    ({f"expand[{n}]": "data.x" for n in range(21)}, "expand"),
 )
-async def test_every_list_refuses_what_makes_no_sense(api, made, noun, params, param):
-    await made("/customers")
-    answer = await api("GET", f"/{noun.path}", params)
-
-    if params == {"expand[]": "data.amount"} and answer.json().get("data") == []:
-        return
-    assert refusal(answer, 400).get("param") in {param, "expand"}
 
 
 @pytest.mark.parametrize("noun", NOUNS, ids=lambda noun: noun.name)
-async def test_what_is_not_there_is_missing_in_the_words_of_the_processor(api, noun):
-    error = refusal(await api("GET", f"/{noun.path}/none"), 404)
+async def test_every_list_refuses_what_makes_no_sense(api, made, noun):
+    await made("/customers")
+    for params, param in SENSELESS:
+        answer = await api("GET", f"/{noun.path}", params)
+        is_empty = answer.json().get("data") == []
+        if not (params == {"expand[]": "data.amount"} and is_empty):
+            assert refusal(answer, 400).get("param") in {param, "expand"}, params
 
-    assert (error["code"], error["message"]) == ("resource_missing", f"No such {noun.name}: 'none'")
+
+async def test_what_is_not_there_is_missing_in_the_words_of_the_processor(api):
+    for noun in NOUNS:
+        error = refusal(await api("GET", f"/{noun.path}/none"), 404)
+        message = f"No such {noun.name}: 'none'"
+        assert (error["code"], error["message"]) == ("resource_missing", message)
 
 
-@pytest.mark.parametrize(("method", "path", "action"), ACTIONS)
-async def test_every_action_refuses_what_it_does_not_know(api, method, path, action):
-    error = refusal(await api(method, path, {"strange": "1"}), 400)
-    assert (error["code"], error["param"]) == ("parameter_unknown", "strange")
+async def test_every_action_refuses_what_it_does_not_know(api):
+    for method, path in ACTIONS:
+        error = refusal(await api(method, path, {"strange": "1"}), 400)
+        assert (error["code"], error["param"]) == ("parameter_unknown", "strange"), path
 
-    if path.count("none"):
-        assert refusal(await api(method, path), 404)["code"] == "resource_missing"
+        if path.count("none"):
+            assert refusal(await api(method, path), 404)["code"] == "resource_missing"
 
 
 ODD = {
@@ -199,7 +199,7 @@ async def test_no_request_breaks_on_odd_forms(sandbox, settings, http, made, odd
     intent = (await made("/payment_intents", {"amount": 500, "currency": "usd"}))["id"]
     headers = {"Authorization": f"Bearer {settings.stripe_secret_key}", "Content-Type": FORM}
 
-    for method, path, _ in (param.values for param in ACTIONS):
+    for method, path in ACTIONS:
         url = f"{sandbox}/v1{path.replace('none', intent)}"
         answer = await http.request(method, url, content=odd, headers=headers)
         assert answer.status_code in {200, 400, 404}, answer.text

@@ -14,6 +14,7 @@ from bountyexpo.domain.ids import new_id
 from bountyexpo.domain.money.payment import Effect
 from bountyexpo.errors import CardRefused, ProviderFailed
 from bountyexpo.integrations.stripe.port import Stripe
+from bountyexpo.integrations.tls import trusted
 from bountyexpo.persistence.money import customers
 from bountyexpo.runtime.clock import SystemClock
 from bountyexpo.sandbox.sandbox_settings import SandboxSettings
@@ -87,7 +88,7 @@ async def payer(database: Any, tmp_path: Path) -> AsyncIterator[Payer]:
     )
     async with (
         running(SandboxServer(database, settings, SystemClock())) as url,
-        httpx.AsyncClient() as http,
+        httpx.AsyncClient(verify=trusted()) as http,
         trio.open_nursery() as nursery,
     ):
         stripe = Stripe(KEY, url, [], livemode=False)

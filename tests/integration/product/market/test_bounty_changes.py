@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 import trio
+from bountyexpo.integrations.tls import trusted
 
 from tests.integration.product.market.offers import Offer
 from tests.integration.product.product import refused
@@ -178,7 +179,9 @@ async def test_changes_of_many_at_once_are_all_kept(scene: Scene, product: Produ
     }
     statuses: list[int] = []
 
-    async with httpx.AsyncClient(base_url=product.url, trust_env=False, timeout=15) as client:
+    async with httpx.AsyncClient(
+        verify=trusted(), base_url=product.url, trust_env=False, timeout=15
+    ) as client:
 
         async def change(name: str) -> None:
             headers = {"authorization": f"Bearer {offer.poster.token}"}

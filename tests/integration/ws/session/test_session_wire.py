@@ -13,6 +13,7 @@ import msgspec
 import pytest
 import trio
 from bountyexpo.domain.ids import new_id
+from bountyexpo.integrations.tls import trusted
 from bountyexpo.sandbox.emulators import SECRETS_FILE, Secrets
 from trio_websocket import ConnectionClosed, connect_websocket_url
 
@@ -63,7 +64,9 @@ class Person:
 
     def call(self, method: str, path: str, body: Any = None) -> Any:
         headers = {"authorization": f"Bearer {self.token}"}
-        with httpx.Client(base_url=self.server.url, timeout=PATIENCE_S, trust_env=False) as client:
+        with httpx.Client(
+            verify=trusted(), base_url=self.server.url, timeout=PATIENCE_S, trust_env=False
+        ) as client:
             response = client.request(method, path, json=body, headers=headers)
         assert response.is_success, response.text
         return response.json()
