@@ -45,6 +45,8 @@ MODULES: Final = (
     "market.completions",
     "market.ready",
     "market.ratings",
+    "market.escrows.bounty_payments",
+    "market.escrows.wallet",
     "market.cancellations",
     "market.disputes.opening",
     "market.disputes.answers",

@@ -152,11 +152,23 @@ class Stage:
         self.product.until(lambda: self.product.balance(poster)["balanceCents"] > 0)
         return intent["paymentIntentId"]
 
-    def paid_job(self) -> str:
-        """A bounty of $1.00 with the hunter at work."""
+    def paid_bounty(self) -> str:
+        """An open bounty of $1.00."""
         assert self.money
         offer = bounty() | {"is_for_honor": False, "amount_cents": 100}
-        bounty_id = self.post(Caller.POSTER, "/api/bounties", offer)["id"]
+        bounty_id: str = self.post(Caller.POSTER, "/api/bounties", offer)["id"]
+        return bounty_id
+
+    def paid_work(self) -> str:
+        """A bounty of $1.00 with work that waits to be approved."""
+        bounty_id = self.paid_job()
+        handed_in = {"bounty_id": bounty_id, "message": "It is done."}
+        self.post(Caller.HUNTER, "/api/completions", handed_in)
+        return bounty_id
+
+    def paid_job(self) -> str:
+        """A bounty of $1.00 with the hunter at work."""
+        bounty_id = self.paid_bounty()
         applied = self.post(Caller.HUNTER, "/api/bounty-requests", {"bounty_id": bounty_id})
         self.post(Caller.POSTER, f"/api/bounty-requests/{applied['id']}/accept")
         return bounty_id

@@ -11,6 +11,7 @@ from bountyexpo.http.health import EDGE
 from bountyexpo.operations import areas, edge_access
 from bountyexpo.operations.catalogue import CATALOGUE
 
+from tests.conformance.escrow_cases import ESCROWS
 from tests.conformance.quarrel_cases import QUARRELS
 from tests.conformance.stage import PASSWORD, Ask, Stage, bounty
 from tests.conformance.work_cases import REPORTS, WORK
@@ -258,6 +259,7 @@ CASES: dict[str, Callable[[Stage], Ask]] = {
     "metrics.page": lambda _: ("GET", "/metrics", None),
     "debug.tree": lambda _: ("GET", "/debug/tree", None),
     **WORK,
+    **ESCROWS,
     **QUARRELS,
     **REPORTS,
 }

@@ -143,6 +143,7 @@ HARMLESS = {
     *("search.save", "search.unsave", "search.note", "search.forget"),
     *("bounty.expire", "request.of_bounties"),
     *("payment_method.setup", "payment_method.add_bank"),
+    *("escrow.fund", "wallet.hold"),
 }
 
 

@@ -94,6 +94,11 @@ def _of_dispute(operation: str, event: Judged, why: str) -> Grant:
     return access.step(operation, dispute.MACHINE, event, why, roles=ROLES_OF_DISPUTE)
 
 
+OF_THE_PAYER: Final = (
+    *("escrow.fund", "escrow.release", "escrow.refund"),
+    *("wallet.hold", "wallet.release", "wallet.refund"),
+)
+
 GRANTS: Final[Mapping[str, Grant]] = rows(
     public("bounty.list", "The market is public; deleted bounties are seen by their parties only."),
     public("bounty.get", "As the list."),
@@ -119,6 +124,24 @@ GRANTS: Final[Mapping[str, Grant]] = rows(
         level=AccessLevel.USER,
         allowed=PARTIES,
         why="It is between the two who are at work.",
+        says="Only the poster and the hunter can see this.",
+    ),
+    *(
+        Grant(
+            operation=name,
+            level=AccessLevel.USER,
+            allowed=POSTER,
+            why="It is the poster's money.",
+            says="Only the poster of the bounty may do this.",
+            code="not_poster",
+        )
+        for name in OF_THE_PAYER
+    ),
+    Grant(
+        operation="escrow.status",
+        level=AccessLevel.USER,
+        allowed=PARTIES,
+        why="It is about the hunter's pay and the poster's money.",
         says="Only the poster and the hunter can see this.",
     ),
     own("stale.list", "It shows the caller's own bounties."),

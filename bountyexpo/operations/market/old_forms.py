@@ -125,3 +125,47 @@ def acceptance_refused_by_database(error: BountyExpoError) -> tuple[int, Json] |
 
 def _raised(code: str, message: str) -> Json:
     return {"code": code, "message": message, "details": None, "hint": None}
+
+
+def escrow_made(told: Json) -> Json:
+    """Return a funded escrow under the names of ``/payments/escrows``."""
+    return {
+        "escrowId": told["paymentIntentId"] or told["bountyPaymentId"],
+        "paymentIntentId": told["paymentIntentId"],
+        "paymentIntentClientSecret": told["clientSecret"],
+        "status": told["status"],
+    }
+
+
+def escrow_released(told: Json) -> Json:
+    """Return a release under the names of ``/payments/escrows/:id/release``."""
+    return {
+        "success": True,
+        "transferId": told["transferId"],
+        "paymentIntentId": None,
+        "hunterAmount": told["hunterAmount"],
+        "platformFee": told["platformFee"],
+        "status": told["status"],
+    }
+
+
+def work_released(told: Json) -> Json:
+    """Return a release under the names of ``/api/completion-release``."""
+    return {
+        "success": True,
+        "transferId": told["transferId"],
+        "releaseAmount": told["hunterAmount"],
+        "platformFee": told["platformFee"],
+        "message": "The hunter was paid.",
+    }
+
+
+def escrow_refunded(told: Json) -> Json:
+    """Return a refund under the names that the app's client of escrows reads."""
+    return {
+        "success": True,
+        "paymentIntentId": told["paymentIntentId"],
+        "refundAmount": told["amount"],
+        "status": told["status"],
+        "refundId": told["refundId"],
+    }

@@ -91,6 +91,8 @@ SAVE = f"""
 
 BOOKED = "select 1 from escrows where intent_id = %s and is_posted"
 
+OF_INTENT = "select bounty_id from escrows where intent_id = %s"
+
 HUNTS = "select 1 from escrows where bounty_id = %s and hunter_id = %s limit 1"
 
 
@@ -125,6 +127,12 @@ async def save(db: Queries, escrow: Escrow, *, due_after_s: float | None) -> Non
 async def is_booked(db: Queries, intent_id: str) -> bool:
     """Tell whether the money of a payment intent is in the books of some round."""
     return await db.fetch_one(BOOKED, (intent_id,)) is not None
+
+
+async def bounty_of(db: Queries, intent_id: str) -> str | None:
+    """Return the bounty that a payment intent has paid for, or None."""
+    row = await db.fetch_one(OF_INTENT, (intent_id,))
+    return str(row["bounty_id"]) if row else None
 
 
 async def hunts(db: Queries, bounty_id: str, user_id: str) -> bool:

@@ -7,6 +7,7 @@ second end of a reservation are refused there, too (contract data-model B.4).
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -104,6 +105,14 @@ END_HOLD = """
     where kind = %s and reference_id = %s
 """
 
+BOOKED = """
+    select t.id, t.posted_at, (
+        select coalesce(sum(l.amount_cents), 0)::bigint
+        from ledger_entries l join ledger_accounts a on a.id = l.account_id
+        where l.transfer_id = t.id and a.user_id = %(user_id)s) as cents
+    from ledger_transfers t where t.business_key = %(key)s
+"""
+
 WALLET = """
     select coalesce(sum(balance_cents) filter (where kind = 'user_available'), 0)::bigint
                as available_cents,
@@ -139,6 +148,14 @@ class Wallet(msgspec.Struct, frozen=True, kw_only=True):
     def free_cents(self) -> int:
         """What can be taken."""
         return self.available_cents - self.reserved_cents
+
+
+class Booked(msgspec.Struct, frozen=True, kw_only=True):
+    """A transfer in the books; ``cents`` is by how much it has changed what a user owns."""
+
+    id: str
+    posted_at: datetime
+    cents: int
 
 
 class Written(msgspec.Struct, frozen=True):
@@ -207,6 +224,12 @@ async def find(db: Queries, business_key: str) -> Transfer | None:
             for line in lines
         ),
     )
+
+
+async def booked(db: Queries, business_key: str, user_id: str) -> Booked | None:
+    """Return how the transfer with this key stands in the books, and what it was to a user."""
+    row = await db.fetch_one(BOOKED, {"key": business_key, "user_id": user_id})
+    return Booked(**row) if row else None
 
 
 async def hold(db: Queries, kind: HoldKind, reference_id: str) -> Hold | None:

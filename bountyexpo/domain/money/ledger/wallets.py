@@ -68,7 +68,7 @@ def escrow_held(
     """Rule 3: the price of a bounty leaves the poster's wallet and is locked."""
     return entry(
         Kind.ESCROW,
-        _in_round("escrow", bounty_id, funding_round),
+        funding_key(bounty_id, funding_round),
         ("bounty", bounty_id),
         amount_cents,
         (available(poster_id), -amount_cents),
@@ -80,7 +80,7 @@ def escrow_funded_by_card(*, bounty_id: str, amount_cents: int, funding_round: i
     """Rule 4: the price of a bounty was paid by card and is locked."""
     return entry(
         Kind.ESCROW_BY_CARD,
-        _in_round("escrow", bounty_id, funding_round),
+        funding_key(bounty_id, funding_round),
         ("bounty", bounty_id),
         amount_cents,
         (STRIPE, -amount_cents),
@@ -273,6 +273,11 @@ def _release(kind: Kind, key: str, bounty_id: str, to: Account, paid: Settlement
         (to, paid.hunter_cents),
         (FEES, paid.fee_cents),
     )
+
+
+def funding_key(bounty_id: str, funding_round: int) -> str:
+    """Return the one key under which a round is funded, from whatever source."""
+    return _in_round("escrow", bounty_id, funding_round)
 
 
 def settlement_key(bounty_id: str, funding_round: int) -> str:

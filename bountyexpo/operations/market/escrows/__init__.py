@@ -1,0 +1,1 @@
+"""The price of a bounty: locked, released, given back."""
