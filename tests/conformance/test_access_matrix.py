@@ -11,10 +11,9 @@ from bountyexpo.http.health import EDGE
 from bountyexpo.operations import areas, edge_access
 from bountyexpo.operations.catalogue import CATALOGUE
 
-from tests.conformance.escrow_cases import ESCROWS
 from tests.conformance.quarrel_cases import QUARRELS
 from tests.conformance.stage import PASSWORD, Ask, Stage, bounty
-from tests.conformance.work_cases import REPORTS, WORK
+from tests.conformance.work_cases import ESCROWS, REPORTS, WORK
 from tests.integration.product.product import Person, refused, standing_product
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""How to ask for what belongs to the work (ready, changes, ratings), and to reports."""
+"""How to ask for what belongs to the work (ready, changes, ratings, its price), and to reports."""
 
 from __future__ import annotations
 
@@ -67,4 +67,42 @@ REPORTS: dict[str, Callable[[Stage], Ask]] = {
     "report.list": lambda _: ("GET", "/api/reports", None),
     "report.update": lambda stage: ("PATCH", _report(stage), {"status": "resolved"}),
     "report.stats": lambda _: ("GET", "/api/reports/stats", None),
+}
+
+ESCROWS: dict[str, Callable[[Stage], Ask]] = {
+    "escrow.fund": lambda stage: (
+        "POST",
+        "/bounty-payments/create",
+        {"bounty_id": stage.paid_bounty()},
+    ),
+    "escrow.release": lambda stage: (
+        "POST",
+        "/bounty-payments/release",
+        {"bounty_id": stage.paid_work()},
+    ),
+    "escrow.refund": lambda stage: (
+        "POST",
+        "/bounty-payments/cancel",
+        {"bounty_id": stage.paid_bounty(), "reason": "It rains."},
+    ),
+    "escrow.status": lambda stage: (
+        "GET",
+        f"/api/completion-release/{stage.paid_work()}/status",
+        None,
+    ),
+    "wallet.hold": lambda stage: (
+        "POST",
+        "/wallet/escrow",
+        {"bounty_id": stage.paid_bounty(), "amount": 1},
+    ),
+    "wallet.release": lambda stage: (
+        "POST",
+        "/wallet/release",
+        {"bounty_id": stage.paid_work()},
+    ),
+    "wallet.refund": lambda stage: (
+        "POST",
+        "/wallet/refund",
+        {"bounty_id": stage.paid_bounty(), "reason": "It rains."},
+    ),
 }

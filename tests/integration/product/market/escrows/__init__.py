@@ -1,0 +1,1 @@
+"""The market as its people see it."""
