@@ -1,1 +1,0 @@
-"""The market as its people see it."""
