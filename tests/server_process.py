@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import random
 import signal
 import socket
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -18,6 +19,11 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
 ROOT = Path(__file__).parents[1]
+
+# Below those that Linux gives to connections.
+PORTS = range(10_000, 32_000)
+# Of its own, since tests seed the shared one alike.
+CHANCE = random.SystemRandom()
 
 
 class ServerProcess:
@@ -116,6 +122,11 @@ async def left_running(server: ServerProcess) -> AsyncIterator[trio.Nursery]:
 
 
 def free_port() -> int:
-    """Return a port that nobody listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return probe.getsockname()[1]
+    """Return a port that nobody listens on, nor will unless somebody asks for it.
+
+    What the system hands out by itself it may hand to any connection before a server is there.
+    """
+    while True:
+        port = CHANCE.choice(PORTS)
+        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
