@@ -164,8 +164,8 @@ async def _review(call: Call, request: Review, event: Event, said: Said) -> Comp
     taken = await call.services.actors.bounty(bounty_id).ask(
         TakeStep(event=event, actor_id=call.user_id, submission_id=named, said=said)
     )
-    assert taken.submission is not None
-    return completion_view(taken.submission)
+    # What a judge has completed may never have been handed in.
+    return completion_view(require(taken.submission, "submission"))
 
 
 def completion_view(row: Submission) -> CompletionView:

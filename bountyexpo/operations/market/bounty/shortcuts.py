@@ -158,8 +158,9 @@ async def complete_bounty(call: Call, request: CompleteBounty) -> ShortcutView:
     owner = call.services.actors.bounty(parse_id(request.bounty_id, "bounty"))
     taken = await owner.ask(TakeStep(event=Event.COMPLETE, actor_id=call.user_id, said=said))
     told = await transition_view(call, taken, "complete")
-    assert taken.submission is not None
-    return ShortcutView(**_fields(told), submission=completion_view(taken.submission))
+    # What a judge has completed may never have been handed in.
+    work = completion_view(taken.submission) if taken.submission else None
+    return ShortcutView(**_fields(told), submission=work)
 
 
 @operation(

@@ -327,3 +327,18 @@ def test_strangers_learn_nothing_of_a_dispute(scene: Scene) -> None:
         ("withdraw", None),
     ):
         refused(job.product.post(f"/api/disputes/{dispute_id}/{rest}", body, by=stranger), 403)
+
+
+def test_what_a_judge_has_completed_may_have_no_work_to_show(scene: Scene, admin: Person) -> None:
+    job = Job(scene)
+    dispute_id = opened(job, job.hunter)["id"]
+    assert resolve(job, dispute_id, admin, outcome="release").is_success
+
+    told = job.done(f"/api/bounties/{job.id}/complete", by=job.poster)
+    old = job.done(f"/bounties/{job.id}/complete", by=job.hunter)
+
+    assert told["newStatus"] == "completed"
+    assert told.get("submission") is None
+    assert old["message"] == "The bounty is completed."
+    refused(job.product.post(f"/bounties/{job.id}/approve", by=job.poster), 404)
+    assert job.got_cents == (0, 951)
