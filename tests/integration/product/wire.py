@@ -29,12 +29,13 @@ Frame = dict[str, Any]
 
 
 class Wire:
-    """One socket; ``heard`` holds all frames so far."""
+    """One socket; ``heard`` holds all frames so far, and ``raw`` the same as they came."""
 
     def __init__(self, client: RawClient, codec: str) -> None:
         self.client = client
         self.codec = codec
         self.heard: list[Frame] = []
+        self.raw: list[bytes] = []
         self._kept: list[Frame] = []
         self._asked = 0
 
@@ -112,4 +113,5 @@ class Wire:
         decode = msgspec.json.decode if self.codec == "json" else msgspec.msgpack.decode
         heard: Frame = decode(data)
         self.heard.append(heard)
+        self.raw.append(data)
         return heard
