@@ -28,13 +28,6 @@ HANDED_IN = """
     values (%s, %s, %s, 'Done.', %s, case when %s = 'pending' then null else now() end)
     returning id
 """
-ASKED = """
-    insert into app.bounty_cancellations (id, bounty_id, requester_id, requester_role, reason,
-                                          status, refund_bps, refund_cents, resolved_at)
-    values (%(id)s, %(bounty)s, %(hunter)s, 'hunter', 'It rains.', %(status)s, 10000, 0,
-            case when %(status)s <> 'pending' then now() end)
-    returning id
-"""
 
 
 def place(
@@ -66,12 +59,3 @@ def applied(product: Product, bounty_id: str, hunter: Person, status: str = "pen
 def handed_in(product: Product, bounty_id: str, hunter: Person, status: str = "pending") -> str:
     """Let work have been handed in."""
     return str(product.value(HANDED_IN, new_id(), bounty_id, hunter.id, status, status))
-
-
-def asked_to_cancel(
-    product: Product, bounty_id: str, hunter: Person, status: str = "pending"
-) -> str:
-    """Let the hunter have asked for a cancellation, and have been answered."""
-    row = {"id": new_id(), "bounty": bounty_id, "hunter": hunter.id, "status": status}
-    (made,) = product.session.execute(ASKED, row).fetchall()
-    return str(made["id"])
