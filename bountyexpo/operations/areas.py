@@ -59,6 +59,7 @@ MODULES: Final = (
     "chat.blocks",
     "users.e2e_keys",
     "money.payments",
+    "money.old_payments",
     "money.payment_methods",
     "money.wallet",
     "money.findings",

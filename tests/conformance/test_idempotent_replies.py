@@ -242,7 +242,7 @@ def test_a_key_is_good_for_another_request_once_its_time_is_over(asked: Asked) -
 
 def has_key_of_its_own(asked: Asked) -> bool:
     """What a creation made is known by its key for longer than its reply is kept."""
-    return asked.operation.name in {"bounty.create", "payment.create_intent"}
+    return asked.operation.name in {"bounty.create", "payment.create_intent", "apple_pay.create"}
 
 
 @pytest.mark.parametrize("codec", ["json", "msgpack"])

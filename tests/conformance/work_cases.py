@@ -70,6 +70,17 @@ REPORTS: dict[str, Callable[[Stage], Ask]] = {
 }
 
 ESCROWS: dict[str, Callable[[Stage], Ask]] = {
+    "apple_pay.create": lambda _: ("POST", "/apple-pay/payment-intent", {"amountCents": 500}),
+    "apple_pay.confirm": lambda stage: (
+        "POST",
+        "/apple-pay/confirm",
+        {"paymentIntentId": stage.money},
+    ),
+    "wallet.deposit": lambda stage: (
+        "POST",
+        "/wallet/deposit",
+        {"paymentIntentId": stage.money, "amount": 500},
+    ),
     "escrow.fund": lambda stage: (
         "POST",
         "/bounty-payments/create",

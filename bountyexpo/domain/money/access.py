@@ -36,13 +36,17 @@ GRANTS: Final[Mapping[str, Grant]] = rows(
         "Who wanted to pay in may think better of it.",
         roles=ROLES,
     ),
-    Grant(
-        operation="payment.status",
-        level=AccessLevel.USER,
-        allowed=POSTER,
-        why="It shows how the caller's own deposit stands, and what finishes it.",
-        says="This deposit does not exist.",
-        hides=True,
+    own("apple_pay.create", "The money goes into the caller's wallet."),
+    *(
+        Grant(
+            operation=name,
+            level=AccessLevel.USER,
+            allowed=POSTER,
+            why="It shows how the caller's own deposit stands, and what finishes it.",
+            says="This deposit does not exist.",
+            hides=True,
+        )
+        for name in ("payment.status", "apple_pay.confirm", "wallet.deposit")
     ),
     own("payment_method.list", "It shows what the caller pays with."),
     own("payment_method.add", "It is kept for the caller."),

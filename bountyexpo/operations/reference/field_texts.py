@@ -385,6 +385,7 @@ TEXTS: Final = {
     "tokenType": "Always `bearer`.",
     "total": "How many there are in all.",
     "totalPages": "How many pages there are in all.",
+    "txId": "The entry of the books.",
     "type": "What kind it is of.",
     "Problem.type": "The kind of the problem, as a URI reference.",
     "unit": "What `radius` is counted in.",

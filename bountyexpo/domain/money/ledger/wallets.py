@@ -42,7 +42,7 @@ def deposit_captured(*, intent_id: str, user_id: str, amount_cents: int) -> Tran
     """Rule 1: a card deposit has arrived at the provider, so the user owns it."""
     return entry(
         Kind.DEPOSIT,
-        f"deposit:{intent_id}",
+        deposit_key(intent_id),
         ("payment_intent", intent_id),
         amount_cents,
         (STRIPE, -amount_cents),
@@ -273,6 +273,11 @@ def _release(kind: Kind, key: str, bounty_id: str, to: Account, paid: Settlement
         (to, paid.hunter_cents),
         (FEES, paid.fee_cents),
     )
+
+
+def deposit_key(intent_id: str) -> str:
+    """Return the one key under which what an intent has brought is booked."""
+    return f"deposit:{intent_id}"
 
 
 def funding_key(bounty_id: str, funding_round: int) -> str:
