@@ -132,7 +132,7 @@ async def deposit(call: Call, request: PaidIn) -> PaidInView:
     wallet = await ledger.wallet(db, call.user_id)
     return PaidInView(
         success=True,
-        duplicate=found.status == answer.status and not call.is_repeat,
+        duplicate=found.status == answer.status,
         tx_id=booked.id,
         balance=amounts.dollars(wallet.available_cents + wallet.held_cents),
     )
