@@ -22,6 +22,11 @@ from bountyexpo.persistence.market.bounties import (
     bounty_of,
 )
 from bountyexpo.persistence.market.search import finding
+from bountyexpo.persistence.market.visibility import (
+    IN_GOOD_STANDING,
+    NOT_BLOCKED,
+    NOT_HIDDEN,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -63,19 +68,6 @@ PICKED: Final = f"""
     select id, status, created_at, amount_cents, end_date, poster_id, hunter_id, category,
         work_type, is_for_honor, search_place, search_skills
     from bounties b where {finding.INDEXED}
-"""
-
-# Nobody finds what they have hidden; nor, but in their own history, what is offered by somebody who
-# is gone, or with whom they have nothing to do: neither of two whom a block parts finds the other.
-NOT_HIDDEN: Final = (
-    "b.id not in (select bounty_id from bounty_hidden where user_id = %(viewer_id)s)"
-)
-NOT_BLOCKED: Final = """
-    b.poster_id not in (select blocked_id from user_blocks where blocker_id = %(viewer_id)s)
-    and b.poster_id not in (select blocker_id from user_blocks where blocked_id = %(viewer_id)s)
-"""
-IN_GOOD_STANDING: Final = """
-    not exists (select 1 from users u where u.id = b.poster_id and u.account_status <> 'active')
 """
 
 
@@ -179,6 +171,7 @@ def _conditions(wanted: Wanted) -> list[str]:
     ]
     if wanted.query is not None and wanted.is_frequent:
         conditions.append(finding.WALKED)
+    # Of their own history they find all but what they have hidden.
     if not wanted.is_own:
         conditions.append(IN_GOOD_STANDING)
     if wanted.viewer_id is not None:

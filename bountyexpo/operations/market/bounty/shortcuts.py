@@ -193,7 +193,7 @@ async def move_to(call: Call, bounty_id: str, wanted: str, reason: str | None = 
     if status in NEEDS_MORE:
         bounty = await _found(call, bounty_id)
         if bounty.status is status and call.user_id in {bounty.poster_id, bounty.hunter_id}:
-            return bounty_view(bounty)
+            return bounty_view(bounty, call.user_id)
         raise Conflict(
             NEEDS_MORE[status], code="INVALID_TRANSITION", currentStatus=bounty.status.value
         )
@@ -202,7 +202,8 @@ async def move_to(call: Call, bounty_id: str, wanted: str, reason: str | None = 
         words = limits.optional_text(reason, "reason", limits.CANCELLATION_REASON_CHARS_MAX)
         said = Said(text=worded(words, Category.OTHER))
     step = TakeStep(event=WANTED[status], actor_id=call.user_id, said=said)
-    return bounty_view((await call.services.actors.bounty(bounty_id).ask(step)).bounty)
+    taken = await call.services.actors.bounty(bounty_id).ask(step)
+    return bounty_view(taken.bounty, call.user_id)
 
 
 async def _found(call: Call, bounty_id: str) -> Bounty:

@@ -46,7 +46,7 @@ class ExpiryView(msgspec.Struct, kw_only=True):
 async def list_stale(call: Call) -> StaleBounties:
     """List the caller's bounties whose hunter is gone, or about which both sides are silent."""
     found = await bounties.stale(call.services.db, call.user_id, UNDER_WAY)
-    views = [bounty_view(row) for row in found]
+    views = [bounty_view(row, call.user_id) for row in found]
     return StaleBounties(success=True, bounties=views, count=len(views))
 
 

@@ -128,7 +128,7 @@ async def search_bounties(call: Call, request: SearchBounties) -> FoundBounties 
     found = await finding.search(call.services.db, asked)
     views = [
         FoundBounty(
-            **msgspec.structs.asdict(bounty_view(bounty)),
+            **msgspec.structs.asdict(bounty_view(bounty, asked.viewer_id)),
             distance=None if distance is None else round(distance, 3),
         )
         for bounty, distance in zip(found.bounties, found.distances, strict=True)

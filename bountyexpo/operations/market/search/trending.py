@@ -39,14 +39,13 @@ class TrendingBounties(msgspec.Struct, kw_only=True):
 @operation("bounty.trending", http="GET /api/bounties/trending", rate=READ)
 async def list_trending(call: Call, request: ListTrending) -> TrendingBounties:
     """List open bounties of the last week by how new and how well paid they are."""
-    rows = await trending.trending(
-        call.services.db,
-        call.identity.user_id if call.identity else None,
-        call.services.clock.now(),
-        max(1, min(request.limit, LIMIT_MAX)),
-    )
+    viewer_id = call.identity.user_id if call.identity else None
+    limit, now = max(1, min(request.limit, LIMIT_MAX)), call.services.clock.now()
+    rows = await trending.trending(call.services.db, viewer_id, now, limit)
     views = [
-        TrendingBounty(**msgspec.structs.asdict(bounty_view(bounty)), trendingScore=score)
+        TrendingBounty(
+            **msgspec.structs.asdict(bounty_view(bounty, viewer_id)), trendingScore=score
+        )
         for bounty, score in rows
     ]
     return TrendingBounties(bounties=views, count=len(views))

@@ -24,6 +24,7 @@ from bountyexpo.persistence.market.bounties import (
     bounty_of,
 )
 from bountyexpo.persistence.market.search.terms import Lookup, lookup
+from bountyexpo.persistence.market.visibility import VISIBLE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -53,14 +54,6 @@ DISTANCE: Final = f"""
         + cos(radians(%(latitude)s::float8)) * cos(radians(b.latitude))
         * power(sin(radians(b.longitude - %(longitude)s::float8) / 2), 2))))
 """
-
-# Nobody finds what they or its poster would not have them see.
-VISIBLE: Final = (
-    "u.account_status = 'active'",
-    "b.id not in (select bounty_id from bounty_hidden where user_id = %(viewer)s::uuid)",
-    "b.poster_id not in (select blocked_id from user_blocks where blocker_id = %(viewer)s::uuid)",
-    "b.poster_id not in (select blocker_id from user_blocks where blocked_id = %(viewer)s::uuid)",
-)
 
 # By the field of the filters that asks for it.
 CONDITIONS: Final[Mapping[str, str]] = {
@@ -196,7 +189,7 @@ def statement_of(wanted: Search, asked: Lookup, *, is_walked: bool) -> str:
     return f"""
         select b.id, b.distance, {score} as score from (
             select b.id, b.created_at, b.amount_cents, b.search, {distance} as distance
-            from {source} join users u on u.id = b.poster_id
+            from {source}
             where {" and ".join(conditions)}
             order by {nearest_first}{order} limit {CONSIDERED_MAX}
         ) b order by {first}, {order}
@@ -223,7 +216,7 @@ def _values(wanted: Search, asked: Lookup) -> dict[str, Any]:
         "skills": list(wanted.filters.skills),
         "statuses": list(wanted.filters.statuses),
         "status": wanted.filters.statuses[0],
-        "viewer": wanted.viewer_id,
+        "viewer_id": wanted.viewer_id,
         "now": wanted.now,
         "until": wanted.until,
         "query": asked.query,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from bountyexpo.persistence.market.search.finding import VISIBLE, shown
+from bountyexpo.persistence.market.search.finding import shown
+from bountyexpo.persistence.market.visibility import VISIBLE
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -26,7 +27,7 @@ TRENDING: Final = f"""
     from (
         select b.id, b.created_at, b.amount_cents, b.is_for_honor,
                extract(epoch from %(now)s::timestamptz - b.created_at) / 3600 as age_h
-        from bounties b join users u on u.id = b.poster_id
+        from bounties b
         where b.status = 'open' and b.hunter_id is null
           and b.created_at > %(now)s::timestamptz - make_interval(days => {DAYS})
           and {" and ".join(VISIBLE)}
@@ -39,7 +40,7 @@ async def trending(
     db: Queries, viewer_id: str | None, now: datetime, limit: int
 ) -> list[tuple[Bounty, float]]:
     """Return open bounties with their scores, the highest first."""
-    values = {"viewer": viewer_id, "now": now, "limit": limit}
+    values = {"viewer_id": viewer_id, "now": now, "limit": limit}
     rows = await db.fetch(TRENDING, values)
     found = await shown(db, [row["id"] for row in rows])
     scores = {row["id"]: row["score"] for row in rows}

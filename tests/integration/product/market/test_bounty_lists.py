@@ -263,7 +263,7 @@ def test_blocked_pairs_and_the_offers_of_who_is_gone_are_not_shown(scene: Scene)
 
 
 def test_only_the_two_sides_see_the_payment(scene: Scene) -> None:
-    offer, product = Offer(scene), scene.product
+    offer, product = Offer(scene, title="Gild the orangery"), scene.product
     card = "update app.escrows set source = 'card', intent_id = %s where bounty_id = %s returning 1"
     product.rows(card, f"pi_{offer.id}", offer.id)
     product.rows(
@@ -276,6 +276,11 @@ def test_only_the_two_sides_see_the_payment(scene: Scene) -> None:
         read = product.get(f"{PATH}/{offer.id}", by=by).json()
         [row] = listed(product, f"poster_id={offer.poster.id}", by)
         assert row == read
+        [found] = product.get(f"{PATH}/search?keywords=orangery", by=by).json()["results"]
+        assert found | {"distance": None} == read | {"distance": None}
+        trending = product.get(f"{PATH}/trending?limit=100", by=by).json()["bounties"]
+        [hot] = [each for each in trending if each["id"] == offer.id]
+        assert hot == read | {"trendingScore": hot["trendingScore"]}
         assert (read["averageRating"], read["ratingCount"]) == (4.5, 1)
         assert (read["skills"], read["skills_required"]) == ([], "")
         return read["payment_intent_id"], read["payment_architecture_version"]
