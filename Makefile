@@ -5,6 +5,7 @@ PYTHON ?= python3
 PORT ?= 3001
 URL ?= http://127.0.0.1:$(PORT)
 CODEC ?= json
+STORY ?= work
 SECONDS ?= 600
 TIMES ?= 20
 BIN := .venv/bin
@@ -28,8 +29,8 @@ help:  ## Say what can be made
 serve: .venv/runtime.installed  ## Serve everything on PORT (3001), over emulators
 	@$(BIN)/bountyexpo serve
 
-demo: .venv/runtime.installed  ## Play the story of one bounty against URL, over CODEC (json, msgpack)
-	@$(BIN)/bountyexpo demo --url $(URL) --codec $(CODEC)
+demo: .venv/runtime.installed  ## Play a STORY (work, dispute, ..., all) against URL, over CODEC (json, msgpack)
+	@$(BIN)/bountyexpo demo --url $(URL) --codec $(CODEC) --story $(STORY)
 
 test: .venv/dev.installed .venv/js.installed  ## Run the tests; ARGS="-k name" narrows them
 	@$(BIN)/python -m pytest $(WORKERS) $(ARGS)

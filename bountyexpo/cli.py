@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 from contextlib import nullcontext
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -15,7 +16,12 @@ from bountyexpo import __version__
 from bountyexpo.data_folder import DataFolderRefused, claimed
 from bountyexpo.listening import CannotListen, check_ports
 from bountyexpo.load import options as load_options
+from bountyexpo.load.client.rest import sandbox_at
+from bountyexpo.load.client.socket_client import CODECS
 from bountyexpo.load.story.demo import demo
+from bountyexpo.load.story.driver import Backstage
+from bountyexpo.load.story.plots.catalogue import PLOTS
+from bountyexpo.load.story.plots.work import WORK
 from bountyexpo.observability import logs
 from bountyexpo.settings import Settings, SettingsError
 
@@ -47,21 +53,13 @@ def _parser() -> argparse.ArgumentParser:
         "serve", help="serve everything; settings come from the environment"
     )
     serve.set_defaults(command=_serve)
-    play = commands.add_parser("demo", help="play the story of one bounty against a running server")
-    play.add_argument("--url", default=DEFAULT_URL, help="the server (default: %(default)s)")
-    play.add_argument("--codec", choices=("json", "msgpack"), default="json", help="on the socket")
-    play.set_defaults(command=_demo)
+    _add_demo(commands.add_parser("demo", help="play stories of bounties against a running server"))
     load = commands.add_parser("load", help="put a measured and checked load on a running server")
     load_options.add_arguments(load, DEFAULT_URL)
     load.set_defaults(command=_load)
     tree = commands.add_parser("tree", help="show the supervisor tree of a running server")
     tree.add_argument("--url", default=DEFAULT_URL, help="the server (default: %(default)s)")
-    tree.add_argument(
-        "--token",
-        default=os.environ.get("BOUNTYEXPO_ADMIN_TOKEN"),
-        help="an administrator's access token (default: $BOUNTYEXPO_ADMIN_TOKEN, "
-        "else one for the emulator of the server on this machine)",
-    )
+    _add_token(tree)
     tree.set_defaults(command=_tree)
     jobs = commands.add_parser(
         "jobs", help="show the last run of each job; settings come from the environment"
@@ -74,6 +72,37 @@ def _parser() -> argparse.ArgumentParser:
     )
     doctor.set_defaults(command=_doctor)
     return parser
+
+
+def _add_demo(parser: argparse.ArgumentParser) -> None:
+    told = "\n".join(f"  {plot.name:<14}{plot.about}" for plot in PLOTS.values())
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.epilog = f"stories:\n{told}\n\nThe exit code is 1 when anything is not as it should be."
+    parser.add_argument("--url", default=DEFAULT_URL, help="the server (default: %(default)s)")
+    parser.add_argument("--codec", choices=CODECS, default="json", help="on the socket")
+    parser.add_argument(
+        "--story",
+        choices=(*PLOTS, "all"),
+        default=WORK.name,
+        metavar="NAME",
+        help="which story, or all of them (default: %(default)s)",
+    )
+    _add_token(parser)
+    parser.add_argument(
+        "--sandbox",
+        metavar="URL",
+        help="the emulators (default: on the port after the server's, on this machine)",
+    )
+    parser.set_defaults(command=_demo)
+
+
+def _add_token(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--token",
+        default=os.environ.get("BOUNTYEXPO_ADMIN_TOKEN"),
+        help="an administrator's access token (default: $BOUNTYEXPO_ADMIN_TOKEN, "
+        "else one for the emulator of the server on this machine)",
+    )
 
 
 def _serve(_options: argparse.Namespace) -> int:
@@ -126,7 +155,15 @@ def _leaf(group: BaseExceptionGroup[BaseException]) -> BaseException:
 
 
 def _demo(options: argparse.Namespace) -> int:
-    code: int = trio.run(demo, options.url, options.codec)
+    plots = tuple(PLOTS.values()) if options.story == "all" else (PLOTS[options.story],)
+    try:
+        sandbox_url = options.sandbox or sandbox_at(options.url)
+    except ValueError as error:
+        print(f"{options.url} is no address: {error}", file=sys.stderr)
+        return EXIT_BAD_SETTINGS
+    backstage = Backstage(admin_token=_admin_token(options), sandbox_url=sandbox_url)
+    play = partial(demo, options.url, options.codec, plots, backstage=backstage)
+    code: int = trio.run(play)
     return code
 
 
@@ -141,11 +178,16 @@ def _load(options: argparse.Namespace) -> int:
         return EXIT_BAD_SETTINGS
 
 
-def _tree(options: argparse.Namespace) -> int:
-    # Only this command looks at other processes.
+def _admin_token(options: argparse.Namespace) -> str | None:
+    # Only some commands look at other processes.
     from bountyexpo.sandbox.local_server import operator_token_at  # noqa: PLC0415
 
-    token = options.token or operator_token_at(options.url, os.environ)
+    token: str | None = options.token or operator_token_at(options.url, os.environ)
+    return token
+
+
+def _tree(options: argparse.Namespace) -> int:
+    token = _admin_token(options)
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     try:
         reply = httpx.get(f"{options.url}/debug/tree", headers=headers, timeout=10.0)

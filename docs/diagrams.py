@@ -68,8 +68,8 @@ NAMED = {
     bounty.Event.DELETE: ["`bounty.set_status`"],
     bounty.Event.EXPIRY_TICK: ["job `expiry`", "`bounty.expire`"],
     bounty.Event.QUIET_TICK: ["job `quiet`"],
-    bounty.Event.HUNTER_GONE: ["job `left`"],
-    bounty.Event.POSTER_GONE: ["job `left`"],
+    bounty.Event.HUNTER_GONE: ["job `left`", "`stale.find`"],
+    bounty.Event.POSTER_GONE: ["job `left`", "`stale.find`"],
 }
 ASKED_BY = {"bounty": _of_bounty()}
 

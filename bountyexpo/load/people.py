@@ -5,14 +5,13 @@ from __future__ import annotations
 import uuid
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 import httpx
 import jwt
 import trio
 
 from bountyexpo.load.client.connections import FleetFailed
-from bountyexpo.load.client.rest import Rest, ServerAway, is_loopback
+from bountyexpo.load.client.rest import Rest, ServerAway, is_loopback, sandbox_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,15 +42,8 @@ def sign_tokens(url: str, secret: str, names: list[str], issuer: str | None = No
     The server makes the account when it sees the token for the first time.
     """
     now = int(server_time(url).timestamp())
-    more = {"iss": issuer or emulator_issuer(url)}
+    more = {"iss": issuer or f"{sandbox_at(url)}/auth/v1"}
     return [jwt.encode(_claims(name, now) | more, secret, algorithm="HS256") for name in names]
-
-
-def emulator_issuer(url: str) -> str:
-    """Return what the auth emulator calls itself that runs on the port after the server's."""
-    at = urlsplit(url)
-    port = at.port or (443 if at.scheme == "https" else 80)
-    return f"http://127.0.0.1:{port + 1}/auth/v1"
 
 
 def person_id(name: str) -> str:

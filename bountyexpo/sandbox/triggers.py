@@ -7,16 +7,18 @@ POST /sandbox/events/<id>/resend                                 deliver an even
 GET  /sandbox/events                                             deliveries so far
 POST /sandbox/faults   {"kind": …, "path": "/v1/…", "times": 1}  let requests go wrong
 DELETE /sandbox/faults                                           let nothing go wrong
+POST /sandbox/people/<id>/leave                                  somebody closes their account
 """
 
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 from quart import Blueprint, Response, request
 
+from bountyexpo.domain.ids import is_id
 from bountyexpo.sandbox.replies import add_routes, reply
 from bountyexpo.sandbox.stripe import intents
 from bountyexpo.sandbox.stripe.faults import Fault, Faults
@@ -32,6 +34,12 @@ if TYPE_CHECKING:
     from bountyexpo.sandbox.stripe.webhooks import WebhookRelay
     from bountyexpo.sandbox.stripe.work import Json, Work
     from bountyexpo.sandbox.tables import Tables
+
+
+LEAVE: Final = """
+    update users set account_status = 'deleted', deleted_at = coalesce(deleted_at, now())
+    where id = %s returning id
+"""
 
 
 class Triggers:
@@ -59,6 +67,7 @@ class Triggers:
             ("GET", "/events", self.events),
             ("POST", "/faults", self.order_fault),
             ("DELETE", "/faults", self.clear_faults),
+            ("POST", "/people/<user_id>/leave", self.leave),
         )
         return routes
 
@@ -115,6 +124,12 @@ class Triggers:
         """Let nothing more go wrong."""
         self._faults.clear()
         return reply({})
+
+    async def leave(self, user_id: str) -> Response:
+        """Let somebody have closed their account."""
+        if not is_id(user_id) or await self._pool.fetch_one(LEAVE, (user_id,)) is None:
+            return reply({"error": "There is nobody with this id"}, 404)
+        return reply({"left": user_id})
 
 
 def _succeeds() -> bool:

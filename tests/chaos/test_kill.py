@@ -9,8 +9,8 @@ import pytest
 import trio
 import trio.testing
 from bountyexpo.load.story.driver import open_story
+from bountyexpo.load.story.plots.work import WORK
 from bountyexpo.load.story.state import State
-from bountyexpo.load.story.steps import STEPS
 from bountyexpo.sandbox.postgres import EmbeddedPostgres
 
 from tests.databases import temporary_folder
@@ -59,11 +59,11 @@ def books(server: ServerProcess) -> tuple[int, ...]:
 
 async def play(server: ServerProcess, state: State, first: int, last: int, codec: str) -> None:
     async with open_story(server.url, state, codec=codec) as story:
-        for step in STEPS[first:last]:
+        for step in WORK.steps[first:last]:
             await step.run(story)
 
 
-@pytest.mark.parametrize("cut", range(1, len(STEPS)), ids=lambda cut: STEPS[cut - 1].name)
+@pytest.mark.parametrize("cut", range(1, len(WORK.steps)), ids=lambda cut: WORK.steps[cut - 1].name)
 async def test_the_story_goes_on_after_a_kill_behind(server: ServerProcess, cut: int) -> None:
     codec = ("json", "msgpack")[cut % 2]
     state = State.new()
@@ -74,7 +74,7 @@ async def test_the_story_goes_on_after_a_kill_behind(server: ServerProcess, cut:
 
             await server.kill()
             await server.start(nursery)
-            await play(server, State.load(written), cut, len(STEPS), codec)
+            await play(server, State.load(written), cut, len(WORK.steps), codec)
 
             assert await trio.to_thread.run_sync(books, server) == (0, 0, 0, 0)
 
@@ -85,7 +85,7 @@ async def test_a_story_goes_on_through_a_kill_in_the_middle_of_every_step(
     state = State.new()
     with trio.fail_after(STORY_S * 4):
         async with left_running(server) as nursery:
-            for index, step in enumerate(STEPS):
+            for index, step in enumerate(WORK.steps):
                 codec = ("json", "msgpack")[index % 2]
                 async with (
                     open_story(server.url, state, codec=codec) as story,

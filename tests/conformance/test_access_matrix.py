@@ -96,6 +96,7 @@ CASES: dict[str, Callable[[Stage], Ask]] = {
         f"/api/stale-bounties/{stage.placed('in_progress', is_stale=True)}/repost",
         None,
     ),
+    "stale.find": lambda _: ("POST", "/admin/stale-bounties/find", None),
     "bounty.expire": lambda _: ("POST", "/expire-bounties", None),
     "bounty.archive": lambda stage: ("POST", f"/api/bounties/{stage.bounty_id()}/archive", None),
     "bounty.delete": lambda stage: ("DELETE", f"/api/bounties/{stage.bounty_id()}", None),

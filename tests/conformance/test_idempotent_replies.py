@@ -141,7 +141,7 @@ SPARED = {"users", "chat"}
 # A saved search is the same one again; the rest changes nothing of ours, or nothing twice.
 HARMLESS = {
     *("search.save", "search.unsave", "search.note", "search.forget"),
-    *("bounty.expire", "request.of_bounties"),
+    *("bounty.expire", "stale.find", "request.of_bounties"),
     *("payment_method.setup", "payment_method.add_bank"),
     *("escrow.fund", "wallet.hold"),
 }

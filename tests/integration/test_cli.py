@@ -86,12 +86,18 @@ async def test_without_a_server_a_command_says_so_and_fails(command: str, folder
     assert url in (run.stdout + run.stderr).decode()
 
 
-async def test_the_tree_is_shown_to_the_operator_only(folder: Path, dsn: str) -> None:
+async def test_the_tree_is_shown_to_the_operator_only_who_judges_in_the_demo(
+    folder: Path, dsn: str
+) -> None:
     server = ServerProcess(folder, DATABASE_URL=dsn)
     async with running(server):
         known = await bountyexpo("tree", "--url", server.url, BOUNTYEXPO_DATA=str(folder))
         stranger = await bountyexpo("tree", "--url", server.url, BOUNTYEXPO_DATA=f"{folder}/none")
+        story = ("demo", "--story", "dispute", "--url", server.url)
+        judged = await bountyexpo(*story, BOUNTYEXPO_DATA=str(folder))
 
+    assert judged.returncode == 0, judged.stdout
+    assert "An administrator looks at the case" in judged.stdout.decode()
     assert known.returncode == 0
     lines = known.stdout.decode().splitlines()
     assert lines[0] == "root (supervisor rest_for_one) running"

@@ -148,6 +148,7 @@ GRANTS: Final[Mapping[str, Grant]] = rows(
     _step("stale.cancel", Event.STALE_CANCEL, "It gives the poster their price back."),
     _step("stale.repost", Event.STALE_REPOST, "Their price stays locked for another hunter."),
     access.grant_to(AccessLevel.SERVICE, "bounty.expire", "It is a clock of our own."),
+    access.grant_to(AccessLevel.ADMIN, "stale.find", "It moves bounties of other people."),
     _step("bounty.archive", Event.ARCHIVE, "It gives the poster their price back."),
     _step("bounty.delete", Event.DELETE, "It gives the poster their price back."),
     _step("bounty.hide", Event.HIDE, "It is about the caller's own lists, where it can be."),

@@ -135,6 +135,17 @@ def is_loopback(url: str) -> bool:
         return host == "localhost"
 
 
+def sandbox_at(url: str) -> str:
+    """Return the address of the emulators that listen on the port after the server's.
+
+    Raises:
+        ValueError: The address of the server has no port that there is.
+    """
+    at = urlsplit(url)
+    port = at.port or (443 if at.scheme == "https" else 80)
+    return f"http://127.0.0.1:{port + 1}"
+
+
 def _reply(response: httpx.Response) -> Reply:
     try:
         body = msgspec.json.decode(response.content) if response.content else None

@@ -13,8 +13,8 @@ import trio
 
 from bountyexpo.load.schedule import Schedule
 from bountyexpo.load.story.driver import StoryFailed, open_story
+from bountyexpo.load.story.plots.work import WORK
 from bountyexpo.load.story.state import State
-from bountyexpo.load.story.steps import STEPS
 
 if TYPE_CHECKING:
     from bountyexpo.load.plan import Plan
@@ -74,7 +74,7 @@ class StoryScenario:
         self.stats.count("sent")
         try:
             async with open_story(self.plan.url, state, codec=self.plan.codec) as story:
-                for step in STEPS:
+                for step in WORK.steps:
                     began = time.monotonic()
                     await step.run(story)
                     self.stats.record(f"story: {step.name}", time.monotonic() - began)

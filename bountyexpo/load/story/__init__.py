@@ -1,1 +1,1 @@
-"""One story of the product, told from its beginning to its end: the demo, and a load."""
+"""Stories of the product, each told from its beginning to its end: the demo, and a load."""

@@ -1,4 +1,4 @@
-"""The story with visible progress: each step's title, how it went, and its time."""
+"""Stories with visible progress: each step's title, how it went, and its time."""
 
 from __future__ import annotations
 
@@ -12,11 +12,14 @@ import trio
 
 from bountyexpo.load.client.rest import Rest, ServerAway
 from bountyexpo.load.story.driver import StoryFailed, open_story
-from bountyexpo.load.story.state import State
-from bountyexpo.load.story.steps import STEPS
+from bountyexpo.load.story.plots.work import WORK
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Sequence
+
+    from bountyexpo.load.story.driver import Backstage
+    from bountyexpo.load.story.plot import Plot
+    from bountyexpo.load.story.state import State
 
 # A server that was started in the same breath may need this long to listen.
 START_PATIENCE_S = 5.0
@@ -56,25 +59,41 @@ class Report:
 
 
 async def play(
-    url: str, *, codec: str = "json", report: Report | None = None, state: State | None = None
+    url: str,
+    plot: Plot,
+    *,
+    codec: str = "json",
+    backstage: Backstage | None = None,
+    report: Report | None = None,
+    state: State | None = None,
 ) -> State:
-    """Play the story against a server, from where ``state`` is; return where it ended.
+    """Play a story against a server, from where ``state`` is; return where it ended.
 
     Raises:
         StoryFailed: At the first thing that is wrong.
     """
     report = report or Report()
-    state = state or State.new()
-    async with open_story(url, state, codec=codec) as story:
-        for step in STEPS:
+    state = state or plot.begin()
+    async with open_story(url, state, codec=codec, backstage=backstage) as story:
+        for step in plot.steps:
             if step.name not in state.done:
                 async with report.step(step.title):
                     await step.run(story)
     return state
 
 
-async def demo(url: str, codec: str = "json", *, report: Report | None = None) -> int:
-    """Play the story for people; return the exit code of the program."""
+async def demo(
+    url: str,
+    codec: str = "json",
+    plots: Sequence[Plot] = (WORK,),
+    *,
+    backstage: Backstage | None = None,
+    report: Report | None = None,
+) -> int:
+    """Play stories for people; return the exit code of the program: 1 if any is not as it should.
+
+    A story that ends early does not keep the next ones from being told.
+    """
     report = report or Report()
     if urlsplit(url).scheme not in ("http", "https"):
         report.say(f"{url} is no address: give one like http://127.0.0.1:3001", style=RED)
@@ -82,16 +101,19 @@ async def demo(url: str, codec: str = "json", *, report: Report | None = None) -
     if not await _answers(url):
         report.say(f"No server answers at {url}. Start one with: make serve", style=RED)
         return 1
-    report.say(f"The story of one bounty, against {url} over {codec}", style=BOLD)
-    started = trio.current_time()
-    try:
-        await play(url, codec=codec, report=report)
-    except (StoryFailed, httpx.InvalidURL) as failure:
-        report.say(f"\nThe story ends here: {failure}", style=RED)
-        return 1
-    took_s = trio.current_time() - started
-    report.say(f"\nEverything is as it should be, in {took_s:.1f} s.", style=GREEN)
-    return 0
+    code = 0
+    for plot in plots:
+        report.say(f"{plot.name}: {plot.about}; against {url} over {codec}", style=BOLD)
+        started = trio.current_time()
+        try:
+            await play(url, plot, codec=codec, backstage=backstage, report=report)
+        except (StoryFailed, httpx.InvalidURL) as failure:
+            report.say(f"\nThe story ends here: {failure}\n", style=RED)
+            code = 1
+        else:
+            took_s = trio.current_time() - started
+            report.say(f"\nEverything is as it should be, in {took_s:.1f} s.\n", style=GREEN)
+    return code
 
 
 async def _answers(url: str) -> bool:

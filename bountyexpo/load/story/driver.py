@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import trio
 
 from bountyexpo.load.client.rest import Reply, Rest
 from bountyexpo.load.client.socket_client import DEADLINE_S, SocketClient, SocketFailed
+from bountyexpo.load.story.state import Person
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
     from bountyexpo.load.client.stream_log import Frame
-    from bountyexpo.load.story.state import Person, State
+    from bountyexpo.load.story.state import State
 
 # Between two looks at a wallet that a webhook has still to credit.
 WALLET_PAUSE_S = 0.05
@@ -24,13 +26,34 @@ class StoryFailed(Exception):
     """The server did something that the story does not allow."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Backstage:
+    """What some stories need besides two people.
+
+    An administrator's access token, and the address of the emulators, which do what happens
+    outside of the product.
+    """
+
+    admin_token: str | None = None
+    sandbox_url: str | None = None
+
+
 class Story:
     """A story being told against one server."""
 
-    def __init__(self, url: str, state: State, codec: str, nursery: trio.Nursery) -> None:
+    def __init__(
+        self,
+        url: str,
+        state: State,
+        codec: str,
+        nursery: trio.Nursery,
+        *,
+        backstage: Backstage | None = None,
+    ) -> None:
         self.state = state
         self.rest = Rest(url)
         self.codec = codec
+        self._backstage = backstage or Backstage()
         self._nursery = nursery
         self._sockets: dict[str, SocketClient] = {}
 
@@ -38,6 +61,18 @@ class Story:
     def people(self) -> tuple[Person, Person]:
         """The poster and the hunter."""
         return self.state.poster, self.state.hunter
+
+    @property
+    def admin(self) -> Person:
+        """An administrator of the server.
+
+        Raises:
+            StoryFailed: Nobody has said who that is.
+        """
+        token = self._backstage.admin_token
+        if token is None:
+            fail("this story needs an administrator: give their access token with --token")
+        return Person("administrator", "", "", "", token=token)
 
     async def socket(self, person: Person) -> SocketClient:
         """Return their open socket; a new one goes on from what they heard before."""
@@ -67,6 +102,25 @@ class Story:
         key = f"{self.state.key}:{key}" if key else None
         reply = await self.rest.post(path, body, token=person.token or None, key=key)
         return self._body(f"POST {path}", reply, ok)
+
+    async def outside(self, path: str) -> None:
+        """Let the emulators do what happens outside of the product."""
+        if self._backstage.sandbox_url is None:
+            fail("this story needs the emulators: give their address with --sandbox")
+        sandbox = Rest(self._backstage.sandbox_url)
+        try:
+            reply = await sandbox.post(path)
+        finally:
+            await sandbox.aclose()
+        self._body(f"POST {path}", reply, (200,))
+
+    async def refused(self, person: Person, path: str, body: Any, *, status: int) -> None:
+        """Try something that must be refused with this status."""
+        reply = await self.rest.post(path, body, token=person.token)
+        expect(
+            reply.status == status,
+            f"POST {path} should be refused with {status}, but answered {reply.status}",
+        )
 
     async def hears(
         self,
@@ -102,11 +156,13 @@ class Story:
 
 
 @asynccontextmanager
-async def open_story(url: str, state: State, *, codec: str = "json") -> AsyncIterator[Story]:
+async def open_story(
+    url: str, state: State, *, codec: str = "json", backstage: Backstage | None = None
+) -> AsyncIterator[Story]:
     """Tell a story against the server at ``url``; its sockets close at the end."""
     failure: Exception | None = None
     async with trio.open_nursery() as nursery:
-        story = Story(url, state, codec, nursery)
+        story = Story(url, state, codec, nursery, backstage=backstage)
         try:
             yield story
         except Exception as error:  # noqa: BLE001 - raised again below, outside of the nursery

@@ -36,20 +36,32 @@ class Person:
 
 @dataclass
 class State:
-    """Where the story is. ``key`` makes all its names and idempotency keys."""
+    """Where the story is. ``key`` makes all its names and idempotency keys.
+
+    ``price_cents`` is what the poster offers, nothing where the work is for honor.
+    """
 
     key: str
     poster: Person
     hunter: Person
+    price_cents: int = PRICE_CENTS
+    deposit_cents: int = 0
     payment_intent_id: str = ""
     bounty_id: str = ""
     request_id: str = ""
     conversation_id: str = ""
     completion_id: str = ""
+    cancellation_id: str = ""
+    dispute_id: str = ""
     done: list[str] = field(default_factory=list)
 
+    @property
+    def left_cents(self) -> int:
+        """What the poster can spend while the price is held."""
+        return self.deposit_cents - self.price_cents
+
     @classmethod
-    def new(cls, key: str | None = None) -> State:
+    def new(cls, key: str | None = None, *, price_cents: int = PRICE_CENTS) -> State:
         """Begin a story with two people that nobody knows yet."""
         key = key or secrets.token_hex(5)
 
@@ -57,7 +69,7 @@ class State:
             name = f"{role}_{key}"
             return Person(role, name, f"{name}@example.com", f"Fence-{key}-9!")
 
-        return cls(key, person("poster"), person("hunter"))
+        return cls(key, person("poster"), person("hunter"), price_cents)
 
     def dump(self) -> bytes:
         """Write it down."""

@@ -1,4 +1,4 @@
-"""The story of one bounty, from two strangers to a paid job, as steps that can be repeated.
+"""What stories share: from two strangers to work that is approved, as steps that can be repeated.
 
 Each step does its part and checks everything that it claims. It may be run again after a crash
 in its middle: whatever it did before answers the same, and what was heard before is remembered.
@@ -8,15 +8,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from bountyexpo.load.client.rest import ServerAway
-from bountyexpo.load.client.socket_client import SocketFailed
-from bountyexpo.load.story.driver import Story, StoryFailed, expect
-from bountyexpo.load.story.state import DEPOSIT_CENTS, FEE_CENTS, PRICE_CENTS, TITLE
+from bountyexpo.load.story.driver import expect
+from bountyexpo.load.story.state import DEPOSIT_CENTS, FEE_CENTS, TITLE
+from bountyexpo.load.story.step import Step, has, hears_balance, hears_status
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
     from bountyexpo.load.client.stream_log import Frame
+    from bountyexpo.load.story.driver import Story
     from bountyexpo.load.story.state import Person
 
 CHAT = (
@@ -25,33 +23,6 @@ CHAT = (
     ("poster", "Green, please. 🟢"),
     ("hunter", "Two coats, then."),
 )
-
-
-class Step:
-    """One part of the story; its title is the docstring of what it plays."""
-
-    def __init__(self, play: Callable[[Story], Awaitable[None]]) -> None:
-        self.name = play.__name__
-        self.title = (play.__doc__ or self.name).rstrip(".")
-        self._play = play
-
-    def __repr__(self) -> str:
-        return f"<Step {self.name}>"
-
-    async def run(self, story: Story) -> None:
-        """Play it, and note that it is done.
-
-        Raises:
-            StoryFailed: When the server did anything else than the story says.
-        """
-        try:
-            await self._play(story)
-        except (ServerAway, SocketFailed) as error:
-            raise StoryFailed(str(error)) from error
-        except (LookupError, TypeError, AttributeError) as error:
-            raise StoryFailed(f"an answer has not the shape it should have: {error!r}") from error
-        if self.name not in story.state.done:
-            story.state.done.append(self.name)
 
 
 @Step
@@ -118,13 +89,14 @@ async def deposit(story: Story) -> None:
     }
     confirmed = await story.post(poster, "/payments/confirm", confirmation)
     expect(confirmed.get("success"), f"the card payment did not succeed: {confirmed}")
+    story.state.deposit_cents = DEPOSIT_CENTS
     await story.balance_is(poster, DEPOSIT_CENTS)
-    await _hears_balance(story, poster, DEPOSIT_CENTS)
+    await hears_balance(story, poster, DEPOSIT_CENTS)
 
 
 @Step
 async def create_bounty(story: Story) -> None:
-    """The poster offers $50 for a job, and the price is held."""
+    """The poster offers a job, and its price is held."""
     poster, hunter = story.people
     watcher = await story.socket(hunter)
     await watcher.subscribe(["feed:open"])
@@ -132,7 +104,8 @@ async def create_bounty(story: Story) -> None:
     wish = {
         "title": f"{TITLE} ({story.state.key})",
         "description": "Twelve metres of wooden fence want two coats of green paint.",
-        "amount": PRICE_CENTS // 100,
+        "amount": story.state.price_cents // 100,
+        "is_for_honor": not story.state.price_cents,
         "work_type": "online",
     }
     is_first = not story.state.bounty_id
@@ -149,9 +122,11 @@ async def create_bounty(story: Story) -> None:
     expect(bounty_id in [item["id"] for item in listed], "the list of open bounties lacks it")
     shown = await story.get(hunter, f"/api/bounties/{bounty_id}")
     told = shown.get("status"), shown.get("amount_cents"), shown.get("poster_id")
-    expect(told == ("open", PRICE_CENTS, poster.user_id), f"the bounty reads otherwise: {told}")
-    await story.balance_is(poster, DEPOSIT_CENTS - PRICE_CENTS)
-    await _hears_balance(story, poster, DEPOSIT_CENTS - PRICE_CENTS)
+    wanted = "open", story.state.price_cents, poster.user_id
+    expect(told == wanted, f"the bounty reads otherwise: {told}")
+    await story.balance_is(poster, story.state.left_cents)
+    if story.state.price_cents:
+        await hears_balance(story, poster, story.state.left_cents)
     for person in story.people:
         await (await story.socket(person)).subscribe([f"bounty:{bounty_id}"])
     # The public feed keeps nothing: it was heard only if the socket was there all the time.
@@ -173,7 +148,7 @@ async def apply(story: Story) -> None:
             "applying a second time made a second application",
         )
         story.state.request_id = row["id"]
-    await story.hears(poster, "request.new", _has("requestId", story.state.request_id))
+    await story.hears(poster, "request.new", has("requestId", story.state.request_id))
 
 
 @Step
@@ -194,7 +169,7 @@ async def accept(story: Story) -> None:
     expect(len(ids) == 1, f"accepting twice made two conversations: {ids}")
     state.conversation_id = ids.pop()
     for person in story.people:
-        await _hears_status(story, person, "in_progress")
+        await hears_status(story, person, "in_progress")
         await story.hears(
             person, "conversation.added", lambda event: state.conversation_id in _ids(event)
         )
@@ -216,23 +191,32 @@ async def chat(story: Story) -> None:
             f"a repeated message got another place: {ack['seq']} became {again['seq']}",
         )
         for person in story.people:
-            await story.hears(person, "message.new", _has("clientMsgId", client_msg_id))
+            await story.hears(person, "message.new", has("clientMsgId", client_msg_id))
     await check_conversation(story)
 
 
 @Step
 async def submit(story: Story) -> None:
     """The hunter submits the work."""
+    await hand_in(story, "Done: two coats, green.", key="completion")
+
+
+@Step
+async def get_ready(story: Story) -> None:
+    """The hunter says to be ready, and the poster reads since when."""
     state = story.state
-    work = {"bounty_id": state.bounty_id, "message": "Done: two coats, green.", "proof_items": []}
-    row = await story.post(state.hunter, "/api/completions", work, key="completion")
-    expect(row.get("status") == "pending", f"the submission should be pending: {row}")
-    state.completion_id = row["id"]
+    path = f"/api/bounties/{state.bounty_id}/ready"
+    said = [await story.post(state.hunter, path) for _ in range(2)]
+    told = await story.get(state.poster, f"/api/completions/{state.bounty_id}/ready")
+    expect(
+        told["ready_at"] == said[0]["ready_at"] == said[1]["ready_at"],
+        f"the hunter is ready since {[each['ready_at'] for each in said]}, but told is {told}",
+    )
 
 
 @Step
 async def approve(story: Story) -> None:
-    """The poster approves, and the hunter is paid."""
+    """The poster approves, and the bounty is completed."""
     state = story.state
     for _ in range(2):  # the second must change nothing
         row = await story.post(
@@ -240,17 +224,9 @@ async def approve(story: Story) -> None:
         )
         expect(row.get("status") == "approved", f"the submission should be approved: {row}")
     for person in story.people:
-        await _hears_status(story, person, "completed")
-    await _hears_balance(story, state.hunter, PRICE_CENTS - FEE_CENTS)
-
-
-@Step
-async def check_books(story: Story) -> None:
-    """The books balance: $47.50, $50.00 and a fee of $2.50."""
-    await story.balance_is(story.state.hunter, PRICE_CENTS - FEE_CENTS)
-    await story.balance_is(story.state.poster, DEPOSIT_CENTS - PRICE_CENTS)
-    bounty = await story.get(story.state.hunter, f"/api/bounties/{story.state.bounty_id}")
-    expect(bounty.get("status") == "completed", f"the bounty is {bounty.get('status')}")
+        await hears_status(story, person, "completed")
+    if state.price_cents:
+        await hears_balance(story, state.hunter, state.price_cents - FEE_CENTS)
 
 
 @Step
@@ -262,6 +238,39 @@ async def check_streams(story: Story) -> None:
         expect(not person.log.faults, f"the {person.role} heard wrong: {person.log.faults}")
         buffered = [name for name, place in person.log.places.items() if place.buffered]
         expect(not buffered, f"the {person.role} still misses events of {', '.join(buffered)}")
+
+
+@Step
+async def rate(story: Story) -> None:
+    """They rate each other, once and for good."""
+    state = story.state
+    wish = {"bounty_id": state.bounty_id, "rating": 4, "comment": "Paid at once."}
+    rows = [await story.post(state.hunter, "/api/ratings", wish) for _ in range(2)]
+    expect(rows[0] == rows[1], f"the same rating again made another one: {rows}")
+    await story.refused(state.hunter, "/api/ratings", wish | {"rating": 1}, status=409)
+    # The poster's came with the approval.
+    for person, stars in ((state.poster, 4), (state.hunter, 5)):
+        told = await story.get(person, f"/api/ratings/stats/{person.user_id}")
+        wanted = {"averageRating": stars, "ratingCount": 1}
+        expect(told == wanted, f"the {person.role} is rated {told} instead of {wanted}")
+
+
+async def hand_in(story: Story, message: str, *, key: str) -> None:
+    """Let the hunter submit work, and remember which submission it is."""
+    state = story.state
+    work = {"bounty_id": state.bounty_id, "message": message, "proof_items": []}
+    row = await story.post(state.hunter, "/api/completions", work, key=key)
+    expect(row.get("status") == "pending", f"the submission should be pending: {row}")
+    state.completion_id = row["id"]
+
+
+async def check_ending(story: Story, status: str, *, poster: int, hunter: int) -> None:
+    """Check where the bounty ended, and what both wallets hold then, in cents."""
+    await story.balance_is(story.state.hunter, hunter)
+    await story.balance_is(story.state.poster, poster)
+    bounty = await story.get(story.state.poster, f"/api/bounties/{story.state.bounty_id}")
+    told = bounty.get("status")
+    expect(told == status, f"the bounty should be {status}, but is {told}")
 
 
 async def check_conversation(story: Story) -> None:
@@ -284,30 +293,13 @@ async def check_conversation(story: Story) -> None:
 
 async def _has_heard(story: Story, person: Person, stored: list[tuple[int, str]]) -> None:
     last_id = stored[-1][1]
-    await story.hears(person, "message.new", _has("messageId", last_id))
+    await story.hears(person, "message.new", has("messageId", last_id))
     heard = [
         (event["seq"], event["messageId"])
         for event in person.log.events
         if event.get("type") == "message.new"
     ]
     expect(heard == stored, f"the {person.role} heard {heard}, but stored is {stored}")
-
-
-async def _hears_status(story: Story, person: Person, status: str) -> None:
-    wanted = story.state.bounty_id, status
-    await story.hears(
-        person,
-        "bounty.status",
-        lambda event: (event.get("bountyId"), event.get("status")) == wanted,
-    )
-
-
-async def _hears_balance(story: Story, person: Person, cents: int) -> None:
-    await story.hears(person, "wallet.balance", _has("availableCents", cents))
-
-
-def _has(field: str, value: Any) -> Callable[[Frame], bool]:
-    return lambda event: bool(event.get(field) == value)
 
 
 def _is_in_feed(event: Frame, bounty_id: str) -> bool:
@@ -328,18 +320,6 @@ def _rows(body: Any, name: str) -> list[dict[str, Any]]:
     return rows
 
 
-STEPS: tuple[Step, ...] = (
-    register,
-    sign_in,
-    look_at_oneself,
-    open_sockets,
-    deposit,
-    create_bounty,
-    apply,
-    accept,
-    chat,
-    submit,
-    approve,
-    check_books,
-    check_streams,
-)
+MEETING = (register, sign_in, look_at_oneself, open_sockets)
+# Up to where the hunter works on what is paid for.
+BEGINNING = (*MEETING, deposit, create_bounty, apply, accept)

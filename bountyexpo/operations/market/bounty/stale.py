@@ -20,6 +20,7 @@ from bountyexpo.operations.routes import Alias
 from bountyexpo.persistence.market import bounties
 
 if TYPE_CHECKING:
+    from bountyexpo.actors.market.due import Told
     from bountyexpo.operations.call import Call
 
 
@@ -32,7 +33,7 @@ class StaleBounties(msgspec.Struct, kw_only=True):
 
 
 class ExpiryView(msgspec.Struct, kw_only=True):
-    """How many bounties were told that their end date has passed, and how that went."""
+    """How many bounties were told that something is due for them, and how that went."""
 
     processed: int
     succeeded: int | UnsetType = UNSET
@@ -85,13 +86,29 @@ async def expire_bounties(call: Call) -> ExpiryView:
 
     The service does so by itself each minute.
     """
+    return _told(await _sweep(call).expired())
+
+
+@operation("stale.find", http="POST /admin/stale-bounties/find", rate=WRITE, keeps=Keeps.NOTHING)
+async def find_stale(call: Call) -> ExpiryView:
+    """Look now for bounties whose hunter or poster has no account any more.
+
+    The service does so by itself each hour.
+    """
+    return _told(await _sweep(call).left())
+
+
+def _sweep(call: Call) -> Sweep:
     services = call.services
-    told = await Sweep(
+    return Sweep(
         db=services.db,
         bounty=services.actors.bounty,
         policy=services.policy,
         now=services.clock.now(),
-    ).expired()
+    )
+
+
+def _told(told: Told) -> ExpiryView:
     if not told.processed:
         return ExpiryView(processed=0, message="There is nothing to tell of.")
     return ExpiryView(**told._asdict())

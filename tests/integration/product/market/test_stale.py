@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from bountyexpo.domain.ids import new_id
 
 from tests.integration.product.market.placed import place
 from tests.integration.product.product import refused
@@ -53,6 +54,22 @@ def test_the_poster_decides_with_an_empty_body(
     row = product.get(f"/api/bounties/{bounty_id}", by=poster).json()
     assert (row["status"], row["is_stale"], row["stale_reason"]) == (status, False, None)
     assert (row["accepted_by"] is None) == (verb == "repost")
+
+
+def test_an_admin_need_not_wait_for_the_hourly_look(product: Product) -> None:
+    poster, gone = product.person("poster"), product.person("hunter")
+    bounty_id = place(product, poster, "in_progress", gone)
+    path, leave = "/admin/stale-bounties/find", f"/sandbox/people/{gone.id}/leave"
+    for nobody in ("nobody", new_id()):
+        assert product.sandbox.post(f"/sandbox/people/{nobody}/leave").status_code == 404
+    assert product.sandbox.post(leave).json() == {"left": gone.id}
+
+    refused(product.post(path, by=poster), 403, "ADMIN_REQUIRED")
+    found = product.post(path, by=product.operator).json()
+
+    assert (found["processed"] >= 1, found["failed"]) == (True, 0)
+    [row] = product.get("/stale-bounties", by=poster).json()["bounties"]
+    assert (row["id"], row["stale_reason"]) == (bounty_id, "hunter_deleted")
 
 
 @pytest.mark.parametrize("verb", ["cancel", "repost"])

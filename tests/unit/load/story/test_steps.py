@@ -11,8 +11,11 @@ from bountyexpo.load.client.rest import Rest
 from bountyexpo.load.story import driver, steps
 from bountyexpo.load.story.demo import Report, demo, play
 from bountyexpo.load.story.driver import Story, StoryFailed
+from bountyexpo.load.story.plot import Plot
+from bountyexpo.load.story.plots.catalogue import PLOTS
+from bountyexpo.load.story.plots.work import check_books
 from bountyexpo.load.story.state import State
-from bountyexpo.load.story.steps import STEPS, Step
+from bountyexpo.load.story.step import Step
 
 if TYPE_CHECKING:
     import trio
@@ -113,18 +116,19 @@ async def test_books_that_do_not_balance_end_the_story(
     told = story_with(State.new(), nursery, lambda _request: httpx.Response(200, json=wallet))
 
     with pytest.raises(StoryFailed, match=r"wallet should hold 47\.50"):
-        await steps.check_books.run(told)
+        await check_books.run(told)
 
 
-def test_every_step_has_a_title_for_people() -> None:
-    titles = [step.title for step in STEPS]
+@pytest.mark.parametrize("plot", PLOTS.values(), ids=PLOTS)
+def test_every_step_has_a_title_for_people(plot: Plot) -> None:
+    titles = [step.title for step in plot.steps]
 
-    assert len(set(titles)) == len(STEPS)
+    assert len(set(titles)) == len(plot.steps)
     assert all(" " in title and not title.endswith(".") for title in titles)
 
 
-def scripted(monkeypatch: pytest.MonkeyPatch, *plays) -> list[str]:
-    """Replace the steps; return the names of those that run."""
+def scripted(monkeypatch: pytest.MonkeyPatch, *plays) -> tuple[Plot, list[str]]:
+    """A plot of these steps, on a server that is there; and the names of those that have run."""
     ran: list[str] = []
 
     def step(play) -> Step:
@@ -138,9 +142,8 @@ def scripted(monkeypatch: pytest.MonkeyPatch, *plays) -> list[str]:
     async def is_there(_url: str) -> bool:
         return True
 
-    monkeypatch.setattr("bountyexpo.load.story.demo.STEPS", tuple(map(step, plays)))
     monkeypatch.setattr("bountyexpo.load.story.demo._answers", is_there)
-    return ran
+    return Plot(name="short", about="little happens", steps=tuple(map(step, plays))), ran
 
 
 async def meet(_story: Story) -> None: ...
@@ -150,40 +153,63 @@ async def quarrel(_story: Story) -> None:
     raise StoryFailed("they do not agree")
 
 
+async def judge(story: Story) -> None:
+    assert story.admin
+
+
+async def leave(story: Story) -> None:
+    await story.outside("/sandbox/people/x/leave")
+
+
 async def test_a_story_goes_on_where_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
-    ran = scripted(monkeypatch, meet, quarrel)
+    plot, ran = scripted(monkeypatch, meet, quarrel)
     state = State.new()
 
     with pytest.raises(StoryFailed):
-        await play("http://server", report=Report(io.StringIO()), state=state)
-    scripted(monkeypatch, meet, meet)
-    state = await play("http://server", report=Report(io.StringIO()), state=state)
+        await play("http://server", plot, report=Report(io.StringIO()), state=state)
+    again, _ = scripted(monkeypatch, meet, meet)
+    state = await play("http://server", again, report=Report(io.StringIO()), state=state)
 
     assert ran == ["meet", "quarrel"]
     assert state.done == ["meet"]
 
 
 async def test_the_demo_says_each_step_and_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    scripted(monkeypatch, meet)
+    plot, _ = scripted(monkeypatch, meet)
     out = io.StringIO()
 
-    code = await demo("http://server", report=Report(out))
+    code = await demo("http://server", plots=[plot], report=Report(out))
 
     assert code == 0
+    assert "short: little happens" in out.getvalue()
     assert "✓  They meet" in out.getvalue()
     assert "\x1b" not in out.getvalue()
 
 
-async def test_the_demo_fails_at_the_first_wrong_thing(monkeypatch: pytest.MonkeyPatch) -> None:
-    ran = scripted(monkeypatch, quarrel, meet)
+async def test_the_demo_fails_at_the_first_wrong_thing_and_tells_the_next_story(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    bad, ran = scripted(monkeypatch, quarrel, meet)
+    good, ran_then = scripted(monkeypatch, meet)
     out = io.StringIO()
 
-    code = await demo("http://server", report=Report(out, colour=True))
+    code = await demo("http://server", plots=[bad, good], report=Report(out, colour=True))
 
     assert code == 1
-    assert ran == ["quarrel"]
+    assert (ran, ran_then) == (["quarrel"], ["meet"])
     assert "✗" in out.getvalue()
     assert "they do not agree" in out.getvalue()
+
+
+@pytest.mark.parametrize(("act", "option"), [(judge, "--token"), (leave, "--sandbox")])
+async def test_what_a_story_needs_besides_its_people_is_said(
+    monkeypatch: pytest.MonkeyPatch, act, option: str
+) -> None:
+    plot, _ = scripted(monkeypatch, act)
+    out = io.StringIO()
+
+    assert await demo("http://server", plots=[plot], report=Report(out)) == 1
+    assert option in out.getvalue()
 
 
 async def test_a_wrong_address_is_said(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,8 +8,8 @@ import httpx
 import pytest
 from bountyexpo.load.client.rest import Rest
 from bountyexpo.load.story.driver import StoryFailed, open_story
+from bountyexpo.load.story.plots.work import WORK
 from bountyexpo.load.story.state import State
-from bountyexpo.load.story.steps import STEPS
 
 from tests.unit.load.marketplace import Marketplace
 
@@ -26,7 +26,7 @@ async def tell(
     server.scripts = [market.play]
     async with open_story(server.url, state, codec=codec) as story:
         story.rest = Rest(server.url, transport=httpx.MockTransport(market.answer))
-        for step in STEPS:
+        for step in WORK.steps:
             if not names or step.name in names:
                 await step.run(story)
     return State.load(state.dump())
@@ -36,12 +36,12 @@ async def tell(
 async def test_the_story_passes(server: ScriptedServer, codec: str) -> None:
     state = await tell(server, Marketplace(), State.new(), codec=codec)
 
-    assert state.done == [step.name for step in STEPS]
+    assert state.done == [step.name for step in WORK.steps]
 
 
-@pytest.mark.parametrize("cut", range(1, len(STEPS)), ids=lambda cut: STEPS[cut].name)
+@pytest.mark.parametrize("cut", range(1, len(WORK.steps)), ids=lambda cut: WORK.steps[cut].name)
 async def test_the_story_can_be_cut_before_any_step(server: ScriptedServer, cut: int) -> None:
-    market, names = Marketplace(), [step.name for step in STEPS]
+    market, names = Marketplace(), [step.name for step in WORK.steps]
 
     state = await tell(server, market, State.new(), *names[:cut])
     state = await tell(server, market, state, *names[cut:])
@@ -49,9 +49,9 @@ async def test_the_story_can_be_cut_before_any_step(server: ScriptedServer, cut:
     assert state.done == names
 
 
-@pytest.mark.parametrize("name", [step.name for step in STEPS])
+@pytest.mark.parametrize("name", [step.name for step in WORK.steps])
 async def test_a_step_can_be_told_twice(server: ScriptedServer, name: str) -> None:
-    market, names = Marketplace(), [step.name for step in STEPS]
+    market, names = Marketplace(), [step.name for step in WORK.steps]
     place = names.index(name)
 
     state = await tell(server, market, State.new(), *names[: place + 1])
@@ -61,7 +61,7 @@ async def test_a_step_can_be_told_twice(server: ScriptedServer, name: str) -> No
 
 
 async def test_a_lost_message_ends_the_story(server: ScriptedServer) -> None:
-    market, names = Marketplace(), [step.name for step in STEPS]
+    market, names = Marketplace(), [step.name for step in WORK.steps]
     state = await tell(server, market, State.new(), *names[:9])
     del market.streams["conv:c1"][2]
 
@@ -70,7 +70,7 @@ async def test_a_lost_message_ends_the_story(server: ScriptedServer) -> None:
 
 
 async def test_a_doubled_message_ends_the_story(server: ScriptedServer) -> None:
-    market, names = Marketplace(), [step.name for step in STEPS]
+    market, names = Marketplace(), [step.name for step in WORK.steps]
     state = await tell(server, market, State.new(), *names[:9])
     state.hunter.log.events.append(state.hunter.log.events[-1])
 
@@ -79,7 +79,7 @@ async def test_a_doubled_message_ends_the_story(server: ScriptedServer) -> None:
 
 
 async def test_what_a_deaf_socket_missed_is_heard_on_the_next(server: ScriptedServer) -> None:
-    market, names = Marketplace(), [step.name for step in STEPS]
+    market, names = Marketplace(), [step.name for step in WORK.steps]
     state = await tell(server, market, State.new(), *names[:7])
     market.is_mute = True
     market.answer(httpx.Request("POST", "http://x/api/bounty-requests/r1/accept"))
