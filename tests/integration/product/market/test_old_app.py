@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import pytest
 import trio
 from bountyexpo.domain.ids import new_id
 
+from tests.integration.product.market.offers import WALLET_CENTS
 from tests.integration.product.scene import wish
 from tests.integration.product.wire import Wire
 
@@ -33,6 +35,12 @@ SUBMISSION = """
     reviewed_at
 """
 RATING = "id from_user_id to_user_id bounty_id rating comment created_at"
+
+CANCELLATION = {
+    *("id", "bountyId", "requesterId", "requesterType", "reason", "status", "responderId"),
+    *("responseMessage", "refundAmount", "refundPercentage", "createdAt", "updatedAt"),
+    "resolvedAt",
+}
 
 PROOF = [
     {"id": "1", "type": "image", "name": "before.jpg", "url": "https://example.com/1.jpg"},
@@ -183,3 +191,146 @@ async def test_the_old_app_plays_a_bounty_from_its_posting_to_its_ratings(
     # The price, less the fee of five percent.
     assert product.balance(hunter.person)["balanceCents"] == 1_250 - 63
     assert product.books_balance()
+
+
+class OldPaths(OldApp):
+    """The app of one person over the old paths only, each of which says that it is old."""
+
+    def __init__(self, product: Product, person: Person, prefix: str) -> None:
+        super().__init__(product, person)
+        self.prefix = prefix
+
+    def send(self, method: str, path: str, body: Any, names: str, status: int = 200) -> Any:
+        response = self.product.send(method, self.prefix + path, body, by=self.person)
+        assert response.headers["deprecation"] == "true", path
+        assert response.status_code == status, (path, response.text)
+        told = response.json()
+        missing = set(names.split()) - told.keys()
+        assert not missing, (path, missing)
+        return told
+
+
+@pytest.fixture(params=["", "/functions/v1"], ids=["root", "functions"])
+def sides(product: Product, scene: Scene, request: pytest.FixtureRequest) -> tuple[OldPaths, ...]:
+    """A poster with money and a hunter; all that they ask goes where the old services were."""
+    poster, hunter = product.person("poster"), product.person("hunter")
+    scene.deposit(poster, WALLET_CENTS)
+    return OldPaths(product, poster, request.param), OldPaths(product, hunter, request.param)
+
+
+def begun(poster: OldPaths, hunter: OldPaths) -> str:
+    """A bounty with a hunter at work, posted, applied for and accepted in the old words."""
+    body = {
+        "title": f"Carry the sofa upstairs ({new_id()[:8]})",
+        "description": "It is a heavy sofa and the stairs are narrow, so bring a friend.",
+        "amount": 10.01,
+        "isForHonor": False,
+        "workType": "online",
+        "skills": ["lifting", "patience"],
+    }
+    row = poster.post("/bounties", body, BOUNTY, 201)
+    assert (row["amount_cents"], row["skills_required"]) == (1_001, "lifting, patience")
+    bounty_path = f"/bounties/{row['id']}"
+    wish = {"bountyId": row["id"], "proposal": "I have a strap."}
+    request = hunter.post("/bounty-requests", wish, f"{REQUEST} bountyId hunterId proposal", 201)
+    assert (request["message"], request["bountyId"]) == ("I have a strap.", row["id"])
+    taken = poster.post(f"{bounty_path}/accept", {"requestId": request["id"]}, f"{BOUNTY} message")
+    assert (taken["status"], taken["accepted_by"]) == ("in_progress", hunter.person.id)
+    found: str = row["id"]
+    return found
+
+
+def got_cents(sides: tuple[OldPaths, ...]) -> tuple[int, ...]:
+    """What poster and hunter have got out of the price of $10.01."""
+    before = WALLET_CENTS - 1_001, 0
+    product = sides[0].product
+    now = [product.balance(each.person)["balanceCents"] for each in sides]
+    assert product.books_balance()
+    return tuple(cents - was for cents, was in zip(now, before, strict=True))
+
+
+async def test_the_old_paths_lead_from_the_posting_to_the_rating(
+    sides: tuple[OldPaths, ...],
+) -> None:
+    poster, hunter = sides
+    bounty_id = begun(poster, hunter)
+    path = f"/bounties/{bounty_id}"
+
+    talks = hunter.get("/conversations", "conversations")["conversations"]
+    [talk] = [each for each in talks if each["bountyId"] == bounty_id]
+    with trio.fail_after(LIMIT_S):
+        async with Wire.opened(hunter.product, hunter.person) as wire:
+            said = {"text": "At noon?", "clientMsgId": new_id()}
+            poster.post(f"/conversations/{talk['id']}/messages", said, status=201)
+            assert (await wire.hear("message.new"))["text"] == "At noon?"
+    ready = hunter.post(f"{path}/ready", {"hunterId": hunter.person.id}, "message data")
+    assert poster.get(f"/completion/ready?bounty_id={bounty_id}") == ready["data"]
+    first = {"completion_note": "It stands upstairs.", "proof": "https://example.com/1.jpg"}
+    told = hunter.post(f"{path}/complete", first, f"{BOUNTY} message bountyId transition")
+    assert (told["newStatus"], told["submission"]["status"]) == ("in_progress", "pending")
+    poster.post(f"{path}/request-changes", {"feedback": "On its head."}, f"{SUBMISSION} message")
+    hunter.post(f"{path}/complete", {"completionNote": "On its feet."}, BOUNTY)
+    approval = {"rating": 5, "comment": "At last."}
+    done = poster.post(f"{path}/approve", approval, f"{SUBMISSION} message bountyId")
+    assert (done["status"], done["revision_count"]) == ("approved", 1)
+    assert poster.get(path, BOUNTY)["status"] == "completed"
+    assert got_cents(sides) == (0, 951)
+    # Ratings had no other address; their words are the old ones.
+    stars = {"bountyId": bounty_id, "score": 4, "userId": poster.person.id}
+    rated = hunter.product.post("/api/ratings", stars, by=hunter.person)
+    assert (rated.status_code, set(RATING.split()) <= rated.json().keys()) == (201, True)
+    listed = hunter.product.get(f"{hunter.prefix}/api/ratings/user/{poster.person.id}").json()
+    assert [row["score"] for row in listed] == [4]
+
+
+def test_the_old_paths_cancel_with_the_other_side(sides: tuple[OldPaths, ...]) -> None:
+    poster, hunter = sides
+    running = begun(poster, hunter)
+
+    asked = hunter.post(
+        f"/bounties/{running}/cancel",
+        {"reason": "Too far.", "reasonCategory": "timeline_issue", "refundPercentage": 50},
+        "message bountyId refundId amount cancellation",
+        201,
+    )
+    cancellation = asked["cancellation"]
+    assert cancellation.keys() >= CANCELLATION
+    assert (cancellation["status"], asked["refundId"]) == ("pending", None)
+    assert poster.get(f"/bounties/{running}", BOUNTY)["status"] == "cancellation_requested"
+    again = poster.post(f"/bounties/{running}/cancel", {"reason": "Too far."}, "cancellation")
+    assert again["cancellation"]["id"] == cancellation["id"]
+    # Answers had no other address; their words are the old ones.
+    path, words = f"/api/cancellations/{cancellation['id']}/accept", {"responseMessage": "Yes."}
+    agreed = poster.product.post(path, words, by=poster.person).json()
+
+    assert (agreed["status"], agreed["refundAmount"]) == ("accepted", 5.01)
+    assert poster.get(f"/bounties/{running}", BOUNTY)["status"] == "cancelled"
+    assert got_cents(sides) == (501, 475)
+
+
+def test_the_old_paths_lead_through_a_dispute(
+    sides: tuple[OldPaths, ...], product: Product
+) -> None:
+    poster, hunter = sides
+    bounty_id, admin = begun(poster, hunter), product.admin()
+    hunter.post(f"/bounties/{bounty_id}/complete", {"message": "It stands upstairs."}, BOUNTY)
+    prefix = poster.prefix
+
+    wish = {"bountyId": bounty_id, "dispute_stage": "review_verify", "reason": "It is scratched."}
+    opened = product.post(f"{prefix}/api/disputes", wish, by=poster.person).json()
+    assert (opened["status"], opened["hold_amount"]) == ("open", 10.01)
+    approve = product.post(f"{prefix}/bounties/{bounty_id}/approve", {}, by=poster.person)
+    assert (approve.status_code, approve.json()["code"]) == (409, "DISPUTE_ACTIVE")
+    path = f"/disputes/{opened['id']}"
+    said = {"comment": "It was before.", "is_internal": False}
+    hunter.post(f"{path}/comments", said, "id dispute_id user_id comment is_internal", 201)
+    shown = {"type": "text", "body": "A page of the shop."}
+    evidence = product.post(f"{prefix}/api{path}/evidence", shown, by=hunter.person).json()
+    assert evidence["content"] == "A page of the shop."
+    ruling = {"outcome": "split", "hunterCents": 667, "posterCents": 334, "reason": "Both."}
+    judge = OldPaths(product, admin, prefix)
+    decided = judge.post(f"/api{path}/resolve", ruling, "id status winner")
+
+    assert (decided["status"], decided["winner"]) == ("resolved", "split")
+    assert poster.get(f"/bounties/{bounty_id}", BOUNTY)["status"] == "cancelled"
+    assert got_cents(sides) == (334, 634)
