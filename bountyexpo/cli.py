@@ -170,9 +170,14 @@ def _demo(options: argparse.Namespace) -> int:
 def _load(options: argparse.Namespace) -> int:
     # Only this command needs the machinery of a load run.
     from bountyexpo.load.run import load  # noqa: PLC0415
+    from bountyexpo.sandbox.local_server import database_at, operator_token_at  # noqa: PLC0415
 
     try:
-        return load(load_options.options_of(options))
+        asked = load_options.options_of(options)
+        if asked.scenario == "story":
+            asked.admin_token = asked.admin_token or operator_token_at(asked.url, os.environ)
+            asked.database_url = asked.database_url or database_at(asked.url)
+        return load(asked)
     except ValueError as error:
         print(f"This is no address or network: {error}", file=sys.stderr)
         return EXIT_BAD_SETTINGS

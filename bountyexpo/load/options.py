@@ -30,7 +30,8 @@ scenarios:
   chat       pairs chat at --rate messages a second in all (0: as fast as acks come)
   room       --rate events a second, each to all connections
   rest       operations by REST at --rate (0: as fast as answers come)
-  story      the whole product: --rate stories a second
+  story      the whole product: --rate bounties a second, from the posting to the rating, and of
+             ten one is cancelled and one disputed; then the books are looked at
   reconnect  everybody is cut off at once, comes back, and is told what they missed
   mixed      chat with cut connections, REST and stories at once
 
@@ -56,6 +57,8 @@ class Options:
     tokens: Path | None = None
     jwt_secret: str | None = None
     jwt_issuer: str | None = None
+    admin_token: str | None = None
+    database_url: str | None = None
     drops_per_s: float | None = None
     is_patient: bool = False
     is_resuming: bool = False
@@ -111,6 +114,19 @@ def add_arguments(parser: argparse.ArgumentParser, url: str) -> None:
         metavar="NAME",
         help="of these tokens (default: $SUPABASE_JWT_ISSUER, else the emulator beside the server)",
     )
+    add(
+        "--admin-token",
+        default=os.environ.get("BOUNTYEXPO_ADMIN_TOKEN"),
+        metavar="TOKEN",
+        help="of who judges disputes (default: $BOUNTYEXPO_ADMIN_TOKEN, else the operator of the "
+        "server on this machine)",
+    )
+    add(
+        "--database",
+        metavar="URL",
+        help="look at these books in the end (default for stories: those of the server on this "
+        "machine)",
+    )
     add("--drops", type=float, metavar="PER_S", help="connections cut per second (chat, mixed)")
     add("--patient", action="store_true", help="the server may go away and come back meanwhile")
     add("--resume", action="store_true", help="come back by session, not by streams alone")
@@ -139,6 +155,8 @@ def options_of(arguments: argparse.Namespace) -> Options:
         tokens=arguments.tokens,
         jwt_secret=arguments.jwt_secret,
         jwt_issuer=arguments.jwt_issuer,
+        admin_token=arguments.admin_token,
+        database_url=arguments.database,
         drops_per_s=arguments.drops,
         is_patient=arguments.patient,
         is_resuming=arguments.resume,
@@ -168,10 +186,19 @@ def addresses(sources: list[str], most: int = 64) -> tuple[str, ...]:
 def people_needed(options: Options) -> int:
     """How many people a run plays."""
     if options.scenario == "story":
-        return 0
+        return stories_known(options)
     if options.scenario == "rest":
         return max(2, min(options.connections, REST_CONNECTIONS_MAX))
     return options.connections
+
+
+def stories_known(options: Options) -> int:
+    """How many people of stories need not register: two for each, where tokens are signed."""
+    if not options.jwt_secret or options.tokens is not None or not options.rate_per_s:
+        return 0
+    stories = Schedule(options.rate_per_s, options.duration_s, options.ramp_s).total
+    # The parts of the processes may each be one more than their share.
+    return 2 * (stories + options.processes)
 
 
 def owners_needed(options: Options) -> int:
@@ -219,7 +246,7 @@ def _split(
     first = 0
     for part in range(parts):
         # Pairs stay together.
-        is_even = scenario in ("chat", "reconnect")
+        is_even = scenario in ("chat", "reconnect", "story")
         count = (
             2 * share_of(len(people) // 2, part, parts)
             if is_even
@@ -245,6 +272,7 @@ def _split(
             is_patient=options.is_patient,
             is_resuming=options.is_resuming,
             drain_s=options.drain_s,
+            admin_token=options.admin_token,
         )
         first += count
         made.append(plan)

@@ -48,6 +48,8 @@ class Plan(msgspec.Struct, kw_only=True):
     # Whether people come back by their session first, and by streams only where it is gone.
     is_resuming: bool = False
     drain_s: float = 15.0
+    # Of somebody who may judge disputes (scenario story).
+    admin_token: str | None = None
 
     @property
     def address(self) -> tuple[str, int]:

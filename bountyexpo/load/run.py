@@ -17,10 +17,11 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import httpx
 import msgspec
+import psycopg
 import trio
 
+from bountyexpo.load import books, people
 from bountyexpo.load import options as optional
-from bountyexpo.load import people
 from bountyexpo.load.client.connections import FleetFailed
 from bountyexpo.load.client.rest import ServerAway, is_loopback
 from bountyexpo.load.report import terminal
@@ -95,6 +96,11 @@ def measure(options: Options, say: Callable[[str], None] = lambda _text: None) -
     used_s = after.get("server cpu s", 0.0) - before.get("server cpu s", 0.0)
     if used_s > 0:  # otherwise it began anew meanwhile
         result.server["server cpu s"] = used_s
+    if options.database_url is not None:
+        try:
+            result.books = books.read(options.database_url)
+        except psycopg.Error as error:
+            raise FleetFailed(f"the books cannot be read: {error}") from None
     if "server rss bytes" in after:
         result.server["server rss MiB"] = after["server rss bytes"] / 2**20
     return result
@@ -212,8 +218,9 @@ def _show_seconds(result: Result, shown: int, newest: int, say: Callable[[str], 
 def _tokens(options: Options, run: str, say: Callable[[str], None]) -> tuple[list[str], list[str]]:
     """Get the tokens of the people who play, and of those who own the bounties."""
     count, owners = optional.people_needed(options), optional.owners_needed(options)
-    # With a secret the people are the same in every run, so that only the first one makes them.
-    whose = "every" if options.jwt_secret else run
+    # With a secret the people are the same in every run, so that only the first one makes them;
+    # but stories are of people who have nothing yet.
+    whose = "every" if options.jwt_secret and options.scenario != "story" else run
     names = [f"load_{whose}_{number}" for number in range(count)]
     names += [f"load_{run}_owner_{number}" for number in range(owners)]
     if not names:

@@ -14,6 +14,7 @@ import psutil
 
 from bountyexpo.runtime.clock import SystemClock
 from bountyexpo.sandbox.emulators import operator_token
+from bountyexpo.sandbox.postgres import running_address
 from bountyexpo.settings import Settings, SettingsError
 
 if TYPE_CHECKING:
@@ -32,14 +33,25 @@ def operator_token_at(url: str, environ: Mapping[str, str]) -> str | None:
     return None
 
 
+def database_at(url: str) -> str | None:
+    """Return the address of the database of the server at ``url``, if it runs on this machine."""
+    for settings in _own(url):
+        return settings.database_url or running_address(settings.data_dir / "postgres")
+    return None
+
+
 def _candidates(url: str, environ: Mapping[str, str]) -> Iterator[Settings]:
+    yield from _own(url)
+    with suppress(SettingsError):
+        yield Settings.load(environ)
+
+
+def _own(url: str) -> Iterator[Settings]:
     process = _listener(url)
     if process is not None:
         with suppress(psutil.Error, SettingsError):
             found = Settings.load(process.environ())
             yield replace(found, data_dir=Path(process.cwd()) / found.data_dir)
-    with suppress(SettingsError):
-        yield Settings.load(environ)
 
 
 def _listener(url: str) -> psutil.Process | None:

@@ -12,12 +12,17 @@ import trio
 from bountyexpo.load.options import Options
 from bountyexpo.load.report.terminal import table
 from bountyexpo.load.run import measure
+from bountyexpo.runtime.clock import SystemClock
+from bountyexpo.sandbox.emulators import operator_token
+from bountyexpo.settings import Settings
 
 from tests.server_process import ServerProcess, running
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
+
+    from bountyexpo.load.report.result import Result
 
 ISSUER = "https://load.example/auth/v1"
 SECRET = "a-secret-for-the-load-tests-of-forty-bytes"
@@ -30,7 +35,7 @@ RUNS = (
     Options(scenario="chat", connections=20, rate=50, duration_s=2, drops_per_s=4),
     Options(scenario="room", connections=20, rate=5, duration_s=1, processes=2),
     Options(scenario="rest", connections=4, rate=50, duration_s=1, ramp_s=0.5),
-    Options(scenario="story", rate=1, duration_s=1),
+    Options(scenario="story", rate=3, duration_s=1),
     Options(
         scenario="reconnect", connections=20, is_resuming=True, sources=("127.0.0.2", "127.0.0.3")
     ),
@@ -59,17 +64,33 @@ async def load(*arguments: str) -> tuple[int, str]:
 
 
 async def test_each_scenario_measures_and_finds_nothing_broken(
-    server: ServerProcess, tmp_path: Path
+    server: ServerProcess, dsn: str, tmp_path: Path
 ) -> None:
+    settings = Settings(data_dir=server.folder, supabase_jwt_secret=SECRET)
+    judge = operator_token(settings, SystemClock().now())
     for options in RUNS:
         wanted = replace(options, url=server.url, jwt_secret=SECRET, jwt_issuer=ISSUER)
+        if options.scenario == "story":
+            wanted = replace(wanted, admin_token=judge, database_url=dsn)
         with trio.fail_after(RUN_S):
             result = await trio.to_thread.run_sync(measure, wanted, abandon_on_cancel=True)
 
         assert result.is_good, table(result)
         assert result.main.count or options.scenario == "idle"
+        if options.scenario == "story":
+            check_lives(result)
     # One server for all, because starting it takes longer than most of the runs.
     await check_the_command(server, tmp_path)
+
+
+def check_lives(result: Result) -> None:
+    """One of each kind was told to its end by people with tokens, and the books are right."""
+    kinds = ("cancellation", "dispute", "revision")
+    assert result.facts == {f"ended: {kind}": 1 for kind in kinds}
+    assert "story: register" not in result.timeline.total.times
+    assert len(result.books) == 6
+    assert not any(result.books.values())
+    assert not result.warnings()
 
 
 async def check_the_command(server: ServerProcess, tmp_path: Path) -> None:

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 # Above this share of a core a worker of ours is what was measured, not the server.
 BUSY_SHARE = 0.9
+# Options that a report does not tell.
+SECRET = frozenset({"jwt_secret", "admin_token", "database_url"})
 PERCENTILES = ((0.5, "p50"), (0.95, "p95"), (0.99, "p99"), (0.999, "p99.9"))
 
 
@@ -28,6 +30,8 @@ class Result:
     fault_count: int = 0
     facts: dict[str, float] = field(default_factory=dict)
     server: dict[str, float] = field(default_factory=dict)
+    # What must be zero; nothing where nobody has looked.
+    books: dict[str, int] = field(default_factory=dict)
 
     @property
     def main_name(self) -> str:
@@ -67,6 +71,7 @@ class Result:
                 self.main.count > 0 or options.scenario == "idle",
             ),
         ]
+        found += [(f"books: {value:,} {name}", value == 0) for name, value in self.books.items()]
         if options.max_p95_ms is not None:
             p95_ms = self.main.percentile_s(0.95) * 1000
             text = f"p95 {p95_ms:,.1f} ms <= {options.max_p95_ms:,g} ms"
@@ -90,6 +95,10 @@ class Result:
                 f"a client process used {share:.0%} of a core: the client may be the bottleneck; "
                 "use more --processes, and more cores for them"
             )
+        if self.options.scenario == "story" and not self.books:
+            said.append("nobody has looked at the books: name their --database")
+        if self.options.scenario == "story" and self.options.admin_token is None:
+            said.append("nothing was disputed: nobody may judge without an --admin-token")
         return said
 
     def summary(self) -> dict[str, Any]:
@@ -100,7 +109,7 @@ class Result:
             "options": {
                 name: value
                 for name, value in vars(self.options).items()
-                if isinstance(value, str | int | float) and name != "jwt_secret"
+                if isinstance(value, str | int | float) and name not in SECRET
             },
             "isGood": self.is_good,
             "verdicts": [{"text": text, "isMet": is_met} for text, is_met in self.verdicts()],
@@ -116,6 +125,7 @@ class Result:
             "faultCount": self.fault_count,
             "facts": self.facts,
             "server": self.server,
+            "books": self.books,
             "clientCpu": self.timeline.busiest_cpu(),
             "seconds": [
                 {

@@ -45,6 +45,14 @@ async def sign_in(story: Story) -> None:
 
 
 @Step
+async def come_back(story: Story) -> None:
+    """Both have an access token already, and learn who they are."""
+    for person in story.people:
+        me = await story.get(person, "/auth/me")
+        person.user_id, person.email, person.username = me["id"], me["email"], me["username"]
+
+
+@Step
 async def look_at_oneself(story: Story) -> None:
     """Each sees their own account."""
     for person in story.people:

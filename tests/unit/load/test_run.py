@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 from bountyexpo.load.client.requests import unchunk
-from bountyexpo.load.options import Options, addresses, bounties_needed, plans
+from bountyexpo.load.options import Options, addresses, bounties_needed, people_needed, plans
 from bountyexpo.load.report.html_page import page
 from bountyexpo.load.report.result import Result
 from bountyexpo.load.report.stats import Second, Stats
@@ -76,8 +77,37 @@ def test_the_line_of_progress_names_the_main_time() -> None:
     assert "delivered 10" in progress(0, second, "delivered", 0.5)
 
 
-def test_the_summary_keeps_the_secret() -> None:
-    assert "a-secret" not in str(finished(jwt_secret="a-secret").summary())
+@pytest.mark.parametrize("name", ["jwt_secret", "admin_token", "database_url"])
+def test_the_summary_keeps_the_secret(name: str) -> None:
+    assert "a-secret" not in str(finished(**{name: "a-secret"}).summary())
+
+
+def test_books_that_are_wrong_fail_the_run() -> None:
+    result = finished(max_errors=1)
+    result.books = {"cents in all accounts together": 0}
+    assert result.is_good
+
+    result.books["holds that did not end once"] = 2
+
+    assert not result.is_good
+    assert "FAILED  books: 2 holds that did not end once" in table(result)
+
+
+def test_a_story_whose_books_nobody_looked_at_says_so() -> None:
+    told = Result(Options(scenario="story")).warnings()
+
+    assert ["books" in told[0], "disputed" in told[1]] == [True, True]
+
+
+def test_people_of_stories_who_need_not_register_are_two_for_each() -> None:
+    options = Options(scenario="story", rate=3, duration_s=2, processes=2, jwt_secret="s")
+    people = [str(number) for number in range(people_needed(options))]
+
+    shares = [plan.tokens for plan in plans(options, "run", people, [])]
+
+    assert all(len(share) >= 6 and len(share) % 2 == 0 for share in shares)
+    assert people_needed(replace(options, jwt_secret=None)) == 0
+    assert people_needed(replace(options, rate=0)) == 0
 
 
 def test_pairs_stay_together_when_a_run_is_cut() -> None:

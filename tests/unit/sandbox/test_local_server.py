@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from bountyexpo.runtime.clock import SystemClock
 from bountyexpo.sandbox.emulators import operator_token, providers
-from bountyexpo.sandbox.local_server import operator_token_at
+from bountyexpo.sandbox.local_server import database_at, operator_token_at
 from bountyexpo.settings import Settings
 
 from tests.server_process import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 # Listens as a server does, and lives until its input ends.
 LISTENER = """
@@ -66,3 +66,18 @@ def test_a_server_elsewhere_is_not_looked_for(port: int, tmp_path: Path) -> None
     providers(Settings(data_dir=tmp_path / "below"))
 
     assert operator_token_at(f"http://db.example.org:{port}", {"BOUNTYEXPO_DATA": "/none"}) is None
+
+
+@pytest.mark.parametrize("given", [None, "postgresql://app@db.example.org/app"])
+def test_its_database_is_found_through_its_own_settings(
+    port: int, given: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = [Settings(data_dir=Path("/data"), database_url=given)]
+    monkeypatch.setattr("bountyexpo.sandbox.local_server._own", lambda _url: iter(found))
+    monkeypatch.setattr("bountyexpo.sandbox.local_server.running_address", str)
+
+    assert database_at(f"http://127.0.0.1:{port}") == (given or "/data/postgres")
+
+
+def test_a_server_elsewhere_has_no_database_here(port: int) -> None:
+    assert database_at(f"http://db.example.org:{port}") is None
