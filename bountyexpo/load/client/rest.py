@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ipaddress
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -18,6 +19,7 @@ import msgspec
 import trio
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Mapping
 
 # Answers of a server that is not able to serve now but may be soon.
@@ -66,6 +68,7 @@ class Rest:
             base_url=self.url,
             timeout=REQUEST_TIMEOUT_S,
             transport=transport,
+            verify=_trusted(),
             trust_env=not is_loopback(url),
         )
 
@@ -144,6 +147,12 @@ def sandbox_at(url: str) -> str:
     at = urlsplit(url)
     port = at.port or (443 if at.scheme == "https" else 80)
     return f"http://127.0.0.1:{port + 1}"
+
+
+@cache
+def _trusted() -> ssl.SSLContext:
+    """Read what is trusted once: it takes as long as many requests, and a story has a client."""
+    return httpx.create_ssl_context()
 
 
 def _reply(response: httpx.Response) -> Reply:
