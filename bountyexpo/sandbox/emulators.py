@@ -105,7 +105,7 @@ def providers(settings: Settings) -> Providers:
         found = replace(
             found,
             stripe_secret_key=sandbox.stripe_secret_key,
-            stripe_webhook_secrets=(sandbox.webhook_secret,),
+            stripe_webhook_secrets=(sandbox.webhook_secret, sandbox.connect_webhook_secret),
             stripe_api_base=address,
         )
     return replace(found, sandbox=sandbox)

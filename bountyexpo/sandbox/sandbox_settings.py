@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -40,6 +41,12 @@ class SandboxSettings:
     def address(self) -> str:
         """Where programs on this machine find the emulators."""
         return f"http://{self.host}:{self.port}"
+
+    @property
+    def connect_webhook_secret(self) -> str:
+        """The secret of the endpoint for the events of connected accounts."""
+        made = hmac.digest(self.webhook_secret.encode(), b"connect", "sha256").hex()
+        return f"whsec_{made}"
 
     @property
     def anon_key(self) -> str:

@@ -58,7 +58,12 @@ class SandboxServer:
         tables = Tables(pool)
         self.passwords = Passwords(settings.password_cost)
         self.relay = WebhookRelay(
-            pool, tables, clock, url=settings.webhook_url, secret=settings.webhook_secret
+            pool,
+            tables,
+            clock,
+            url=settings.webhook_url,
+            secret=settings.webhook_secret,
+            connect_secret=settings.connect_webhook_secret,
         )
         faults = Faults()
         sink = MessageSink(settings.messages)

@@ -92,10 +92,25 @@ STATEMENTS = (
     )""",
     """CREATE INDEX IF NOT EXISTS stripe_events_due
         ON sandbox.stripe_events (next_attempt_at) WHERE next_attempt_at IS NOT NULL""",
+    """CREATE TABLE IF NOT EXISTS sandbox.stripe_balances (
+        account text PRIMARY KEY,
+        cents bigint NOT NULL
+    )""",
+    # What was charged before there were balances.
+    """INSERT INTO sandbox.stripe_balances (account, cents)
+        SELECT '', coalesce(sum((object->>'amount_captured')::bigint
+                                - (object->>'amount_refunded')::bigint), 0)
+        FROM sandbox.stripe_objects
+        WHERE kind = 'charge' AND object->>'captured' = 'true' AND object->>'currency' = 'usd'
+        ON CONFLICT DO NOTHING""",
+    # The connected account that it belongs to; the platform's own have none.
+    "ALTER TABLE sandbox.stripe_objects ADD COLUMN IF NOT EXISTS account text",
+    "ALTER TABLE sandbox.stripe_events ADD COLUMN IF NOT EXISTS account text",
     """CREATE OR REPLACE VIEW sandbox.stripe_listed AS
-        SELECT id, kind, number, created_at, object FROM sandbox.stripe_objects
+        SELECT id, kind, number, created_at, object, account FROM sandbox.stripe_objects
         UNION ALL
-        SELECT id, 'event', number, created_at, body::jsonb FROM sandbox.stripe_events""",
+        SELECT id, 'event', number, created_at, body::jsonb, account
+        FROM sandbox.stripe_events""",
 )
 
 

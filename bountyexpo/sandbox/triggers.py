@@ -3,6 +3,11 @@
 POST /sandbox/payment_intents/<id>/authenticate[?outcome=fail]   the payer passes 3-D Secure
 POST /sandbox/setup_intents/<id>/authenticate[?outcome=fail]     the same, to keep a card
 POST /sandbox/payment_intents/<id>/settle[?outcome=fail]         the slow bank answers
+POST /sandbox/accounts/<id>/onboard                              the owner gives all details
+GET  /sandbox/accounts/<id>/onboard?return_url=…                 the same, by following the link
+POST /sandbox/accounts/<id>/restrict                             payouts are stopped
+POST /sandbox/accounts/<id>/deauthorize                          the owner leaves the platform
+POST /sandbox/accounts/<id>/payouts/<id>/settle[?outcome=fail]   the bank takes it or sends it back
 POST /sandbox/events/<id>/resend                                 deliver an event again
 GET  /sandbox/events                                             deliveries so far
 POST /sandbox/faults   {"kind": …, "path": "/v1/…", "times": 1}  let requests go wrong
@@ -22,7 +27,7 @@ from bountyexpo.domain.ids import is_id
 from bountyexpo.sandbox.replies import add_routes, reply
 from bountyexpo.sandbox.stripe import intents
 from bountyexpo.sandbox.stripe.faults import Fault, Faults
-from bountyexpo.sandbox.stripe.nouns import setup_intents
+from bountyexpo.sandbox.stripe.nouns import accounts, payouts, setup_intents
 from bountyexpo.sandbox.stripe.nouns.payment_intents import commit
 from bountyexpo.sandbox.stripe.refusal import StripeRefusal
 from bountyexpo.sandbox.stripe.store import stripe_id
@@ -40,6 +45,12 @@ LEAVE: Final = """
     update users set account_status = 'deleted', deleted_at = coalesce(deleted_at, now())
     where id = %s returning id
 """
+
+ACCOUNT_STEPS = {
+    "onboard": accounts.onboard,
+    "restrict": accounts.restrict,
+    "deauthorize": accounts.deauthorize,
+}
 
 
 class Triggers:
@@ -63,6 +74,9 @@ class Triggers:
             ("POST", "/payment_intents/<object_id>/authenticate", self.authenticate),
             ("POST", "/setup_intents/<object_id>/authenticate", self.authenticate_setup),
             ("POST", "/payment_intents/<object_id>/settle", self.settle),
+            ("GET", "/accounts/<account_id>/onboard", self.follow),
+            ("POST", "/accounts/<account_id>/<verb>", self.change_account),
+            ("POST", "/accounts/<account_id>/payouts/<object_id>/settle", self.settle_payout),
             ("POST", "/events/<event_id>/resend", self.resend),
             ("GET", "/events", self.events),
             ("POST", "/faults", self.order_fault),
@@ -95,6 +109,23 @@ class Triggers:
             return await commit(work, intents.without_refusal(change))
 
         return await self._stripe.change("payment_intent", object_id, step)
+
+    async def follow(self, account_id: str) -> Response:
+        """Give all details of an account, and go back to the app."""
+        await self._stripe.change("account", account_id, accounts.onboard)
+        return Response("", 303, {"Location": request.args.get("return_url", "/")})
+
+    async def change_account(self, account_id: str, verb: str) -> Response:
+        """Let the owner, or Stripe, do something with an account."""
+        step = ACCOUNT_STEPS.get(verb)
+        if step is None:
+            return reply({"error": "There is no such button"}, 404)
+        return await self._stripe.change("account", account_id, step)
+
+    async def settle_payout(self, account_id: str, object_id: str) -> Response:
+        """Let the bank take a payout, or send it back."""
+        step = partial(payouts.settle, succeeds=_succeeds())
+        return await self._stripe.change("payout", object_id, step, account_id)
 
     async def resend(self, event_id: str) -> Response:
         """Deliver an event again."""

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 import trio
-from quart import Blueprint, Response, request
+from quart import Blueprint, Response, g, request
 
 from bountyexpo.integrations.stripe.calls import API_VERSION
 from bountyexpo.sandbox.replies import reply, retry_headers, text_reply
@@ -82,10 +82,10 @@ class StripeApi:
         routes.register_error_handler(StripeRefusal, _refused)
         for noun in NOUNS:
             root = f"{ROOT}{noun.path}"
-            views: dict[tuple[str, str], Callable[..., Awaitable[Response]]] = {
-                ("GET", ""): partial(self._list, noun),
-                ("GET", "/<object_id>"): partial(self._show, noun),
-            }
+            views: dict[tuple[str, str], Callable[..., Awaitable[Response]]] = {}
+            if noun.is_listed:
+                views["GET", ""] = partial(self._list, noun)
+                views["GET", "/<object_id>"] = partial(self._show, noun)
             for place, action in noun.actions.items():
                 views[place] = partial(self._act, noun, action)
             for (method, path), view in views.items():
@@ -93,37 +93,53 @@ class StripeApi:
                 routes.add_url_rule(root + path, name, view, methods=[method])
         return routes
 
-    async def change(self, kind: str, object_id: str, step: Step) -> Response:
+    async def change(
+        self, kind: str, object_id: str, step: Step, account: str | None = None
+    ) -> Response:
         """Let something happen to an object that no request of the API can bring about."""
         await self._tables.ensure()
         async with self._pool.transaction() as tx:
-            work = Work(tx, {}, self._clock.now(), None)
+            work = Work(tx, {}, self._clock.now(), account=account)
             given = await _given(work, await work.load(kind, object_id), step)
         self._on_event()
         return text_reply(given.body, given.status)
 
-    async def _list(self, noun: Noun) -> Response:
-        await self._before()
+    async def _list(self, noun: Noun, parent_id: str | None = None) -> Response:
+        await self._before(noun)
         params = _query()
-        body = await listing.page(self._pool, noun, params)
-        await _expand(self._pool, body, params)
+        body = await listing.page(self._pool, noun, params, g.account, parent_id)
+        if noun.parent is not None:
+            await self._require(noun.parent, str(parent_id), (noun.parent,))
+        await _expand(self._pool, body, params, g.account)
         return reply(body)
 
-    async def _show(self, noun: Noun, object_id: str) -> Response:
-        await self._before()
+    async def _show(self, noun: Noun, object_id: str, parent_id: str | None = None) -> Response:
+        await self._before(noun)
         params = _query()
         only(params, ("client_secret",))
-        found = await store.find(self._pool, object_id)
-        if found is None or found["object"] != noun.name:
+        found = await self._require(noun.name, object_id, noun.known_as)
+        if parent_id is not None and found[noun.of] != parent_id:
             raise missing(object_id, noun.name)
-        await _expand(self._pool, found, params)
+        await _expand(self._pool, found, params, g.account)
         return reply(found)
 
-    async def _act(self, noun: Noun, action: Action, object_id: str | None = None) -> Response:
+    async def _require(self, name: str, object_id: str, kinds: tuple[str, ...]) -> Json:
+        found = await store.find(self._pool, object_id, g.account)
+        if found is None or found["object"] not in kinds:
+            raise missing(object_id, name)
+        return found
+
+    async def _act(
+        self,
+        noun: Noun,
+        action: Action,
+        object_id: str | None = None,
+        parent_id: str | None = None,
+    ) -> Response:
         """Do the work once per idempotency key, in one transaction with its answer."""
-        fault = await self._before()
+        fault = await self._before(noun)
         try:
-            given, is_repeat = await self._once(noun, action, object_id)
+            given, is_repeat = await self._once(noun, action, object_id, parent_id)
         except KeyReused as error:
             text = (
                 "Keys for idempotent requests can only be used with the same parameters they were "
@@ -139,29 +155,34 @@ class StripeApi:
         headers = {"Idempotent-Replayed": "true"} if is_repeat else None
         return text_reply(given.body, given.status, headers)
 
-    async def _once(self, noun: Noun, action: Action, object_id: str | None) -> tuple[Answer, bool]:
+    async def _once(
+        self, noun: Noun, action: Action, object_id: str | None, parent_id: str | None
+    ) -> tuple[Answer, bool]:
         raw = await request.get_data(as_text=False)
         assert isinstance(raw, bytes)
-        params = _form(raw)
+        params = _query() if request.method == "GET" else _form(raw)
         only(params, action.params)
         key = _idempotency_key()
         asked = msgspec.json.encode([request.method, request.path, params], order="sorted")
         async with self._pool.transaction() as tx:
-            work = Work(tx, params, self._clock.now(), key)
-            if key is not None:
+            work = Work(tx, params, self._clock.now(), key=key, account=g.account)
+            # Each account has its own keys.
+            kept_as = f"{g.account} {key}" if key and g.account else key
+            if kept_as is not None:
                 fingerprint = sha256(asked).hexdigest()
-                found = await store.claim_key(tx, key, fingerprint, self._clock.now())
+                found = await store.claim_key(tx, kept_as, fingerprint, self._clock.now())
                 if found is not None:
                     return found, True
-            place = {} if object_id is None else await work.load(noun.name, object_id)
+            place = await _place(work, noun, object_id, parent_id)
             given = await _given(work, place, action.run)
-            if key is not None:
-                await store.keep_answer(tx, key, given)
+            if kept_as is not None:
+                await store.keep_answer(tx, kept_as, given)
         return given, False
 
-    async def _before(self) -> str | None:
+    async def _before(self, noun: Noun) -> str | None:
         """Wait for the tables, and return the fault that this request meets at its end."""
         await self._tables.ensure()
+        g.account = await self._account(noun)
         fault = self._faults.take(request.path)
         if fault == "server_error":
             raise StripeRefusal("Something went wrong on our end", status=500, kind="api_error")
@@ -175,10 +196,19 @@ class StripeApi:
             found = _user_of(found)
         if not hmac.compare_digest(found.encode(), self._secret_key.encode()):
             raise StripeRefusal("Invalid API Key provided", status=401)
-        account = request.headers.get("Stripe-Account")
-        if account is not None:
+
+    async def _account(self, noun: Noun) -> str | None:
+        """Return the connected account that the platform speaks for, or None for itself."""
+        account: str | None = request.headers.get("Stripe-Account")
+        if account is None:
+            return None
+        found = await store.find(self._pool, account, None)
+        if found is None or found["object"] != "account" or found.get("deleted"):
             text = f"The provided key does not have access to account '{account[:100]}'"
             raise StripeRefusal(text, status=403, code="account_invalid")
+        if noun.is_platform:
+            raise StripeRefusal("Only Stripe Connect platforms can work with this.", status=403)
+        return account
 
 
 def failed(error: BountyExpoError) -> Response:
@@ -197,12 +227,27 @@ async def _given(work: Work, place: Json, step: Step) -> Answer:
     made = await step(work, place)
     if isinstance(made, Answer):
         return made
-    await _expand(work.tx, made, work.params)
+    await _expand(work.tx, made, work.params, work.account)
     return answer(made)
 
 
-async def _expand(queries: Queries, body: Json, params: Json) -> None:
-    await expand(body, listed(params.get("expand")), EXPANDABLE, partial(store.find, queries))
+async def _place(work: Work, noun: Noun, object_id: str | None, parent_id: str | None) -> Json:
+    """Return the object that an action is called on, or the parent of a new one."""
+    if object_id is None:
+        return {} if noun.parent is None else await work.load(noun.parent, str(parent_id))
+    place = await work.load(noun.name, object_id)
+    if noun.parent is not None and place[noun.of] != parent_id:
+        raise missing(object_id, noun.name)
+    return place
+
+
+async def _expand(queries: Queries, body: Json, params: Json, account: str | None) -> None:
+    async def find(object_id: str) -> Json | None:
+        # The platform keeps the banks and cards of every account.
+        own = await store.find(queries, object_id, account)
+        return own or await store.find(queries, object_id, None)
+
+    await expand(body, listed(params.get("expand")), EXPANDABLE, find)
 
 
 def _query() -> Json:

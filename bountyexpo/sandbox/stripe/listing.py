@@ -28,18 +28,21 @@ SECONDS_MAX = 253_402_300_799
 
 PAGE = """
     SELECT object FROM sandbox.stripe_listed
-    WHERE kind = %(kind)s AND object @> %(fields)s::jsonb
+    WHERE kind = ANY (%(kinds)s) AND account IS NOT DISTINCT FROM %(account)s
+        AND object @> %(fields)s::jsonb
         AND (%(types)s::text[] IS NULL OR object->>'type' = ANY (%(types)s))
         AND (%(after)s::bigint IS NULL OR number < %(after)s)
         AND (%(before)s::bigint IS NULL OR number > %(before)s)
         AND created_at >= %(since)s AND created_at < %(until)s
     ORDER BY number * %(direction)s LIMIT %(limit)s
 """
-NUMBER = "SELECT number FROM sandbox.stripe_listed WHERE kind = %s AND id = %s"
+NUMBER = "SELECT number FROM sandbox.stripe_listed WHERE kind = ANY (%s) AND id = %s"
 
 
-async def page(queries: Queries, noun: Noun, params: Json) -> Json:
-    """Return one page of a noun's objects.
+async def page(
+    queries: Queries, noun: Noun, params: Json, account: str | None, parent_id: str | None = None
+) -> Json:
+    """Return one page of a noun's objects that an account has, or of one parent's.
 
     Raises:
         StripeRefusal: a parameter is wrong, or a cursor names nothing.
@@ -55,10 +58,13 @@ async def page(queries: Queries, noun: Noun, params: Json) -> Json:
     before = await _number(queries, noun, params, "ending_before")
     since, until = _window(params.get("created"))
     fields = {name: text(params, name) for name in noun.filters - LISTS}
+    if parent_id is not None:
+        fields[noun.of] = parent_id
     rows = await queries.fetch(
         PAGE,
         {
-            "kind": noun.name,
+            "kinds": list(noun.known_as),
+            "account": account,
             "fields": msgspec.json.encode({k: v for k, v in fields.items() if v}).decode(),
             "types": listed(params.get("types")) or None,
             "after": after,
@@ -73,7 +79,7 @@ async def page(queries: Queries, noun: Noun, params: Json) -> Json:
     found = [row["object"] for row in rows[:limit]]
     return {
         "object": "list",
-        "url": f"/v1/{noun.path}",
+        "url": f"/v1/{noun.path}".replace("<parent_id>", parent_id or ""),
         "has_more": len(rows) > limit,
         "data": found if before is None else found[::-1],
     }
@@ -84,7 +90,7 @@ async def _number(queries: Queries, noun: Noun, params: Json, name: str) -> int 
     cursor = text(params, name)
     if cursor is None:
         return None
-    row = await queries.fetch_one(NUMBER, (noun.name, cursor))
+    row = await queries.fetch_one(NUMBER, (list(noun.known_as), cursor))
     if row is None:
         raise missing(cursor, noun.name, name)
     number: int = row["number"]

@@ -14,7 +14,7 @@ import msgspec
 from bountyexpo.sandbox.stripe.store import Answer
 from bountyexpo.sandbox.stripe.work import Json, Work
 
-# Given the object that it is called on, if any.
+# Given the object that it is called on; a new one of a parent is given the parent.
 Run: TypeAlias = Callable[[Work, Json], Awaitable[Json | Answer]]
 
 
@@ -34,13 +34,33 @@ class Noun(msgspec.Struct, frozen=True, kw_only=True):
     """One kind of object.
 
     ``actions`` are named by method and by what follows the noun's address: nothing, the id of the
-    object, or that and a verb.
+    object, or that and a verb. The address of one with a ``parent`` has ``<parent_id>`` in it, and
+    its objects name their parent in a field of the parent's name, or of ``parent_field``.
     """
 
     name: str
     path: str
+    parent: str | None = None
+    parent_field: str | None = None
+    # What its objects call themselves, where that is not the noun's name.
+    kinds: tuple[str, ...] = ()
+    # One that cannot be read or listed is only made.
+    is_listed: bool = True
+    # Only the platform has it; no connected account does.
+    is_platform: bool = False
     actions: Mapping[tuple[str, str], Action] = msgspec.field(default_factory=dict)
     # Fields of the objects by which a list may be narrowed.
     filters: frozenset[str] = frozenset()
     # Fields that hold the id of another object, which is shown whole when asked for.
     expandable: frozenset[str] = frozenset()
+
+    @property
+    def known_as(self) -> tuple[str, ...]:
+        """What its objects call themselves."""
+        return self.kinds or (self.name,)
+
+    @property
+    def of(self) -> str:
+        """The field of its objects that names their parent."""
+        assert self.parent is not None
+        return self.parent_field or self.parent

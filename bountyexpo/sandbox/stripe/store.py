@@ -23,8 +23,10 @@ if TYPE_CHECKING:
 
     Json = dict[str, Any]
 
-# What our webhook endpoint is subscribed to; of everything else only the list of events tells.
-SUBSCRIBED = ("payment_intent.", "charge.refunded", "charge.dispute.", "refund.")
+# What our webhook endpoint is subscribed to, and the one for connected accounts; of everything else
+# only the list of events tells.
+SUBSCRIBED = ("payment_intent.", "charge.refunded", "charge.dispute.", "refund.", "transfer.")
+SUBSCRIBED_CONNECT = ("account.", "payout.")
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -82,41 +84,60 @@ async def keep_answer(tx: Transaction, key: str, given: Answer) -> None:
     )
 
 
-async def find(queries: Queries, object_id: str) -> Json | None:
-    """Return an object or an event of any kind; test payment methods are always there."""
+async def find(queries: Queries, object_id: str, account: str | None) -> Json | None:
+    """Return an object or an event of any kind that an account has; None is the platform.
+
+    Test payment methods are always there.
+    """
     if object_id in METHODS:
         return shown(object_id)
     row = await queries.fetch_one(
-        "SELECT object FROM sandbox.stripe_listed WHERE id = %s", (object_id,)
+        """SELECT object FROM sandbox.stripe_listed
+           WHERE id = %s AND account IS NOT DISTINCT FROM %s""",
+        (object_id, account),
     )
     return row["object"] if row else None
 
 
-async def lock(tx: Transaction, object_id: str) -> Json | None:
-    """Return an object, locked until the transaction ends."""
+async def lock(tx: Transaction, object_id: str, account: str | None) -> Json | None:
+    """Return an object that an account has, locked until the transaction ends."""
     if object_id in METHODS:
         return shown(object_id)
     row = await tx.fetch_one(
-        "SELECT object FROM sandbox.stripe_objects WHERE id = %s FOR UPDATE", (object_id,)
+        """SELECT object FROM sandbox.stripe_objects
+           WHERE id = %s AND account IS NOT DISTINCT FROM %s FOR UPDATE""",
+        (object_id, account),
     )
     return row["object"] if row else None
 
 
-async def save(tx: Transaction, found: Json, now: datetime) -> None:
-    """Store an object, new or changed."""
+async def save(tx: Transaction, found: Json, now: datetime, account: str | None) -> None:
+    """Store an object of an account, new or changed."""
     await tx.execute(
-        """INSERT INTO sandbox.stripe_objects (id, object, created_at) VALUES (%s, %s::jsonb, %s)
+        """INSERT INTO sandbox.stripe_objects (id, object, created_at, account)
+           VALUES (%s, %s::jsonb, %s, %s)
            ON CONFLICT (id) DO UPDATE SET object = excluded.object""",
-        (found["id"], _text(found), now),
+        (found["id"], _text(found), now, account),
     )
 
 
+async def remove(tx: Transaction, object_id: str) -> None:
+    """Forget an object, as if it had never been ours."""
+    await tx.execute("DELETE FROM sandbox.stripe_objects WHERE id = %s", (object_id,))
+
+
 async def add_event(
-    tx: Transaction, event_type: str, data: Json, key: str | None, now: datetime
+    tx: Transaction,
+    event_type: str,
+    data: Json,
+    *,
+    key: str | None,
+    now: datetime,
+    account: str | None,
 ) -> None:
-    """Store an event; one that the webhook endpoint is subscribed to is due at once."""
-    is_told = event_type.startswith(SUBSCRIBED)
-    event = {
+    """Store an event; one that its webhook endpoint is subscribed to is due at once."""
+    is_told = event_type.startswith(SUBSCRIBED if account is None else SUBSCRIBED_CONNECT)
+    event: Json = {
         "id": stripe_id("evt"),
         "object": "event",
         "api_version": API_VERSION,
@@ -127,10 +148,13 @@ async def add_event(
         "request": {"id": stripe_id("req"), "idempotency_key": key},
         "type": event_type,
     }
+    if account is not None:
+        event["account"] = account
     await tx.execute(
-        """INSERT INTO sandbox.stripe_events (id, type, body, created_at, next_attempt_at)
-           VALUES (%s, %s, %s, %s, %s)""",
-        (event["id"], event_type, _text(event), now, now if is_told else None),
+        """INSERT INTO sandbox.stripe_events
+               (id, type, body, created_at, next_attempt_at, account)
+           VALUES (%s, %s, %s, %s, %s, %s)""",
+        (event["id"], event_type, _text(event), now, now if is_told else None, account),
     )
 
 

@@ -46,17 +46,27 @@ def signature(body: bytes, secret: str, timestamp: int) -> str:
 
 
 class WebhookRelay:
-    """Sends due events to one address.
+    """Sends due events to one address; those of connected accounts are signed with their secret.
 
     Bounds: ``BATCH_MAX`` at once; the rest wait in the table.
     """
 
-    def __init__(self, pool: Pool, tables: Tables, clock: Clock, *, url: str, secret: str) -> None:
+    def __init__(
+        self,
+        pool: Pool,
+        tables: Tables,
+        clock: Clock,
+        *,
+        url: str,
+        secret: str,
+        connect_secret: str,
+    ) -> None:
         self._pool = pool
         self._tables = tables
         self._clock = clock
         self._url = url
         self._secret = secret
+        self._connect_secret = connect_secret
         self._woken = trio.Event()
 
     def wake(self) -> None:
@@ -102,7 +112,7 @@ class WebhookRelay:
     async def _deliver_due(self, http: httpx.AsyncClient) -> float:
         """Send one batch and return how long nothing will be due."""
         rows = await self._pool.fetch(
-            """SELECT id, body, attempts, next_attempt_at FROM sandbox.stripe_events
+            """SELECT id, body, attempts, next_attempt_at, account FROM sandbox.stripe_events
                WHERE next_attempt_at <= %s ORDER BY number LIMIT %s""",
             (self._clock.now(), BATCH_MAX),
         )
@@ -124,7 +134,10 @@ class WebhookRelay:
 
     async def _deliver(self, http: httpx.AsyncClient, row: dict[str, Any]) -> None:
         now = self._clock.now()
-        is_delivered = await self._post(http, row["body"].encode(), int(now.timestamp()))
+        body = row["body"].encode()
+        secret = self._secret if row["account"] is None else self._connect_secret
+        signed = signature(body, secret, int(now.timestamp()))
+        is_delivered = await self._post(http, body, signed)
         wait_s = min(RETRY_MAX_S, RETRY_FIRST_S * 2 ** min(row["attempts"], 10))
         next_attempt_at = None if is_delivered else self._clock.now() + timedelta(seconds=wait_s)
         try:
@@ -146,11 +159,11 @@ class WebhookRelay:
             # It stays due and is sent once more: at least once, never "maybe".
             log.info("sandbox.webhook_not_noted", event_id=row["id"])
 
-    async def _post(self, http: httpx.AsyncClient, body: bytes, timestamp: int) -> bool:
+    async def _post(self, http: httpx.AsyncClient, body: bytes, signed: str) -> bool:
         headers = {
             "Content-Type": "application/json; charset=utf-8",
             "User-Agent": "Stripe/1.0 (+https://stripe.com/docs/webhooks)",
-            "Stripe-Signature": signature(body, self._secret, timestamp),
+            "Stripe-Signature": signed,
         }
         try:
             with trio.fail_after(DELIVERY_DEADLINE_S):

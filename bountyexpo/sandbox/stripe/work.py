@@ -16,10 +16,22 @@ Json: TypeAlias = dict[str, Any]
 
 
 class Work:
-    """What an action of a noun has in hand: its parameters, and the store."""
+    """What an action of a noun has in hand: its parameters, and the store.
 
-    def __init__(self, tx: Transaction, params: Json, now: datetime, key: str | None) -> None:
+    ``account`` is on whose behalf it acts; None is the platform.
+    """
+
+    def __init__(
+        self,
+        tx: Transaction,
+        params: Json,
+        now: datetime,
+        *,
+        key: str | None = None,
+        account: str | None = None,
+    ) -> None:
         self.tx = tx
+        self.account = account
         self.params = params
         self._now = now
         self._key = key
@@ -31,7 +43,7 @@ class Work:
 
     async def find(self, kind: str, object_id: str) -> Json | None:
         """Return an object, locked until the request has ended, or None."""
-        found = await store.lock(self.tx, object_id)
+        found = await store.lock(self.tx, object_id, self.account)
         return found if found and found["object"] == kind else None
 
     async def load(self, kind: str, object_id: str, param: str | None = None) -> Json:
@@ -45,12 +57,25 @@ class Work:
             raise missing(object_id, kind, param)
         return found
 
-    async def save(self, found: Json, *events: str, before: Json | None = None) -> None:
-        """Store an object, new or changed, with the events that tell of it."""
-        await store.save(self.tx, found, self._now)
+    async def save(
+        self, found: Json, *events: str, before: Json | None = None, told: str | None = None
+    ) -> None:
+        """Store an object, new or changed, with the events that tell of it.
+
+        They are events of the account that it belongs to, or of ``told``.
+        """
+        await store.save(self.tx, found, self._now, self.account)
+        await self.tell(found, *events, before=before, account=told or self.account)
+
+    async def tell(
+        self, found: Json, *events: str, account: str | None, before: Json | None = None
+    ) -> None:
+        """Store events that tell of an object."""
         data: Json = {"object": found}
         if before is not None:
             changed = sorted(name for name in found if found[name] != before.get(name))
             data["previous_attributes"] = {name: before.get(name) for name in changed}
         for event_type in events:
-            await store.add_event(self.tx, event_type, data, self._key, self._now)
+            await store.add_event(
+                self.tx, event_type, data, key=self._key, now=self._now, account=account
+            )

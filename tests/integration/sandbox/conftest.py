@@ -28,6 +28,14 @@ JWT_SECRET = "a-secret-of-at-least-thirty-two-bytes"
 WEBHOOK_SECRET = "whsec_sandbox"
 
 
+def refusal(answer, status):
+    assert answer.status_code == status, answer.text
+    error = answer.json()["error"]
+    assert error["type"] in {"invalid_request_error", "idempotency_error", "card_error"}
+    assert error["message"]
+    return error
+
+
 class Receiver:
     """An HTTP server that keeps what is posted, and answers as told (200 otherwise)."""
 
@@ -132,6 +140,68 @@ async def sandbox(emulators):
 async def http():
     async with httpx.AsyncClient(verify=trusted()) as client:
         yield client
+
+
+@pytest.fixture
+def api(sandbox, settings, http):
+    """Send a request as the SDKs do."""
+
+    async def send(method, path, data=None, **headers):
+        key = {"Authorization": f"Bearer {settings.stripe_secret_key}"}
+        place = {"params": data} if method == "GET" else {"data": data}
+        return await http.request(method, f"{sandbox}/v1{path}", headers=key | headers, **place)
+
+    return send
+
+
+@pytest.fixture
+def made(api):
+    """Make an object, and return it."""
+
+    async def make(path, data=None, **headers):
+        answer = await api("POST", path, data or {}, **headers)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    return make
+
+
+EXPRESS = {
+    "type": "express",
+    "country": "US",
+    "capabilities[transfers][requested]": "true",
+    "settings[payouts][schedule][interval]": "manual",
+}
+
+
+@pytest.fixture
+def press(sandbox, http):
+    """Press a button of the sandbox, and return what it shows."""
+
+    async def call(path, status=200):
+        answer = await http.post(f"{sandbox}/sandbox{path}")
+        assert answer.status_code == status, answer.text
+        return answer.json()
+
+    return call
+
+
+@pytest.fixture
+def connected(made, press):
+    """An account that may be paid, and that the platform has sent so many cents."""
+
+    async def make(cents=0):
+        account = (await made("/accounts", EXPRESS))["id"]
+        await press(f"/accounts/{account}/onboard")
+        found = {"account_id": account}
+        if cents:
+            card = {"amount": cents, "currency": "usd", "payment_method": "pm_card_visa"}
+            await made("/payment_intents", card | {"confirm": "true"})
+            sent = {"amount": cents, "currency": "usd", "destination": account}
+            found["transfer_id"] = (await made("/transfers", sent))["id"]
+        return found
+
+    return make
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bountyexpo.sandbox.stripe import intents
+from bountyexpo.sandbox.stripe import balances, intents
 from bountyexpo.sandbox.stripe.cards import method_of
 from bountyexpo.sandbox.stripe.noun import Noun, action
 from bountyexpo.sandbox.stripe.nouns.charges import charge_of
@@ -118,6 +118,8 @@ async def commit(work: Work, change: Change) -> Json | Answer:
         assert charge_id is not None
         known = await work.find("charge", charge_id) or charge_of(intent, charge_id, work.created)
         await work.save({**known, **change.charge}, f"charge.{_word(change.charge)}")
+        if change.charge.get("captured") and intent["currency"] == balances.CURRENCY:
+            await balances.shift(work, {work.account: change.charge["amount_captured"]})
     await work.save(intent, *change.events)
     return intent if change.refusal is None else answer({"error": change.refusal}, 402)
 

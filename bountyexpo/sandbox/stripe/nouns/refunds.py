@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from bountyexpo.sandbox.stripe import balances
 from bountyexpo.sandbox.stripe.noun import Noun, action
 from bountyexpo.sandbox.stripe.params import choice, integer, metadata, text
 from bountyexpo.sandbox.stripe.refusal import StripeRefusal
@@ -43,6 +44,8 @@ async def create(work: Work, _: Json) -> Json:
     }
     refunded = charge["amount_refunded"] + amount
     changed = {**charge, "amount_refunded": refunded, "refunded": refunded == charge["amount"]}
+    if charge["currency"] == balances.CURRENCY:
+        await balances.shift(work, {work.account: -amount}, may_overdraw=True)
     await work.save(made, "refund.created")
     await work.save(changed, "charge.refunded", before=charge)
     return made
