@@ -86,6 +86,10 @@ def _later(error: stripe.StripeError) -> Unavailable:
     return Unavailable(retry_after_s=min(max(wait_s, 1), RETRY_AFTER_MAX_S))
 
 
+def _short(error: stripe.StripeError) -> Unavailable:
+    return Unavailable(code=error.code)
+
+
 def _ours(error: stripe.StripeError) -> Unavailable:
     """Nothing happened, and the caller is not at fault: a wrong key, or a right that we lack."""
     log.error("the card service refuses us", error=type(error).__name__, code=error.code)
@@ -112,8 +116,8 @@ BY_CODE: Final[Mapping[str, _Meaning]] = {
     "idempotency_key_in_use": _unknown,
     "lock_timeout": _later,
     "rate_limit": _later,
-    # The platform's own money is not there yet.
-    "balance_insufficient": _later,
+    # The money is not there, or not yet; whose it should be, the caller knows.
+    "balance_insufficient": _short,
     "api_key_expired": _ours,
     "platform_api_key_expired": _ours,
     "secret_key_required": _ours,

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from bountyexpo.integrations.stripe.accounts import Accounts
 from bountyexpo.integrations.stripe.calls import Bounds, Calls
 from bountyexpo.integrations.stripe.customers import Customers
 from bountyexpo.integrations.stripe.intents import Intents
 from bountyexpo.integrations.stripe.payment_methods import PaymentMethods
+from bountyexpo.integrations.stripe.payouts import Payouts
 from bountyexpo.integrations.stripe.setup_intents import SetupIntents
+from bountyexpo.integrations.stripe.transfers import Transfers
 from bountyexpo.integrations.stripe_events import ProviderEvent, verify_event
 
 if TYPE_CHECKING:
@@ -35,10 +38,13 @@ class Stripe:
         self.livemode = livemode
         self._webhook_secrets = tuple(webhook_secrets)
         self._calls = Calls(secret_key, api_base, bounds or Bounds())
+        self.accounts = Accounts(self._calls)
         self.customers = Customers(self._calls)
         self.intents = Intents(self._calls)
         self.payment_methods = PaymentMethods(self._calls)
+        self.payouts = Payouts(self._calls)
         self.setup_intents = SetupIntents(self._calls)
+        self.transfers = Transfers(self._calls)
 
     def verify_event(self, raw: bytes, signature: str | None, *, now: datetime) -> ProviderEvent:
         """Check and read a webhook; see ``stripe_events.verify_event``."""

@@ -201,6 +201,7 @@ MEANINGS = {
     "_moved": AlreadyMoved,
     "_unknown": ProviderFailed,
     "_later": Unavailable,
+    "_short": Unavailable,
     "_ours": Unavailable,
 }
 
