@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from bountyexpo.actors.chat.contacts import ContactsActor
 from bountyexpo.actors.chat.conversation import ConversationActor
 from bountyexpo.actors.market.bounty import BountyActor
+from bountyexpo.actors.money.payee import PayeeActor
 from bountyexpo.actors.money.payer import PayerActor
 from bountyexpo.actors.money.payment import PaymentActor
 from bountyexpo.actors.users.user import UserActor
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from bountyexpo.actors.chat.conversation_messages import ConversationKind
     from bountyexpo.actors.dependencies import ActorDependencies
     from bountyexpo.actors.market.bounty_messages import BountyKind
+    from bountyexpo.actors.money.payee_messages import PayeeKind
     from bountyexpo.actors.money.payer import PayerKind
     from bountyexpo.actors.money.payment_messages import PaymentKind
     from bountyexpo.actors.users.user import UserKind
@@ -40,6 +42,7 @@ class Actors:
     bounties: ActorPool[BountyKind]
     payments: ActorPool[PaymentKind]
     payers: ActorPool[PayerKind]
+    payees: ActorPool[PayeeKind]
 
     @classmethod
     def over(cls, ports: ActorDependencies, journal: Journal, clock: Clock) -> Actors:
@@ -57,6 +60,7 @@ class Actors:
             bounties=_pool(BountyActor.kind, BountyActor, ports, clock),
             payments=_pool(PaymentActor.kind, PaymentActor, ports, clock),
             payers=_pool(PayerActor.kind, PayerActor, ports, clock),
+            payees=_pool(PayeeActor.kind, PayeeActor, ports, clock),
         )
 
     @property
@@ -69,6 +73,7 @@ class Actors:
             self.bounties,
             self.payments,
             self.payers,
+            self.payees,
         )
 
     def user(self, user_id: str) -> Ref[UserKind]:
@@ -90,6 +95,10 @@ class Actors:
     def payer(self, user_id: str) -> Ref[PayerKind]:
         """Name the owner of what a user pays with."""
         return self.payers.ref(user_id)
+
+    def payee(self, user_id: str) -> Ref[PayeeKind]:
+        """Name the owner of what a user is paid."""
+        return self.payees.ref(user_id)
 
     def payment(self, payment_id: str) -> Ref[PaymentKind]:
         """Name the owner of a payment."""

@@ -19,7 +19,7 @@ from bountyexpo.jobs.market.disputes import DISPUTES, STAGED_EVIDENCE
 from bountyexpo.jobs.market.expiry import EXPIRY, LEFT, QUIET
 from bountyexpo.jobs.market.search_alerts import tell_searchers
 from bountyexpo.jobs.market.search_index import SEARCH_INDEX
-from bountyexpo.jobs.money import webhooks
+from bountyexpo.jobs.money import webhooks, withdrawals
 from bountyexpo.jobs.money.books import BOOKS, STUCK_WEBHOOKS
 from bountyexpo.jobs.money.dead_letters import tell_dead_letter
 from bountyexpo.jobs.money.deposits import PROCESSING, UNPAID, resume_payment
@@ -52,14 +52,18 @@ PERIODIC = (
     STAGED_EVIDENCE,
     STUCK_WEBHOOKS,
     UNPAID,
+    withdrawals.DUE,
 )
 
 
 def effect_handlers(actors: Actors, db: Pool) -> Mapping[str, Handler]:
     """Return who carries out each type of effect that a transaction may leave."""
-    return {
+    ask = partial(withdrawals.carry_out, actors, db)
+    return dict.fromkeys(withdrawals.CALLS, ask) | {
         CLOSE_REST: partial(close_rest, actors),
         RESUME: partial(resume_payment, actors),
+        withdrawals.MAKE_ACCOUNT: partial(withdrawals.make_account, actors),
+        withdrawals.RETRY: partial(withdrawals.begin_retry, actors),
         SEARCH_ALERTS: partial(tell_searchers, db),
     }
 

@@ -79,6 +79,7 @@ SEARCH = RateClass("search", per_user=Limit(120, 60), per_address=Limit(3000, 60
 SIGN_UP = RateClass("sign_up", per_address=Limit(30, 900), per_identifier=Limit(5, 900))
 SIGN_IN = RateClass("sign_in", per_address=Limit(30, 900))
 PAYMENT = RateClass("payment", per_user=Limit(10, 60, burst=20))
+PAYOUT = RateClass("payout", per_user=Limit(5, 60))
 # Over either transport (realtime §4.8): messages of one user, and those in one conversation.
 MESSAGE = RateClass("message", per_user=Limit(5, 1, burst=20))
 THREAD = RateClass("thread", per_identifier=Limit(60, 60))

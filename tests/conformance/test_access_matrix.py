@@ -13,7 +13,7 @@ from bountyexpo.operations.catalogue import CATALOGUE
 
 from tests.conformance.quarrel_cases import QUARRELS
 from tests.conformance.stage import PASSWORD, Ask, Stage, bounty
-from tests.conformance.work_cases import ESCROWS, REPORTS, WORK
+from tests.conformance.work_cases import ESCROWS, MONEY_OUT, REPORTS, WORK
 from tests.integration.product.product import Person, refused, standing_product
 
 if TYPE_CHECKING:
@@ -247,6 +247,7 @@ CASES: dict[str, Callable[[Stage], Ask]] = {
     ),
     "payment_method.setup": lambda _: ("POST", "/payments/create-setup-intent", {}),
     "payment_method.add_bank": lambda _: ("POST", "/payments/bank-accounts", {}),
+    **MONEY_OUT,
     "wallet.balance": lambda _: ("GET", "/wallet/balance", None),
     "finding.list": lambda _: ("GET", "/admin/findings", None),
     "webhook.replay": lambda stage: ("POST", f"/admin/webhooks/{stage.webhook_id}/replay", None),

@@ -144,6 +144,9 @@ HARMLESS = {
     *("bounty.expire", "stale.find", "request.of_bounties"),
     *("payment_method.setup", "payment_method.add_bank"),
     *("escrow.fund", "wallet.hold"),
+    *("connect.onboard", "connect.login", "connect.make_account"),
+    *(f"payout_target.{verb}" for verb in ("add_bank", "remove_bank", "default_bank")),
+    *("payout_target.add_card", "payout_target.remove_card"),
 }
 
 
@@ -242,7 +245,10 @@ def test_a_key_is_good_for_another_request_once_its_time_is_over(asked: Asked) -
 
 def has_key_of_its_own(asked: Asked) -> bool:
     """What a creation made is known by its key for longer than its reply is kept."""
-    return asked.operation.name in {"bounty.create", "payment.create_intent", "apple_pay.create"}
+    return asked.operation.name in {
+        *("bounty.create", "payment.create_intent", "apple_pay.create"),
+        *("withdrawal.request", "withdrawal.instant", "withdrawal.retry"),
+    }
 
 
 @pytest.mark.parametrize("codec", ["json", "msgpack"])

@@ -1,10 +1,11 @@
-"""How to ask for what belongs to the work (ready, changes, ratings, its price), and to reports."""
+"""How to ask for what belongs to the work (and its price), to reports, and to payouts."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from bountyexpo.domain.access import Caller
+from bountyexpo.domain.ids import new_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -115,5 +116,57 @@ ESCROWS: dict[str, Callable[[Stage], Ask]] = {
         "POST",
         "/wallet/refund",
         {"bounty_id": stage.paid_bounty(), "reason": "It rains."},
+    ),
+}
+
+
+VOID = """
+    insert into app.withdrawals (id, user_id, source, amount_cents, status, stripe_account_id)
+    values (%s, %s, 'wallet', 1000, 'void', 'acct_1')
+"""
+
+
+def fill(stage: Stage) -> None:
+    """Let the poster have money, and an account that it can be paid to."""
+    intent = stage.post(Caller.POSTER, "/payments/create-payment-intent", {"amountCents": 20_000})
+    card = {"paymentIntentId": intent["paymentIntentId"], "paymentMethodId": "pm_card_visa"}
+    stage.post(Caller.POSTER, "/payments/confirm", card)
+    account = stage.post(Caller.POSTER, "/connect/create-account-link", {})["accountId"]
+    stage.product.sandbox.post(f"/sandbox/accounts/{account}/onboard")
+
+
+def withdrawal(stage: Stage, path: str) -> Ask:
+    fill(stage)
+    return "POST", path, {"amount": 50}
+
+
+def void_withdrawal(stage: Stage) -> str:
+    """A withdrawal of the poster that came to nothing, and could be tried again."""
+    fill(stage)
+    withdrawal_id = new_id()
+    poster = stage.people[Caller.POSTER]
+    assert poster is not None
+    stage.product.session.execute(VOID, (withdrawal_id, poster.id))
+    return withdrawal_id
+
+
+MONEY_OUT: dict[str, Callable[[Stage], Ask]] = {
+    "connect.onboard": lambda _: ("POST", "/connect/create-account-link", {}),
+    "connect.make_account": lambda _: ("POST", "/payments/create-connect-account", None),
+    "connect.login": lambda _: ("POST", "/connect/login-link", None),
+    "connect.status": lambda _: ("GET", "/connect/status", None),
+    "payout_target.banks": lambda _: ("GET", "/connect/bank-accounts", None),
+    "payout_target.cards": lambda _: ("GET", "/connect/debit-cards", None),
+    "payout_target.add_bank": lambda _: ("POST", "/connect/bank-accounts", None),
+    "payout_target.remove_bank": lambda _: ("DELETE", "/connect/bank-accounts/ba_1", None),
+    "payout_target.default_bank": lambda _: ("POST", "/connect/bank-accounts/ba_1/default", None),
+    "payout_target.add_card": lambda _: ("POST", "/connect/debit-cards", None),
+    "payout_target.remove_card": lambda _: ("DELETE", "/connect/debit-cards/card_1", None),
+    "withdrawal.request": lambda stage: withdrawal(stage, "/connect/transfer"),
+    "withdrawal.instant": lambda stage: withdrawal(stage, "/connect/instant-payout"),
+    "withdrawal.retry": lambda stage: (
+        "POST",
+        "/connect/retry-transfer",
+        {"transactionId": void_withdrawal(stage)},
     ),
 }

@@ -41,8 +41,6 @@ EXCEPTIONS: dict[str, dict[str, str]] = {
         **dict.fromkeys(
             (
                 "bountyexpo/domain/limits.py:adjustment_amount",
-                "bountyexpo/domain/limits.py:instant_payout_amount",
-                "bountyexpo/domain/limits.py:withdrawal_amount",
                 "bountyexpo/domain/money/connect_account.py:IS_OURS",
                 "bountyexpo/domain/money/fees.py:by_percentage",
                 "bountyexpo/domain/money/fees.py:cancellation_refund_bps",

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import msgspec
 
+from bountyexpo.actors.money.payee_messages import HearOfAccount, HearOfPayout, HearOfTransfer
 from bountyexpo.actors.money.payment_messages import ApplyProviderEvent
 from bountyexpo.domain.ids import is_id
 from bountyexpo.domain.money.findings import Finding
-from bountyexpo.errors import NotFound
+from bountyexpo.errors import NotFound, Unavailable
 from bountyexpo.integrations.stripe.intents import intent_of
-from bountyexpo.persistence.money import payments
+from bountyexpo.persistence.money import connect_accounts, payments, withdrawals
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -23,7 +24,12 @@ if TYPE_CHECKING:
     from bountyexpo.integrations.stripe.intents import Intent
     from bountyexpo.persistence.inbox import InboxEvent
     from bountyexpo.persistence.money.payments import Payment
+    from bountyexpo.persistence.money.withdrawals import Withdrawal
     from bountyexpo.persistence.pool import Pool
+
+
+# A step of a payout may wait for the provider this long.
+STEP_S: Final = 20.0
 
 
 class NotOurs(Exception):
@@ -66,6 +72,57 @@ async def to_payment(db: Pool, actors: Actors, event: InboxEvent) -> None:
         raise _unknown(event, intent) from error
 
 
+async def to_account(db: Pool, actors: Actors, event: InboxEvent) -> None:
+    """Let the owner of a connected account look at it, or part from it.
+
+    Raises:
+        NotOurs: nobody has stored the account.
+    """
+    account_id = event.account or ""
+    user_id = await connect_accounts.owner(db, account_id)
+    if user_id is None:
+        raise NotOurs(
+            Finding.WEBHOOK_FOREIGN_ACCOUNT,
+            ("connect_account", account_id),
+            {"eventId": event.event_id, "type": event.type},
+        )
+    message = HearOfAccount(
+        account_id=account_id, is_gone=event.type == DEAUTHORIZED, inbox_id=event.id
+    )
+    await actors.payee(user_id).ask(message, timeout_s=STEP_S)
+
+
+async def to_transfer(db: Pool, actors: Actors, event: InboxEvent) -> None:
+    """Hand the event of a transfer to the withdrawal that it is of.
+
+    Raises:
+        Unavailable: none is known, or not yet.
+    """
+    transfer_id, named = _object(event)
+    found = await withdrawals.of_transfer(db, transfer_id) or await _withdrawal(db, named)
+    if found is None:
+        raise Unavailable("This transfer is of no withdrawal that is known.")
+    message = HearOfTransfer(withdrawal_id=found.id, transfer_id=transfer_id, inbox_id=event.id)
+    await actors.payee(found.user_id).ask(message, timeout_s=STEP_S)
+
+
+async def to_payout(db: Pool, actors: Actors, event: InboxEvent) -> None:
+    """Hand the event of a payout to the withdrawal that it is of.
+
+    Raises:
+        NotOurs: no withdrawal has asked for it.
+    """
+    payout_id, named = _object(event)
+    found = await withdrawals.of_payout(db, payout_id) or await _withdrawal(db, named)
+    if found is None or found.stripe_account_id != event.account:
+        details = {"eventId": event.event_id, "type": event.type, "account": event.account}
+        raise NotOurs(Finding.UNMATCHED_PAYOUT, ("payout", payout_id), details)
+    message = HearOfPayout(withdrawal_id=found.id, payout_id=payout_id, inbox_id=event.id)
+    await actors.payee(found.user_id).ask(message, timeout_s=STEP_S)
+
+
+DEAUTHORIZED: Final = "account.application.deauthorized"
+
 ROUTES: Final[Mapping[str, Route]] = dict.fromkeys(
     (
         "payment_intent.amount_capturable_updated",
@@ -78,7 +135,33 @@ ROUTES: Final[Mapping[str, Route]] = dict.fromkeys(
         "payment_intent.succeeded",
     ),
     Route(to_payment, is_platform=True),
-)
+) | {
+    **dict.fromkeys(
+        ("account.updated", DEAUTHORIZED, "capability.updated", "person.updated"),
+        Route(to_account, is_platform=False),
+    ),
+    **dict.fromkeys(
+        ("transfer.created", "transfer.reversed"), Route(to_transfer, is_platform=True)
+    ),
+    **dict.fromkeys(
+        tuple(f"payout.{word}" for word in ("canceled", "created", "failed", "paid", "updated")),
+        Route(to_payout, is_platform=False),
+    ),
+}
+
+
+def _object(event: InboxEvent) -> tuple[str, str | None]:
+    """Return the id of what an event is about, and of which withdrawal it says to be."""
+    found = event.payload.get("object") or {}
+    object_id, metadata = found.get("id"), found.get("metadata")
+    if not isinstance(object_id, str):
+        raise Unreadable("this has no id")
+    named = metadata.get("withdrawal_id") if isinstance(metadata, dict) else None
+    return object_id, named
+
+
+async def _withdrawal(db: Pool, named: str | None) -> Withdrawal | None:
+    return await withdrawals.get(db, named) if named and is_id(named) else None
 
 
 def _intent(found: Any) -> Intent:

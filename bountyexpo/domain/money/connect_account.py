@@ -69,7 +69,7 @@ LINKED: Final = (CREATED, SUBMITTED_STATE, ENABLED_STATE, RESTRICTED)
 OWNER, PROVIDER = (Role.OWNER,), (Role.PROVIDER,)
 
 _ONBOARD_FIRST: Final = Refusal(
-    "Please finish setting up your payout account first.", "onboarding_required"
+    "Please finish setting up your payout account first.", "connect_not_onboarded"
 )
 
 _TABLE: Final[tuple[Rule[State, Event], ...]] = (

@@ -20,6 +20,8 @@ class Finding(StrEnum):
     UNEXPECTED_REVERSAL = "unexpected_reversal"
     # A transfer could not be taken back: the money is neither here nor there.
     REVERSAL_REFUSED = "reversal_refused"
+    # A payout, or word of one, of a connected account of ours that no withdrawal has asked for.
+    UNMATCHED_PAYOUT = "unmatched_payout"
     # The bank has money that we have given back, or paid by hand.
     PAID_TWICE = "paid_twice"
     # Money, or word of it, of an intent that we did not make.

@@ -52,6 +52,7 @@ class Event(StrEnum):
     ADMIN_SETTLE = "admin_settle"
     RETRY = "retry"
     REPLAY = "replay"
+    LOOK = "look"
 
 
 class Effect(StrEnum):
@@ -70,6 +71,7 @@ class Effect(StrEnum):
     MAKE_STANDARD_PAYOUT = "make_standard_payout"
     MAKE_REVERSAL = "make_reversal"
     REPLAY_STEP = "replay_step"
+    LOOK_AT_PAYOUT = "look_at_payout"
     START_RETRY = "start_retry"
     KEEP_FAILURE = "keep_failure"
     RECORD_FINDING = "record_finding"

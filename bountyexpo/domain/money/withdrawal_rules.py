@@ -23,13 +23,15 @@ OWNER, ADMIN = (Role.OWNER,), (Role.ADMIN,)
 PROVIDER, TIMER = (Role.PROVIDER,), (Role.TIMER,)
 
 REPLAY_S: Final = 60
+# A bank takes days; its word may be lost.
+LOOK_S: Final = 3_600
 
 IS_ONBOARDED: Final = Guard(
     "payouts are enabled",
     "is_onboarded",
     refusal=Refusal(
         "Please finish setting up your payout account first.",
-        "onboarding_required",
+        "connect_not_onboarded",
         InvalidRequest,
     ),
 )
@@ -37,7 +39,7 @@ NOT_BLOCKED: Final = Guard(
     "the account is in good standing",
     "is_blocked",
     (False,),
-    Refusal("Withdrawals are blocked on this account.", "account_restricted", NotAllowed),
+    Refusal("Withdrawals are blocked on this account.", "balance_frozen", NotAllowed),
 )
 NONE_IN_FLIGHT: Final = Guard(
     "no other withdrawal is on its way",
@@ -68,6 +70,7 @@ STUCK: Final = Guard("the reversal was refused", "is_stuck")
 
 _REVERSE_FIRST: Final = Refusal("The transfer must be reversed first.", "reverse_first")
 _REPLAY: Final = (Timer(Event.REPLAY, after_s=REPLAY_S),)
+_LOOK: Final = (Timer(Event.LOOK, after_s=LOOK_S),)
 _BACK_TO_WALLET: Final = (Effect.POST_REVERSED, Effect.KEEP_FAILURE, Effect.NOTIFY_OWNER)
 _GO_BACK: Final = (Effect.MAKE_REVERSAL, Effect.KEEP_FAILURE)
 
@@ -118,7 +121,7 @@ _SENDING: Final[tuple[Rule[Status, Event], ...]] = (
         VOID,
         effects=(Effect.POST_VOID, Effect.KEEP_FAILURE, Effect.NOTIFY_OWNER),
     ),
-    Rule("ok", (TRANSFERRED,), Event.PAYOUT_MADE, PROVIDER, PENDING),
+    Rule("ok", (TRANSFERRED,), Event.PAYOUT_MADE, PROVIDER, PENDING, timers=_LOOK),
     Rule("ok", (REQUESTED,), Event.PAYOUT_MADE, PROVIDER, outcome=Outcome.POSTPONE),
     Rule(
         "refused",
@@ -160,6 +163,16 @@ _SENDING: Final[tuple[Rule[Status, Event], ...]] = (
         "unknown",
         (PENDING, PAID, *BACK, MANUAL),
         Event.REPLAY,
+        TIMER,
+        outcome=Outcome.IGNORE,
+    ),
+    Rule(
+        "payout.paid", (PENDING,), Event.LOOK, TIMER, effects=(Effect.LOOK_AT_PAYOUT,), timers=_LOOK
+    ),
+    Rule(
+        "payout.paid",
+        (REQUESTED, TRANSFERRED, REVERSING, PAID, *BACK, MANUAL),
+        Event.LOOK,
         TIMER,
         outcome=Outcome.IGNORE,
     ),

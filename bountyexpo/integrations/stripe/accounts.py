@@ -98,7 +98,7 @@ class Accounts:
         self._calls = calls
         self._sdk = calls.sdk
 
-    async def create(self, *, user_id: str, email: str | None, idempotency_key: str) -> Account:
+    async def create(self, *, user_id: str, idempotency_key: str) -> Account:
         """Create an account, whose owner the provider itself asks for the details.
 
         It is paid out only when we say so: then each payout is of one withdrawal.
@@ -111,8 +111,6 @@ class Accounts:
             "metadata": {"user_id": user_id},
             "settings": {"payouts": {"schedule": {"interval": "manual"}}},
         }
-        if email:
-            params["email"] = email
         return await self._calls.ask(
             "accounts.create",
             lambda: self._sdk.accounts.create_async(params, once(idempotency_key)),

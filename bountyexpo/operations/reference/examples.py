@@ -22,6 +22,7 @@ VALUES: Final[dict[str, Any]] = {
     "StagedEvidence.type": "text",
     "RuledStatus.status": "under_review",
     "WantedStatus.status": "completed",
+    "targetId": "ba_1PqXyZ",
     "amount": 50,
     "amountCents": 10_000,
     "bountyIds": [AN_ID],

@@ -38,6 +38,8 @@ CHANGES = ", ".join(f"{name} = %({name})s" for name in FIELDS if name != "user_i
 
 OF_USER = f"select {COLUMNS} from connect_accounts where user_id = %s"
 
+OWNER = "select user_id from connect_accounts where stripe_account_id = %s"
+
 # The first version is inserted, every other one is written over the one before.
 SAVE = f"""
     insert into connect_accounts as known ({COLUMNS}) values ({VALUES})
@@ -50,6 +52,12 @@ async def of_user(db: Queries, user_id: str) -> ConnectAccount:
     """Return the user's payout account; one that was never made is empty."""
     row = await db.fetch_one(OF_USER, (user_id,))
     return msgspec.convert(row, ConnectAccount) if row else ConnectAccount(user_id=user_id)
+
+
+async def owner(db: Queries, stripe_account_id: str) -> str | None:
+    """Return who has stored this account of the provider, if anybody has."""
+    row = await db.fetch_one(OWNER, (stripe_account_id,))
+    return str(row["user_id"]) if row else None
 
 
 async def save(db: Queries, account: ConnectAccount) -> None:

@@ -11,6 +11,8 @@ from bountyexpo.errors import Conflict, StaleVersion
 from bountyexpo.persistence.money.escrows import Call
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from bountyexpo.persistence.queries import Queries
 
 
@@ -58,6 +60,32 @@ VALUES = ", ".join(f"%({name})s" for name in FIELDS)
 CHANGES = ", ".join(f"{name} = %({name})s" for name in FIELDS if name not in {"id", "user_id"})
 
 BY_ID = f"select {COLUMNS} from withdrawals where id = %s"
+BY_KEY = f"select {COLUMNS} from withdrawals where user_id = %s and idempotency_key = %s"
+BY_TRANSFER = f"select {COLUMNS} from withdrawals where transfer_id = %s"
+BY_PAYOUT = f"select {COLUMNS} from withdrawals where payout_id = %s"
+
+# What is on its way from a wallet, of which there is at most one.
+IN_FLIGHT = """
+    select exists (
+        select 1 from withdrawals
+        where user_id = %s and source = 'wallet'
+          and status in ('requested', 'transferred', 'payout_pending', 'reversing')) as has_one
+"""
+
+INSTANT_SINCE = """
+    select count(*) as number from withdrawals
+    where user_id = %s and is_instant and created_at > now() - make_interval(secs => %s)
+"""
+
+BEGUN_AT = "select created_at from withdrawals where id = %s"
+
+# Whoever takes one up has it for itself until it would be due again.
+DUE = """
+    update withdrawals set due_at = now() + make_interval(secs => %(again_s)s)
+    where id in (select id from withdrawals where due_at <= now()
+                 order by due_at limit %(limit)s for update skip locked)
+    returning id, user_id
+"""
 
 INSERT = f"""
     insert into withdrawals ({COLUMNS}, due_at)
@@ -80,6 +108,52 @@ async def get(db: Queries, withdrawal_id: str) -> Withdrawal | None:
     """Return the withdrawal, or None."""
     row = await db.fetch_one(BY_ID, (withdrawal_id,))
     return msgspec.convert(row, Withdrawal) if row else None
+
+
+async def by_key(db: Queries, user_id: str, key: str) -> Withdrawal | None:
+    """Return the withdrawal that a user has asked for under this key, or None."""
+    row = await db.fetch_one(BY_KEY, (user_id, key))
+    return msgspec.convert(row, Withdrawal) if row else None
+
+
+async def of_transfer(db: Queries, transfer_id: str) -> Withdrawal | None:
+    """Return the withdrawal that a transfer is of, or None."""
+    row = await db.fetch_one(BY_TRANSFER, (transfer_id,))
+    return msgspec.convert(row, Withdrawal) if row else None
+
+
+async def of_payout(db: Queries, payout_id: str) -> Withdrawal | None:
+    """Return the withdrawal that a payout is of, or None."""
+    row = await db.fetch_one(BY_PAYOUT, (payout_id,))
+    return msgspec.convert(row, Withdrawal) if row else None
+
+
+async def has_one_in_flight(db: Queries, user_id: str) -> bool:
+    """Tell whether something of a user's wallet is on its way."""
+    row = await db.fetch_one(IN_FLIGHT, (user_id,))
+    assert row is not None
+    return bool(row["has_one"])
+
+
+async def begun_at(db: Queries, withdrawal_id: str) -> datetime:
+    """Return when a withdrawal that is there was asked for."""
+    row = await db.fetch_one(BEGUN_AT, (withdrawal_id,))
+    assert row is not None
+    found: datetime = row["created_at"]
+    return found
+
+
+async def instant_since(db: Queries, user_id: str, window_s: int) -> int:
+    """Return how many instant payouts a user has asked for within this time."""
+    row = await db.fetch_one(INSTANT_SINCE, (user_id, window_s))
+    assert row is not None
+    return int(row["number"])
+
+
+async def take_due(db: Queries, limit: int, *, again_s: float) -> list[tuple[str, str]]:
+    """Return who owns what is due, and what; it is due again after a time."""
+    rows = await db.fetch(DUE, {"limit": limit, "again_s": again_s})
+    return [(row["user_id"], row["id"]) for row in rows]
 
 
 async def insert(db: Queries, withdrawal: Withdrawal, *, due_after_s: float | None) -> None:

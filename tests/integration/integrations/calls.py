@@ -6,7 +6,7 @@ ONCE = {"idempotency_key": "once"}
 CALLS = {
     "accounts.banks": {"account_id": "acct_1"},
     "accounts.cards": {"account_id": "acct_1"},
-    "accounts.create": {"user_id": "u", "email": "a@example.test", **ONCE},
+    "accounts.create": {"user_id": "u", **ONCE},
     "accounts.link": {
         "account_id": "acct_1",
         "return_url": "https://app.example.test/back",

@@ -218,6 +218,9 @@ async def _start_retry(tx: Transaction, step: Step) -> None:
 
 async def _keep_failure(_tx: Transaction, step: Step) -> None:
     about = step.about
+    # That it has come back says nothing of why it had to.
+    if about.failure_code is None:
+        return
     text = about.failure_message
     step.change(
         failure_code=about.failure_code,
@@ -258,6 +261,7 @@ HANDLERS: Final[Mapping[Any, Callable[[Transaction, Step], Awaitable[None]]]] = 
     Effect.MAKE_STANDARD_PAYOUT: _make_standard_payout,
     Effect.MAKE_REVERSAL: calls.make_reversal,
     Effect.REPLAY_STEP: calls.replay,
+    Effect.LOOK_AT_PAYOUT: calls.look,
     Effect.START_RETRY: _start_retry,
     Effect.KEEP_FAILURE: _keep_failure,
     Effect.RECORD_FINDING: news.record_finding,

@@ -48,11 +48,16 @@ async def replay(tx: Transaction, step: Step) -> None:
     _leave(tx, step, call.effect, msgspec.to_builtins(call))
 
 
+async def look(tx: Transaction, step: Step) -> None:
+    """Ask what has become of the payout, whose end may have been told to nobody."""
+    _leave(tx, step, Effect.LOOK_AT_PAYOUT.value, {})
+
+
 async def start_retry(tx: Transaction, step: Step) -> None:
     """Let a new withdrawal be asked for that names this one; its id is settled here."""
     withdrawal = step.withdrawal
     retry = {
-        "id": new_id(),
+        "id": step.about.retry_id or new_id(),
         "retryOf": withdrawal.id,
         "userId": withdrawal.user_id,
         "amountCents": withdrawal.amount_cents,

@@ -27,6 +27,8 @@ class About(msgspec.Struct, frozen=True, kw_only=True):
     reversal_id: str | None = None
     # How much of the money a reversal is about.
     amount_cents: int | None = None
+    # What tries it again, where who asks for that has named it.
+    retry_id: str | None = None
     failure_code: str | None = None
     failure_message: str | None = None
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import httpx
 import pytest
+import trio
 from bountyexpo.actors.money import escrow, postings
 from bountyexpo.actors.money.effects.escrow_step import About
 from bountyexpo.actors.money.escrow import Funding
@@ -12,15 +14,26 @@ from bountyexpo.domain.ids import new_id
 from bountyexpo.domain.money.escrow import Event, Source
 from bountyexpo.domain.money.ledger.wallets import deposit_captured
 from bountyexpo.domain.policy import Policy
+from bountyexpo.integrations.stripe.port import Stripe
 from bountyexpo.persistence.money import escrows, ledger
+from bountyexpo.runtime.clock import SystemClock
+from bountyexpo.sandbox.sandbox_settings import SandboxSettings
+from bountyexpo.sandbox.server import SandboxServer
 
+from tests.integration.actors.conftest import Market
+from tests.integration.actors.money.payee_stage import CENTS, KEY, Payee
 from tests.integration.persistence.money.ledger_books import ADD_BOUNTY, BALANCES
+from tests.integration.sandbox.conftest import running
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
     from bountyexpo.persistence.money.escrows import Escrow
     from bountyexpo.persistence.pool import Pool
 
 PRICE = 10_000
+NOWHERE = "http://127.0.0.1:9/webhooks"
 
 
 class Money:
@@ -120,3 +133,28 @@ async def money(database: Pool) -> Money:
     found = Money(database)
     await found.open(30_000)
     return found
+
+
+@pytest.fixture
+async def payee(database: Any, tmp_path: Path) -> AsyncIterator[Payee]:
+    settings = SandboxSettings(
+        jwt_secret="a-secret-of-at-least-thirty-two-bytes",
+        stripe_secret_key=KEY,
+        webhook_url=NOWHERE,
+        webhook_secret="whsec_sandbox",
+        messages=tmp_path / "messages",
+    )
+    async with (
+        running(SandboxServer(database, settings, SystemClock())) as url,
+        httpx.AsyncClient() as http,
+        trio.open_nursery() as nursery,
+    ):
+        stripe = Stripe(KEY, url, [], livemode=False)
+        market = Market(database, stripe)
+        await nursery.start(market.run_pools)
+        found = Payee(market, url, http)
+        found.id = await market.person(cents=CENTS)
+        await found.fund()
+        yield found
+        await stripe.aclose()
+        nursery.cancel_scope.cancel()

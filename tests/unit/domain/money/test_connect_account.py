@@ -43,7 +43,7 @@ def test_only_an_enabled_account_pays_out():
     assert MACHINE.decide(State.PAYOUTS_ENABLED, Event.WITHDRAW, Role.OWNER, ENABLED).is_move
     with pytest.raises(Conflict) as refused:
         MACHINE.decide(State.RESTRICTED, Event.WITHDRAW, Role.OWNER, ENABLED)
-    assert refused.value.error_code == "onboarding_required"
+    assert refused.value.error_code == "connect_not_onboarded"
 
 
 def test_the_account_of_somebody_else_is_not_touched():

@@ -25,8 +25,8 @@ def follow(*events, facts=None):
 @pytest.mark.parametrize(
     ("facts", "code"),
     [
-        ({"is_blocked": True}, "account_restricted"),
-        ({"is_onboarded": False}, "onboarding_required"),
+        ({"is_blocked": True}, "balance_frozen"),
+        ({"is_onboarded": False}, "connect_not_onboarded"),
         ({"has_one_in_flight": True}, "withdrawal_in_progress"),
         ({"has_funds": False}, "insufficient_balance"),
     ],
