@@ -6,12 +6,15 @@ line on the port is an order, answered with a line when it was carried out:
     child NAME          a child of the tree fails as by a bug, wherever it waits; it runs again
     actor KIND before   the next actor of a kind to get a message crashes instead of handling it
     actor KIND after    ... or when it has handled it and has still to answer
+    cut before COUNT    the process is killed once so many decisions are about to commit
+    cut after COUNT     ... or have committed and are still to be answered
 """
 
 from __future__ import annotations
 
 import dataclasses
 import os
+import signal
 import sys
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -20,6 +23,7 @@ import trio
 from bountyexpo.app import App
 from bountyexpo.lifecycle import serve
 from bountyexpo.observability import logs
+from bountyexpo.persistence.transaction import Transaction
 from bountyexpo.sandbox.emulators import with_ports
 from bountyexpo.settings import Settings
 
@@ -112,12 +116,44 @@ class WeakKind:
             raise Breakage(f"{actor} was broken {moment} its message")
 
 
+class Cut:
+    """Stops decisions at one side of their commit, and kills the process at the last of them."""
+
+    def __init__(self) -> None:
+        self._moment, self._left = "", 0
+        command = Transaction._command
+
+        async def command_or_die(tx: Transaction, sql: bytes) -> None:
+            # Each decision about a bounty leaves a record of it, and nothing else does.
+            is_meant = sql == b"commit" and any(r["category"] == "bounty" for r in tx._records)
+            if is_meant:
+                await self._reach("before")
+            await command(tx, sql)
+            if is_meant:
+                await self._reach("after")
+
+        Transaction._command = command_or_die  # type: ignore[method-assign]
+
+    def wait_for(self, moment: str, count: str) -> None:
+        """Die when so many have come there."""
+        self._moment, self._left = moment, int(count)
+
+    async def _reach(self, moment: str) -> None:
+        if moment != self._moment:
+            return
+        self._left -= 1
+        if not self._left:
+            os.kill(os.getpid(), signal.SIGKILL)
+        await trio.sleep_forever()
+
+
 class Hand:
     """Takes orders and carries them out."""
 
     def __init__(self, app: App) -> None:
         self._children = dict(weaken(app.root))
         self._kinds = {pool.kind: WeakKind(pool) for pool in app.actors.pools}
+        self._cut = Cut()
 
     async def obey(self, stream: trio.SocketStream) -> None:
         """Serve one client."""
@@ -131,6 +167,8 @@ class Hand:
     async def _carry_out(self, what: str, name: str, *how: str) -> None:
         if what == "child":
             await self._children[name].break_down()
+        elif what == "cut":
+            self._cut.wait_for(name, *how)
         else:
             await self._kinds[name].crash(*how)
 

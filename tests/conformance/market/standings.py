@@ -138,18 +138,17 @@ class Placing:
         with self.product.session.transaction():
             # A trigger names tables as the product does.
             self.product.session.execute("set local search_path to app")
-            self._forget()
             for name, rows in tables.items():
                 self._insert(name, rows)
             self._accept([each for each, _ in made])
             self._fund([each for each, _ in made if _is_funded(each.overlay)])
         return [each for each, _ in made]
 
-    def _forget(self) -> None:
-        """What earlier cells have left takes no room of these."""
-        forget = "update bounty_requests set status = 'withdrawn' where status = 'pending'"
+    def forget(self) -> None:
+        """Let what waits of earlier bounties take no room of others."""
+        forget = "update app.bounty_requests set status = 'withdrawn' where status = 'pending'"
         self.product.session.execute(forget)
-        self.product.session.execute("delete from dispute_evidence where state <> 'committed'")
+        self.product.session.execute("delete from app.dispute_evidence where state <> 'committed'")
 
     def _insert(self, table: str, rows: Sequence[dict[str, Any]]) -> None:
         for columns, alike in groupby(sorted(rows, key=sorted), key=tuple):

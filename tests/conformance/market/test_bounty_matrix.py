@@ -115,6 +115,7 @@ class Scenery:
             self.people[caller].id or self.people[Caller.POSTER].id for _, caller in wanted
         ]
         overlays: list[Overlay] = [OVERLAYS[title] for title, _ in wanted]
+        self.placing.forget()
         standings = self.placing.place(zip(overlays, uploaders, strict=True))
         made: dict[Caller, list[Cell]] = {caller: [] for caller in callers}
         for (title, caller), standing in zip(wanted, standings, strict=True):
