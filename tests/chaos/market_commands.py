@@ -189,8 +189,15 @@ PAYING: Final = (
     *("bounty.complete", "completion.approve", "cancellation.accept", "dispute.resolve"),
     *("escrow.release", "wallet.release", "appeal.answer"),
 )
-# What decides nothing about a bounty of one's own, or has nothing left to decide.
+# What decides nothing about one bounty, has nothing left to decide, or sweeps as a clock does.
 OTHERS: Final = frozenset(
     {"search.save", "search.unsave", "search.note", "search.forget"}
-    | {"evidence.stage", "bounty.expire", "request.of_bounties", "escrow.fund", "wallet.hold"}
+    | {
+        "evidence.stage",
+        "bounty.expire",
+        "stale.find",
+        "request.of_bounties",
+        "escrow.fund",
+        "wallet.hold",
+    }
 )
