@@ -58,6 +58,14 @@ _DUE = """
         e.retry_until <= clock_timestamp() as is_last
 """
 
+# What nobody works on any more: at once where it was tried once, else after its usual pause.
+_FREE = """
+    update webhook_events set next_attempt_at = least(next_attempt_at, clock_timestamp()
+        + make_interval(secs => case when attempts > 1
+            then least(%s::double precision, 2 ^ least(attempts, 30)) else 0 end))
+    where status = 'processing'
+"""
+
 _MARK = """
     update webhook_events set status = %s, last_error = %s, processed_at = clock_timestamp()
     where id = %s and status = 'processing'
@@ -141,6 +149,11 @@ async def due(db: Queries, limit: int = 20, *, lease_s: int = LEASE_S) -> list[I
     """Take events to process; nobody else gets them before the lease has run out."""
     wanted = {"limit": limit, "lease_s": lease_s, "pause_max_s": PAUSE_MAX_S}
     return [InboxEvent(**row) for row in await db.fetch(_DUE, wanted)]
+
+
+async def free(db: Queries) -> int:
+    """Give back what workers that are no more had taken; return how many events there were."""
+    return await db.execute(_FREE, (PAUSE_MAX_S,))
 
 
 async def mark(db: Queries, inbox_id: int, status: Ending, *, error: str | None = None) -> bool:

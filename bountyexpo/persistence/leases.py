@@ -35,6 +35,11 @@ _RELEASE = """
     where name = %s and epoch = %s
 """
 
+_END_OTHERS = """
+    update leases set expires_at = clock_timestamp(), epoch = epoch + 1
+    where name <> %s and expires_at > clock_timestamp()
+"""
+
 _IS_HELD = "select 1 from leases where name = %s and epoch = %s and expires_at > clock_timestamp()"
 
 _HOLD = "select 1 from leases where name = %s and epoch = %s for share"
@@ -66,6 +71,11 @@ async def release(db: Queries, name: str, epoch: int) -> None:
     It ends our epoch: a renewal that was cut off, and that the server carries out late, finds none.
     """
     await db.execute(_RELEASE, (name, epoch))
+
+
+async def end_others(db: Queries, name: str) -> None:
+    """End every lease but this one: whoever holds it knows that no other holder is alive."""
+    await db.execute(_END_OTHERS, (name,))
 
 
 def term(name: str, epoch: int) -> str:

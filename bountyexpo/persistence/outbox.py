@@ -2,8 +2,8 @@
 
 The relay leases rows that are due (``for update skip locked``, so any number of nodes may work),
 hands each to the handler of its type, and marks it done; a failure is tried again with growing
-pauses. A node that dies leaves its leases to run out. So an effect runs at least once: handlers
-carry an idempotency key outside.
+pauses. A node that dies leaves its leases to run out, or to whoever takes the database over, who
+frees them. So an effect runs at least once: handlers carry an idempotency key outside.
 
 Effects of one aggregate are carried out in their order, whichever nodes do it: none is leased while
 an earlier one is due, leased, or waits for another try. One that was left for a later time is a
@@ -75,6 +75,17 @@ _LEASE = """
     from due where o.id = due.id
     returning o.id, o.aggregate_type, o.aggregate_id, o.aggregate_version, o.type, o.payload,
               o.recipients, o.attempts, o.created_at
+"""
+
+# A relay may have died of this very effect: only the first time is it tried again at once.
+_FREE = """
+    update outbox set status = 'pending', lease_owner = null,
+        available_at = least(available_at, clock_timestamp() + make_interval(
+            secs => case when attempts > 1
+                then least(%(most_s)s::double precision,
+                           %(first_s)s::double precision * 2 ^ (attempts - 1))
+                else 0 end))
+    where status = 'leased'
 """
 
 _DONE = """
@@ -153,6 +164,11 @@ async def lease(db: Queries, *, owner: str, limit: int, lease_s: int = LEASE_S) 
     return sorted(effects, key=lambda effect: effect.id)
 
 
+async def free(db: Queries) -> int:
+    """Give back what relays that are no more had taken; return how many effects there were."""
+    return await db.execute(_FREE, {"first_s": BACKOFF_FIRST_S, "most_s": BACKOFF_MAX_S})
+
+
 async def prune(db: Queries, days: int) -> int:
     """Forget effects that were done longer ago than this; return how many."""
     return await db.execute(_PRUNE, (days,))
@@ -205,6 +221,9 @@ class Relay:
         handler = self._handlers.get(effect.type)
         if handler is None:
             await self._bury(effect, "no handler knows this type")
+            return
+        if effect.attempts > ATTEMPTS_MAX:
+            await self._bury(effect, "whoever tried it to the last has died")
             return
         try:
             with trio.fail_after(LEASE_S / 2):

@@ -5,6 +5,9 @@ without a word. So a service takes a lease of the database (a row, which also ho
 and renews it. One that finds it taken watches whether it is renewed: then its holder lives, and the
 start is refused, naming it. A dead holder's lease runs out, at once when it was of this host. Over
 an embedded database whoever owns the data folder is the only one, and need not watch.
+
+Whoever takes the database frees what the last holder had taken and not given back: leases of jobs,
+effects and webhooks at work. Nobody else is alive to end them, and they need not run out by time.
 """
 
 from __future__ import annotations
@@ -18,7 +21,7 @@ import trio
 
 from bountyexpo.errors import DatabaseUnavailable
 from bountyexpo.observability.logs import get_logger
-from bountyexpo.persistence import leases
+from bountyexpo.persistence import inbox, leases, outbox
 from bountyexpo.persistence.leases import LeaseLost
 from bountyexpo.persistence.server.check import DatabaseRefused
 
@@ -56,6 +59,8 @@ class ServiceClaim:
         self._owner = owner
         self._is_sole = is_sole
         self._epoch: int | None = None
+        # The epoch in which what the last holder had left was freed.
+        self._freed_in: int | None = None
 
     @property
     def term(self) -> str:
@@ -74,22 +79,13 @@ class ServiceClaim:
         Raises:
             DatabaseRefused: another process has it; the text names it.
         """
-        if self._epoch is not None:
+        if self._epoch is None:
+            await self._win(db)
+        else:
             await self._renew(db)
-            return
-        seen = None
-        while self._epoch is None:
-            self._epoch = await leases.take(db, NAME, self._owner, LEASE_S)
-            found = None if self._epoch else await db.fetch_one(_READ, (NAME,))
-            if found is None:
-                continue
-            if self._is_sole or _has_died(found["owner"]):
-                await db.execute(_FREE, (NAME, found["epoch"]))
-            elif seen in {None, found["expires_at"]}:
-                seen = found["expires_at"]
-                await trio.sleep(LOOK_S)
-            else:
-                raise _in_use(found["owner"])
+        if self._freed_in != self._epoch:
+            await _free_what_was_left(db)
+            self._freed_in = self._epoch
 
     async def run(
         self, db: Pool, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
@@ -110,6 +106,21 @@ class ServiceClaim:
             with trio.move_on_after(RELEASE_S, shield=True):
                 await self._release(db)
 
+    async def _win(self, db: Queries) -> None:
+        seen = None
+        while self._epoch is None:
+            self._epoch = await leases.take(db, NAME, self._owner, LEASE_S)
+            found = None if self._epoch else await db.fetch_one(_READ, (NAME,))
+            if found is None:
+                continue
+            if self._is_sole or _has_died(found["owner"]):
+                await db.execute(_FREE, (NAME, found["epoch"]))
+            elif seen in {None, found["expires_at"]}:
+                seen = found["expires_at"]
+                await trio.sleep(LOOK_S)
+            else:
+                raise _in_use(found["owner"])
+
     async def _renew(self, db: Queries) -> None:
         assert self._epoch is not None
         try:
@@ -126,6 +137,14 @@ class ServiceClaim:
             await leases.release(db, NAME, epoch)
         except DatabaseUnavailable:
             _log.info("the claim on the database will run out by itself")
+
+
+async def _free_what_was_left(db: Queries) -> None:
+    """Let the jobs, effects and webhooks of a process that is no more be taken up at once."""
+    await leases.end_others(db, NAME)
+    effects, webhooks = await outbox.free(db), await inbox.free(db)
+    if effects or webhooks:
+        _log.info("work was left behind, and is taken up", effects=effects, webhooks=webhooks)
 
 
 def _in_use(owner: str) -> DatabaseRefused:

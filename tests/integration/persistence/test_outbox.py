@@ -323,3 +323,18 @@ async def test_a_stale_owner_cannot_leave_the_same_effect_twice(database: Pool):
 
     with pytest.raises(Duplicate):
         await leave(database)
+
+
+async def test_an_effect_of_which_relays_die_is_a_dead_letter_in_the_end(database: Pool):
+    await leave(database)
+    await database.execute("update outbox set attempts = %s", (outbox.ATTEMPTS_MAX,))
+    relay = Relay(database, {"mail": never_called}, Bell(), nobody_hears)
+
+    assert await relay.run_once() == 1
+
+    row = await only_row(database)
+    assert (row["status"], row["attempts"]) == ("dead", outbox.ATTEMPTS_MAX + 1)
+
+
+async def never_called(_: Effect) -> None:
+    raise AssertionError("it is not tried again")

@@ -12,7 +12,8 @@ import pytest
 import trio
 from bountyexpo.composition.process_name import process_name
 from bountyexpo.errors import DatabaseUnavailable
-from bountyexpo.persistence import leases
+from bountyexpo.persistence import inbox, leases, outbox
+from bountyexpo.persistence.inbox import NewEvent
 from bountyexpo.persistence.server import claim
 from bountyexpo.persistence.server.check import DatabaseRefused
 from bountyexpo.persistence.server.claim import ServiceClaim
@@ -92,6 +93,65 @@ async def test_whoever_is_the_only_one_waits_for_nobody(database: Pool):
 
     assert await leases.has_ended(database, first.term)
     assert not await leases.has_ended(database, second.term)
+
+
+async def test_work_that_a_dead_service_has_left_is_taken_up_at_once(database: Pool):
+    await ServiceClaim(FIRST).take(database)
+    epoch = await leases.take(database, "sweep", "first", 3600)
+    assert epoch is not None
+    await leave_work(database)
+    assert await taken(database) == (1, 1)
+    assert await taken(database) == (0, 0)
+
+    await ServiceClaim("process 18 on host second, port 3001", is_sole=True).take(database)
+
+    assert await leases.take(database, "sweep", "second", 3600) is not None
+    with pytest.raises(leases.LeaseLost):
+        await leases.hold(database, "sweep", epoch)
+    assert await taken(database) == (1, 1)
+
+
+async def test_work_of_which_services_die_is_taken_up_less_and_less_often(database: Pool):
+    await leave_work(database)
+    for _ in range(2):
+        assert await taken(database) == (1, 1)
+        await ServiceClaim(FIRST, is_sole=True).take(database)
+
+    assert await taken(database) == (0, 0)
+    for table, column in (("outbox", "available_at"), ("webhook_events", "next_attempt_at")):
+        row = await database.fetch_one(
+            f"select extract(epoch from {column} - clock_timestamp()) as left_s from {table}"
+        )
+        assert row is not None
+        assert 0 < row["left_s"] <= 4
+
+
+async def test_a_claim_that_is_kept_leaves_its_own_work_alone(database: Pool):
+    first = ServiceClaim(FIRST)
+    await first.take(database)
+    epoch = await leases.take(database, "sweep", "first", 3600)
+    assert epoch is not None
+    await leave_work(database)
+    assert await taken(database) == (1, 1)
+
+    await first.take(database)
+
+    await leases.hold(database, "sweep", epoch)
+    assert await taken(database) == (0, 0)
+
+
+async def leave_work(database: Pool) -> None:
+    """Leave one effect and one webhook."""
+    async with database.transaction() as tx:
+        tx.effect("mail", ("user", "u1"), 1, {})
+    new = NewEvent(provider="stripe", event_id="evt_1", type="payout.paid", payload={})
+    assert await inbox.receive(database, new)
+
+
+async def taken(database: Pool) -> tuple[int, int]:
+    """Take what there is to take: so many effects, and webhooks."""
+    effects = await outbox.lease(database, owner="o", limit=10, lease_s=3600)
+    return len(effects), len(await inbox.due(database, lease_s=3600))
 
 
 def test_before_the_database_was_there_nothing_is_claimed():
