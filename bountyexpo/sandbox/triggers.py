@@ -46,12 +46,6 @@ LEAVE: Final = """
     where id = %s returning id
 """
 
-ACCOUNT_STEPS = {
-    "onboard": accounts.onboard,
-    "restrict": accounts.restrict,
-    "deauthorize": accounts.deauthorize,
-}
-
 
 class Triggers:
     """The routes under ``/sandbox``."""
@@ -75,7 +69,9 @@ class Triggers:
             ("POST", "/setup_intents/<object_id>/authenticate", self.authenticate_setup),
             ("POST", "/payment_intents/<object_id>/settle", self.settle),
             ("GET", "/accounts/<account_id>/onboard", self.follow),
-            ("POST", "/accounts/<account_id>/<verb>", self.change_account),
+            ("POST", "/accounts/<account_id>/onboard", self.onboard),
+            ("POST", "/accounts/<account_id>/restrict", self.restrict),
+            ("POST", "/accounts/<account_id>/deauthorize", self.deauthorize),
             ("POST", "/accounts/<account_id>/payouts/<object_id>/settle", self.settle_payout),
             ("POST", "/events/<event_id>/resend", self.resend),
             ("GET", "/events", self.events),
@@ -115,12 +111,17 @@ class Triggers:
         await self._stripe.change("account", account_id, accounts.onboard)
         return Response("", 303, {"Location": request.args.get("return_url", "/")})
 
-    async def change_account(self, account_id: str, verb: str) -> Response:
-        """Let the owner, or Stripe, do something with an account."""
-        step = ACCOUNT_STEPS.get(verb)
-        if step is None:
-            return reply({"error": "There is no such button"}, 404)
-        return await self._stripe.change("account", account_id, step)
+    async def onboard(self, account_id: str) -> Response:
+        """Let the owner give all details."""
+        return await self._stripe.change("account", account_id, accounts.onboard)
+
+    async def restrict(self, account_id: str) -> Response:
+        """Let Stripe stop payouts."""
+        return await self._stripe.change("account", account_id, accounts.restrict)
+
+    async def deauthorize(self, account_id: str) -> Response:
+        """Let the owner leave the platform."""
+        return await self._stripe.change("account", account_id, accounts.deauthorize)
 
     async def settle_payout(self, account_id: str, object_id: str) -> Response:
         """Let the bank take a payout, or send it back."""

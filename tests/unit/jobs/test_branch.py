@@ -6,6 +6,7 @@ from bountyexpo.actors.market.effects.applications import CLOSE_REST
 from bountyexpo.actors.market.posting import SEARCH_ALERTS
 from bountyexpo.actors.money.payment import RESUME
 from bountyexpo.jobs.branch import PERIODIC, branch, effect_handlers, webhook_job
+from bountyexpo.jobs.money import withdrawals
 from bountyexpo.jobs.periodic import JobDependencies
 from bountyexpo.persistence.after_commit import Bell
 
@@ -34,6 +35,7 @@ def test_every_job_is_a_child_of_its_own() -> None:
             "staged_evidence",
             "stuck_webhooks",
             "unpaid",
+            "withdrawals",
         ),
     ]
 
@@ -43,4 +45,6 @@ def test_no_two_jobs_share_a_lease() -> None:
 
 
 def test_a_payment_whose_step_was_cut_off_is_looked_at_again() -> None:
-    assert set(effect_handlers(None, None)) == {CLOSE_REST, RESUME, SEARCH_ALERTS}
+    payouts = {*withdrawals.CALLS, withdrawals.RETRY, withdrawals.MAKE_ACCOUNT}
+    known = set(effect_handlers(None, None))
+    assert known == {CLOSE_REST, RESUME, SEARCH_ALERTS} | payouts
