@@ -23,9 +23,12 @@ from bountyexpo.domain.ids import new_id
 from bountyexpo.domain.market.bounty import Event
 from bountyexpo.domain.money.ledger.wallets import deposit_captured
 from bountyexpo.domain.policy import Policy
+from bountyexpo.integrations.stripe.accounts import Account, Bank, DebitCard, Link
 from bountyexpo.integrations.stripe.intents import Intent
 from bountyexpo.integrations.stripe.payment_methods import PaymentMethod
+from bountyexpo.integrations.stripe.payouts import Payout
 from bountyexpo.integrations.stripe.setup_intents import SetupIntent
+from bountyexpo.integrations.stripe.transfers import Reversal, Transfer
 from bountyexpo.jobs.periodic import JobDependencies, JobRun
 from bountyexpo.persistence import leases
 from bountyexpo.persistence.chat import message_stream
@@ -57,6 +60,9 @@ class Provider:
         self.intents = _Intents(self)
         self.payment_methods = _Methods()
         self.setup_intents = _Setups()
+        self.accounts = _Accounts()
+        self.transfers = _Transfers()
+        self.payouts = _Payouts()
 
     def change(self, intent_id: str, **fields: Any) -> Intent:
         self.made[intent_id] = msgspec.structs.replace(self.made[intent_id], **fields)
@@ -91,6 +97,62 @@ class _Methods:
 class _Setups:
     async def create(self, **_: Any) -> SetupIntent:
         return SetupIntent(id="seti_1", client_secret="seti_1_secret_1")
+
+
+class _Accounts:
+    """Everybody has one, and can be paid."""
+
+    async def create(self, *, user_id: str, idempotency_key: str) -> Account:
+        return await self.retrieve(f"acct_{user_id}")
+
+    async def retrieve(self, account_id: str) -> Account:
+        return Account(
+            id=account_id, details_submitted=True, charges_enabled=True, payouts_enabled=True
+        )
+
+    async def link(self, account_id: str, **_: Any) -> Link:
+        return Link(url=f"https://links.test/{account_id}", expires_at=4_000_000_000)
+
+    async def login(self, account_id: str, *, idempotency_key: str) -> str:
+        return f"https://login.test/{account_id}"
+
+    async def banks(self, account_id: str) -> list[Bank]:
+        return [Bank(id="ba_1", last4="6789", default_for_currency=True)]
+
+    async def cards(self, account_id: str) -> list[DebitCard]:
+        return []
+
+
+class _Transfers:
+    """Each is made, and none comes back."""
+
+    async def create(self, *, amount_cents: int, account_id: str, **_: Any) -> Transfer:
+        return Transfer(id=f"tr_{new_id()}", amount=amount_cents, destination=account_id)
+
+    async def of_group(self, group: str) -> list[Transfer]:
+        return []
+
+    async def reversals(self, transfer_id: str) -> list[Reversal]:
+        return []
+
+    async def reverse(self, transfer_id: str, *, amount_cents: int, **_: Any) -> Reversal:
+        return Reversal(id=f"trr_{new_id()}", amount=amount_cents, transfer=transfer_id)
+
+
+class _Payouts:
+    """Each is on its way."""
+
+    async def create(self, account_id: str, *, amount_cents: int, method: Any, **_: Any) -> Payout:
+        return await self.retrieve(account_id, f"po_{new_id()}")
+
+    async def retrieve(self, account_id: str, payout_id: str) -> Payout:
+        return Payout(id=payout_id, amount=1_000, status="in_transit", method="standard")
+
+    async def list_of(self, account_id: str) -> list[Payout]:
+        return []
+
+    async def instant_cents(self, account_id: str) -> int:
+        return 0
 
 
 class _Intents:

@@ -95,6 +95,7 @@ class Setting:
             "user": poster,
             "payment": await market.deposit(poster),
             "payer": poster,
+            "payee": poster,
         }
 
     def good(self, message: type[msgspec.Struct], caller: str) -> Any:
