@@ -12,9 +12,8 @@ BIN := .venv/bin
 # The benchmarks leave out the peers where Node is not there to run them.
 PEERS := $(if $(shell command -v npm),.venv/peers.installed)
 UV := .venv/lock/bin/uv
-# A test waits for its server half of the time, so there are more workers than processors. A file
-# stays on one worker, whose servers its tests share.
-WORKERS := -n 4 --dist loadfile --no-loadscope-reorder
+# A file stays on one worker, whose servers its tests share.
+WORKERS := -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 # Of the wheel, with its own Node, so that the machine needs none.
 NPM := PATH="$(CURDIR)/$(BIN):$$PATH" npm --silent --no-audit --no-fund --ignore-scripts
 # One version of each package for every Python: a branch of the lock would be one that nobody runs.
