@@ -15,6 +15,7 @@ from bountyexpo.domain.money.escrow import Event, Source
 from bountyexpo.domain.money.ledger.wallets import deposit_captured
 from bountyexpo.domain.policy import Policy
 from bountyexpo.integrations.stripe.port import Stripe
+from bountyexpo.integrations.tls import trusted
 from bountyexpo.persistence.money import escrows, ledger
 from bountyexpo.runtime.clock import SystemClock
 from bountyexpo.sandbox.sandbox_settings import SandboxSettings
@@ -136,7 +137,10 @@ async def money(database: Pool) -> Money:
 
 
 @pytest.fixture
-async def payee(database: Any, tmp_path: Path) -> AsyncIterator[Payee]:
+async def emulated(
+    database: Any, tmp_path: Path
+) -> AsyncIterator[tuple[Market, str, httpx.AsyncClient]]:
+    """A market whose provider is the emulator over the real SDK, where that is, and a client."""
     settings = SandboxSettings(
         jwt_secret="a-secret-of-at-least-thirty-two-bytes",
         stripe_secret_key=KEY,
@@ -146,15 +150,20 @@ async def payee(database: Any, tmp_path: Path) -> AsyncIterator[Payee]:
     )
     async with (
         running(SandboxServer(database, settings, SystemClock())) as url,
-        httpx.AsyncClient() as http,
+        httpx.AsyncClient(verify=trusted()) as http,
         trio.open_nursery() as nursery,
     ):
         stripe = Stripe(KEY, url, [], livemode=False)
         market = Market(database, stripe)
         await nursery.start(market.run_pools)
-        found = Payee(market, url, http)
-        found.id = await market.person(cents=CENTS)
-        await found.fund()
-        yield found
+        yield market, url, http
         await stripe.aclose()
         nursery.cancel_scope.cancel()
+
+
+@pytest.fixture
+async def payee(emulated: tuple[Market, str, httpx.AsyncClient]) -> Payee:
+    found = Payee(*emulated)
+    found.id = await found.market.person(cents=CENTS)
+    await found.fund()
+    return found

@@ -5,30 +5,20 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
-import httpx
 import pytest
-import trio
 from bountyexpo.actors.money.effects.payment_calls import CALLS, Question
 from bountyexpo.actors.money.payment_messages import ConfirmIntent, CreateIntent, ResumePayment
 from bountyexpo.domain.ids import new_id
 from bountyexpo.domain.money.payment import Effect
 from bountyexpo.errors import CardRefused, ProviderFailed
-from bountyexpo.integrations.stripe.port import Stripe
-from bountyexpo.integrations.tls import trusted
 from bountyexpo.persistence.money import customers
-from bountyexpo.runtime.clock import SystemClock
-from bountyexpo.sandbox.sandbox_settings import SandboxSettings
-from bountyexpo.sandbox.server import SandboxServer
 
-from tests.integration.actors.conftest import Market
-from tests.integration.sandbox.conftest import running
+from tests.integration.actors.money.payee_stage import KEY
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-    from pathlib import Path
+    import httpx
 
-KEY = "sk_test_sandbox"
-NOWHERE = "http://127.0.0.1:9/webhooks"
+    from tests.integration.actors.conftest import Market
 
 # How an intent comes to each state without us: the native SDK's steps and the bank's, in order.
 ELSEWHERE: dict[str, tuple[tuple[str, str, dict[str, str]], ...]] = {
@@ -78,27 +68,10 @@ class Payer:
 
 
 @pytest.fixture
-async def payer(database: Any, tmp_path: Path) -> AsyncIterator[Payer]:
-    settings = SandboxSettings(
-        jwt_secret="a-secret-of-at-least-thirty-two-bytes",
-        stripe_secret_key=KEY,
-        webhook_url=NOWHERE,
-        webhook_secret="whsec_sandbox",
-        messages=tmp_path / "messages",
-    )
-    async with (
-        running(SandboxServer(database, settings, SystemClock())) as url,
-        httpx.AsyncClient(verify=trusted()) as http,
-        trio.open_nursery() as nursery,
-    ):
-        stripe = Stripe(KEY, url, [], livemode=False)
-        market = Market(database, stripe)
-        await nursery.start(market.run_pools)
-        found = Payer(market, url, http)
-        found.id = await market.person()
-        yield found
-        await stripe.aclose()
-        nursery.cancel_scope.cancel()
+async def payer(emulated: tuple[Market, str, httpx.AsyncClient]) -> Payer:
+    found = Payer(*emulated)
+    found.id = await found.market.person()
+    return found
 
 
 @pytest.mark.parametrize("card", ["pm_card_visa", None])
