@@ -136,7 +136,7 @@ async def _answered(tx: Transaction, step: Step, event: Event, role: Role) -> li
 
 
 async def _decided(
-    tx: Transaction, step: Change, event: Event, role: Role, about: Iterable[Application]
+    tx: Transaction, change: Change, event: Event, role: Role, about: Iterable[Application]
 ) -> list[Step]:
     """Let each application decide, write those that move in one statement, and tell of them."""
     found = {row.id: row for row in about}
@@ -146,8 +146,8 @@ async def _decided(
     moves = {row_id: decision for row_id, decision in decisions.items() if decision.is_move}
     if not moves:
         return []
-    bounty, rows = step.bounty, step.after.applications
-    by = None if role is Role.SYSTEM else step.actor_id
+    bounty, rows = change.bounty, change.after.applications
+    by = None if role is Role.SYSTEM else change.actor_id
     outcomes = {row_id: decision.state for row_id, decision in moves.items()}
     at = await requests.decide(tx, outcomes, decided_by=by)
     for row_id, decision in moves.items():
@@ -164,6 +164,6 @@ async def _decided(
         )
         tx.event(told, of=bounty.id, users=(bounty.poster_id, row.hunter_id))
     return [
-        step.step(event, decision, role, application=rows[row_id])
+        change.step(event, decision, role, application=rows[row_id])
         for row_id, decision in moves.items()
     ]
