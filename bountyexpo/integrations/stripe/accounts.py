@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import msgspec
 
-from bountyexpo.integrations.stripe.calls import once
+from bountyexpo.integrations.stripe.calls import LISTED_MAX, once
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -14,9 +14,6 @@ if TYPE_CHECKING:
     from bountyexpo.integrations.stripe.calls import Calls
 
 _T = TypeVar("_T")
-
-# Nobody has as many banks or cards.
-LISTED_MAX: Final = 100
 
 CAPABILITIES: Final = ("card_payments", "transfers")
 
@@ -114,13 +111,13 @@ class Accounts:
         return await self._calls.ask(
             "accounts.create",
             lambda: self._sdk.accounts.create_async(params, once(idempotency_key)),
-            account_of,
+            _account_of,
         )
 
     async def retrieve(self, account_id: str) -> Account:
         """Return the account as it is now."""
         return await self._calls.ask(
-            "accounts.retrieve", lambda: self._sdk.accounts.retrieve_async(account_id), account_of
+            "accounts.retrieve", lambda: self._sdk.accounts.retrieve_async(account_id), _account_of
         )
 
     async def link(
@@ -202,10 +199,5 @@ class _Cards(msgspec.Struct):
     data: list[DebitCard]
 
 
-def account_of(found: Mapping[str, Any]) -> Account:
-    """Read an account as an answer or an event carries it.
-
-    Raises:
-        msgspec.ValidationError: it is none.
-    """
+def _account_of(found: Mapping[str, Any]) -> Account:
     return msgspec.convert(found, Account)

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 # One version for calls and webhooks; the SDK's own types are of this version.
 API_VERSION = "2026-10-28.endive"
 
+# As many as the provider lists at once; nobody has as many cards, or payouts of one withdrawal.
+LISTED_MAX = 100
+
 # Repeats of a call whose answer was lost or was a 5xx; each waits 0.5 s and more.
 RETRIES_MAX = 2
 

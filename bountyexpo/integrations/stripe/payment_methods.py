@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
-from bountyexpo.integrations.stripe.calls import once
+from bountyexpo.integrations.stripe.calls import LISTED_MAX, once
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -14,9 +14,6 @@ if TYPE_CHECKING:
     from bountyexpo.integrations.stripe.calls import Calls
 
 MethodType = Literal["card", "us_bank_account"]
-
-# Nobody keeps as many.
-LISTED_MAX = 100
 
 
 class Card(msgspec.Struct, frozen=True):

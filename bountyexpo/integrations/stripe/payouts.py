@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
-from bountyexpo.integrations.stripe.calls import once
+from bountyexpo.integrations.stripe.calls import LISTED_MAX, once
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from bountyexpo.integrations.stripe.calls import Calls
 
 PayoutMethod = Literal["standard", "instant"]
-
-LISTED_MAX: Final = 100
 
 
 class Payout(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,7 +63,7 @@ class Payouts:
         return await self._calls.ask(
             "payouts.create",
             lambda: self._sdk.create_async(params, once(idempotency_key) | _on(account_id)),
-            payout_of,
+            _payout_of,
         )
 
     async def retrieve(self, account_id: str, payout_id: str) -> Payout:
@@ -73,7 +71,7 @@ class Payouts:
         return await self._calls.ask(
             "payouts.retrieve",
             lambda: self._sdk.retrieve_async(payout_id, {}, _on(account_id)),
-            payout_of,
+            _payout_of,
         )
 
     async def list_of(self, account_id: str) -> list[Payout]:
@@ -108,12 +106,7 @@ class _Balance(msgspec.Struct):
     instant_available: list[_Money] | None = None
 
 
-def payout_of(found: Mapping[str, Any]) -> Payout:
-    """Read a payout as an answer or an event carries it.
-
-    Raises:
-        msgspec.ValidationError: it is none.
-    """
+def _payout_of(found: Mapping[str, Any]) -> Payout:
     return msgspec.convert(found, Payout)
 
 

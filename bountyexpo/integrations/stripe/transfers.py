@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from bountyexpo.integrations.stripe.calls import once
+from bountyexpo.integrations.stripe.calls import LISTED_MAX, once
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from bountyexpo.integrations.stripe.calls import Calls
-
-# More than come of one withdrawal.
-LISTED_MAX: Final = 100
 
 
 class Transfer(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,13 +64,13 @@ class Transfers:
         return await self._calls.ask(
             "transfers.create",
             lambda: self._sdk.create_async(params, once(idempotency_key)),
-            transfer_of,
+            _transfer_of,
         )
 
     async def retrieve(self, transfer_id: str) -> Transfer:
         """Return the transfer as it is now."""
         return await self._calls.ask(
-            "transfers.retrieve", lambda: self._sdk.retrieve_async(transfer_id), transfer_of
+            "transfers.retrieve", lambda: self._sdk.retrieve_async(transfer_id), _transfer_of
         )
 
     async def of_group(self, group: str) -> list[Transfer]:
@@ -119,10 +116,5 @@ class _Reversals(msgspec.Struct):
     data: list[Reversal]
 
 
-def transfer_of(found: Mapping[str, Any]) -> Transfer:
-    """Read a transfer as an answer or an event carries it.
-
-    Raises:
-        msgspec.ValidationError: it is none.
-    """
+def _transfer_of(found: Mapping[str, Any]) -> Transfer:
     return msgspec.convert(found, Transfer)
