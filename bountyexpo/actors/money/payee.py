@@ -29,7 +29,7 @@ from bountyexpo.actors.money.payee_messages import (
     RequestWithdrawal,
     RetryWithdrawal,
 )
-from bountyexpo.actors.money.payout_account import PayoutAccount
+from bountyexpo.actors.money.payout_account import PayoutAccount, linked
 from bountyexpo.actors.money.payout_targets import bank_of, card_of
 from bountyexpo.actors.money.withdrawal_saga import Saga
 from bountyexpo.domain import limits
@@ -99,7 +99,7 @@ class PayeeActor(Actor[PayeeKind]):
     ) -> OpenedLink | str | Destinations:
         accounts = self._ports.stripe.accounts
         if isinstance(message, OpenLink):
-            account_id = _linked(await self._account.made(self.context.now()))
+            account_id = linked(await self._account.made(self.context.now()))
             link = await accounts.link(
                 account_id,
                 return_url=message.return_url,
@@ -111,7 +111,7 @@ class PayeeActor(Actor[PayeeKind]):
         account = await self._account.stored()
         if isinstance(message, OpenLogin):
             key = f"connect_login_{self.id}_{new_id()}"
-            return await accounts.login(_linked(account), idempotency_key=key)
+            return await accounts.login(linked(account), idempotency_key=key)
         if account.stripe_account_id is None:
             return Destinations(banks=[], cards=[], instant_cents=0)
         return Destinations(
@@ -150,7 +150,7 @@ class PayeeActor(Actor[PayeeKind]):
             amount_cents=message.amount_cents,
             is_instant=message.is_instant,
             fee_cents=await self._fee(message),
-            stripe_account_id=_linked(account),
+            stripe_account_id=linked(account),
             destination_id=await self._target(account, message.destination_id, message.is_instant),
             idempotency_key=key,
             request_hash=message.request_hash if key else None,
@@ -176,7 +176,7 @@ class PayeeActor(Actor[PayeeKind]):
         self, account: ConnectAccount, destination_id: str | None, is_instant: bool
     ) -> str:
         """Return where the money goes, which the account has at this moment."""
-        accounts, account_id = self._ports.stripe.accounts, _linked(account)
+        accounts, account_id = self._ports.stripe.accounts, linked(account)
         try:
             if is_instant:
                 return card_of(await accounts.cards(account_id), destination_id).id
@@ -225,7 +225,7 @@ class PayeeActor(Actor[PayeeKind]):
                 amount_cents=known.amount_cents,
                 retry_of=known.id,
                 retries=known.retries,
-                stripe_account_id=_linked(account),
+                stripe_account_id=linked(account),
                 destination_id=target,
             )
         )
@@ -255,14 +255,6 @@ class PayeeActor(Actor[PayeeKind]):
             case _:
                 assert_never(message)
         return Progress(withdrawal=found)
-
-
-def _linked(account: ConnectAccount) -> str:
-    if account.stripe_account_id is None:
-        raise InvalidRequest(
-            "Please finish setting up your payout account first.", code="connect_not_onboarded"
-        )
-    return account.stripe_account_id
 
 
 # What a caller hears of a withdrawal that was refused; the money is back in the wallet.

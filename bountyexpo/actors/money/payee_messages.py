@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 import msgspec
 
@@ -10,6 +10,9 @@ from bountyexpo.integrations.stripe.accounts import Bank, DebitCard, Link
 from bountyexpo.persistence.money.connect_accounts import ConnectAccount
 from bountyexpo.persistence.money.withdrawals import Withdrawal
 from bountyexpo.runtime import Message
+
+# Where no client waits, a step may wait for the provider this long.
+STEP_S: Final = 20.0
 
 
 class PayeeKind:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from bountyexpo.actors.money.effects.connect_account import Told, carry_out
 from bountyexpo.domain.machine import Role
 from bountyexpo.domain.money.connect_account import MACHINE, Event, Facts
+from bountyexpo.domain.money.withdrawal_rules import ONBOARD_FIRST
 from bountyexpo.errors import InvalidRequest, ProviderFailed, Unavailable
 from bountyexpo.persistence import inbox
 from bountyexpo.persistence.money import connect_accounts
@@ -20,6 +21,17 @@ if TYPE_CHECKING:
     from bountyexpo.actors.dependencies import ActorDependencies
     from bountyexpo.integrations.stripe.accounts import Account
     from bountyexpo.persistence.money.connect_accounts import ConnectAccount
+
+
+def linked(account: ConnectAccount) -> str:
+    """Return the provider's id of an account.
+
+    Raises:
+        InvalidRequest: ``connect_not_onboarded``: none was made yet.
+    """
+    if account.stripe_account_id is None:
+        raise ONBOARD_FIRST.raised(None)
+    return account.stripe_account_id
 
 
 class PayoutAccount:
@@ -64,10 +76,7 @@ class PayoutAccount:
             InvalidRequest: ``connect_not_onboarded`` or ``payouts_disabled``.
             Unavailable: ``account_verification_failed``.
         """
-        if (await self.stored()).stripe_account_id is None:
-            raise InvalidRequest(
-                "Please finish setting up your payout account first.", code="connect_not_onboarded"
-            )
+        linked(await self.stored())
         try:
             account = await self.looked_at(now)
         except (ProviderFailed, Unavailable) as error:

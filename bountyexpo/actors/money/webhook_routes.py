@@ -9,7 +9,12 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import msgspec
 
-from bountyexpo.actors.money.payee_messages import HearOfAccount, HearOfPayout, HearOfTransfer
+from bountyexpo.actors.money.payee_messages import (
+    STEP_S,
+    HearOfAccount,
+    HearOfPayout,
+    HearOfTransfer,
+)
 from bountyexpo.actors.money.payment_messages import ApplyProviderEvent
 from bountyexpo.domain.ids import is_id
 from bountyexpo.domain.money.findings import Finding
@@ -26,10 +31,6 @@ if TYPE_CHECKING:
     from bountyexpo.persistence.money.payments import Payment
     from bountyexpo.persistence.money.withdrawals import Withdrawal
     from bountyexpo.persistence.pool import Pool
-
-
-# A step of a payout may wait for the provider this long.
-STEP_S: Final = 20.0
 
 
 class NotOurs(Exception):

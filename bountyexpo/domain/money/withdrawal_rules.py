@@ -26,15 +26,10 @@ REPLAY_S: Final = 60
 # A bank takes days; its word may be lost.
 LOOK_S: Final = 3_600
 
-IS_ONBOARDED: Final = Guard(
-    "payouts are enabled",
-    "is_onboarded",
-    refusal=Refusal(
-        "Please finish setting up your payout account first.",
-        "connect_not_onboarded",
-        InvalidRequest,
-    ),
+ONBOARD_FIRST: Final = Refusal(
+    "Please finish setting up your payout account first.", "connect_not_onboarded", InvalidRequest
 )
+IS_ONBOARDED: Final = Guard("payouts are enabled", "is_onboarded", refusal=ONBOARD_FIRST)
 NOT_BLOCKED: Final = Guard(
     "the account is in good standing",
     "is_blocked",

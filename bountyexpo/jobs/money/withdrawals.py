@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bountyexpo.actors.money.payee_messages import BeginRetry, CarryOut, LookAgain, MakeAccount
+from bountyexpo.actors.money.payee_messages import (
+    STEP_S,
+    BeginRetry,
+    CarryOut,
+    LookAgain,
+    MakeAccount,
+)
 from bountyexpo.domain.money.withdrawal import Effect as Asked
 from bountyexpo.errors import BountyExpoError
 from bountyexpo.jobs.periodic import Periodic
@@ -17,9 +23,6 @@ if TYPE_CHECKING:
     from bountyexpo.jobs.periodic import JobRun
     from bountyexpo.persistence.outbox import Effect
     from bountyexpo.persistence.pool import Pool
-
-# A step may wait for the provider this long.
-STEP_S = 20.0
 
 # Those that wait are looked for this often, so many at once, and again after so long.
 EVERY_S = 30.0

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import msgspec
 
 from bountyexpo.actors.money.payee_messages import LookAtAccount, MakeAccount, OpenLink, OpenLogin
+from bountyexpo.domain.money.withdrawal_rules import ONBOARD_FIRST
 from bountyexpo.errors import InvalidRequest, ProviderFailed
 from bountyexpo.operations.catalogue import READ, WRITE, operation
 from bountyexpo.operations.idempotency.keeps import Keeps
@@ -130,9 +131,7 @@ async def login(call: Call) -> LoginView:
             OpenLogin(), timeout_s=PROVIDER_ASK_S
         )
     except InvalidRequest as error:
-        raise InvalidRequest(
-            "Please finish setting up your payout account first.", code="connect_not_onboarded"
-        ) from error
+        raise ONBOARD_FIRST.raised(None) from error
     except ProviderFailed as error:
         raise ProviderFailed(
             "Your account cannot be opened at present. Please try again.", code="login_link_failed"
