@@ -55,12 +55,14 @@ def _step(operation: str, event: Event, why: str) -> Grant:
     return access.step(operation, MACHINE, event, why, roles=ROLES)
 
 
-def _of_the_parties(operation: str) -> Grant:
+def _of_the_parties(
+    operation: str, why: str = "What goes on between the two sides is theirs."
+) -> Grant:
     return Grant(
         operation=operation,
         level=AccessLevel.USER,
         allowed=PARTIES,
-        why="What goes on between the two sides is theirs.",
+        why=why,
         says="Only the poster and the hunter can see this.",
     )
 
@@ -119,13 +121,7 @@ GRANTS: Final[Mapping[str, Grant]] = rows(
     _step("bounty.complete", Event.COMPLETE, "The hunter hands in, and the poster approves."),
     _step("bounty.set_status", Event.CANCEL, "It is the step that leads to the status."),
     _step("bounty.post_update", Event.POST_UPDATE, "It is between the two who are at work."),
-    Grant(
-        operation="bounty.list_updates",
-        level=AccessLevel.USER,
-        allowed=PARTIES,
-        why="It is between the two who are at work.",
-        says="Only the poster and the hunter can see this.",
-    ),
+    _of_the_parties("bounty.list_updates", "It is between the two who are at work."),
     *(
         Grant(
             operation=name,
@@ -137,13 +133,7 @@ GRANTS: Final[Mapping[str, Grant]] = rows(
         )
         for name in OF_THE_PAYER
     ),
-    Grant(
-        operation="escrow.status",
-        level=AccessLevel.USER,
-        allowed=PARTIES,
-        why="It is about the hunter's pay and the poster's money.",
-        says="Only the poster and the hunter can see this.",
-    ),
+    _of_the_parties("escrow.status", "It is about the hunter's pay and the poster's money."),
     own("stale.list", "It shows the caller's own bounties."),
     _step("stale.cancel", Event.STALE_CANCEL, "It gives the poster their price back."),
     _step("stale.repost", Event.STALE_REPOST, "Their price stays locked for another hunter."),

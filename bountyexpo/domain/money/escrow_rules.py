@@ -54,16 +54,16 @@ def _verdict(verdict: Verdict) -> Guard:
     return Guard(f"the verdict is {verdict.value}", "verdict", (verdict,))
 
 
-_HONOR: Final = Refusal("This bounty is for honor.", "is_for_honor", InvalidRequest)
-_NO_PAYMENT: Final = Refusal("This bounty has no escrow.", "no_payment", NotFound)
+NO_MONEY: Final = Refusal("This bounty is for honor.", "is_for_honor", InvalidRequest)
+NO_PAYMENT: Final = Refusal("This bounty has no escrow.", "no_payment", NotFound)
 _NOT_FUNDED: Final = Refusal("The price of this bounty is not funded yet.", "not_funded")
-_NOT_CAPTURED: Final = Refusal("The price has not arrived yet.", "not_captured")
+NOT_CAPTURED: Final = Refusal("The price has not arrived yet.", "not_captured")
 _DUPLICATE: Final = Refusal("This bounty is funded already.", "duplicate_transaction")
-_DISPUTED: Final = Refusal("The escrow is frozen by a dispute.", "escrow_disputed")
+IN_DISPUTE: Final = Refusal("The escrow is frozen by a dispute.", "escrow_disputed")
 # The old app takes a conflict for a payment when its text says "already released", "already
 # refunded" or "duplicate" (contract money §2.2), so no text says that.
-_RELEASED: Final = Refusal("The escrow was released to the hunter.", "already_released")
-_REFUNDED: Final = Refusal("The escrow was returned to the poster.", "already_refunded")
+PAID_OUT: Final = Refusal("The escrow was released to the hunter.", "already_released")
+GIVEN_BACK: Final = Refusal("The escrow was returned to the poster.", "already_refunded")
 
 _MONEY_VERBS: Final = (Event.FUND_WALLET, Event.FUND_CARD, Event.RELEASE, Event.REFUND)
 
@@ -78,7 +78,7 @@ _GIVE_BACK: Final = (Effect.POST_REFUND, Effect.MAKE_REFUND)
 
 _FUNDING: Final[tuple[Rule[State, Event], ...]] = (
     *(
-        Rule("honor", (NONE,), event, (*PAYER, Role.ADMIN), when=(FOR_HONOR,), refusal=_HONOR)
+        Rule("honor", (NONE,), event, (*PAYER, Role.ADMIN), when=(FOR_HONOR,), refusal=NO_MONEY)
         for event in _MONEY_VERBS
     ),
     Rule(
@@ -240,13 +240,13 @@ _DISPUTING: Final[tuple[Rule[State, Event], ...]] = (
 )
 
 _SETTLING: Final[tuple[Rule[State, Event], ...]] = (
-    Rule("release", (NONE,), Event.RELEASE, JUDGE, refusal=_NO_PAYMENT),
-    Rule("release", (FUNDING,), Event.RELEASE, JUDGE, refusal=_NOT_CAPTURED),
+    Rule("release", (NONE,), Event.RELEASE, JUDGE, refusal=NO_PAYMENT),
+    Rule("release", (FUNDING,), Event.RELEASE, JUDGE, refusal=NOT_CAPTURED),
     Rule("release", (HELD,), Event.RELEASE, JUDGE, RELEASING, effects=_PAY_OUT),
-    Rule("release", (FROZEN,), Event.RELEASE, JUDGE, refusal=_DISPUTED),
+    Rule("release", (FROZEN,), Event.RELEASE, JUDGE, refusal=IN_DISPUTE),
     Rule("release", (RELEASING, RELEASED), Event.RELEASE, JUDGE, outcome=Outcome.REPEAT),
-    Rule("release", (REFUNDED,), Event.RELEASE, JUDGE, refusal=_REFUNDED),
-    Rule("refund", (NONE,), Event.REFUND, JUDGE, refusal=_NO_PAYMENT),
+    Rule("release", (REFUNDED,), Event.RELEASE, JUDGE, refusal=GIVEN_BACK),
+    Rule("refund", (NONE,), Event.REFUND, JUDGE, refusal=NO_PAYMENT),
     Rule(
         "refund",
         (FUNDING,),
@@ -266,9 +266,9 @@ _SETTLING: Final[tuple[Rule[State, Event], ...]] = (
         sets=_PAID_BACK,
     ),
     Rule("refund", (HELD,), Event.REFUND, JUDGE, REFUNDING, effects=_GIVE_BACK, sets=_PAID_BACK),
-    Rule("refund", (FROZEN,), Event.REFUND, JUDGE, refusal=_DISPUTED),
+    Rule("refund", (FROZEN,), Event.REFUND, JUDGE, refusal=IN_DISPUTE),
     Rule("refund", (REFUNDING, REFUNDED), Event.REFUND, JUDGE, outcome=Outcome.REPEAT),
-    Rule("refund", (RELEASED,), Event.REFUND, JUDGE, refusal=_RELEASED),
+    Rule("refund", (RELEASED,), Event.REFUND, JUDGE, refusal=PAID_OUT),
     Rule(
         "settled",
         (RELEASING,),

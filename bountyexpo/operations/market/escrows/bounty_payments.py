@@ -10,20 +10,27 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import msgspec
 
-from bountyexpo.actors.market.bounty_messages import Said, TakeStep
 from bountyexpo.domain import amounts, limits
 from bountyexpo.domain.access import caller_of
 from bountyexpo.domain.field_types import Id, Moment, text
 from bountyexpo.domain.ids import is_id
 from bountyexpo.domain.market.access import GRANTS
-from bountyexpo.domain.market.bounty import Event
-from bountyexpo.domain.market.cancellation import Category, worded
+from bountyexpo.domain.market.bounty import Status
 from bountyexpo.domain.money.escrow import State
+from bountyexpo.domain.money.escrow_rules import (
+    GIVEN_BACK,
+    IN_DISPUTE,
+    NO_MONEY,
+    NO_PAYMENT,
+    NOT_CAPTURED,
+    PAID_OUT,
+)
 from bountyexpo.domain.money.ledger.wallets import settlement_key
 from bountyexpo.errors import Conflict, InvalidRequest, NotAllowed, NotFound
 from bountyexpo.operations.catalogue import PAYMENT, READ, WRITE, operation
 from bountyexpo.operations.idempotency.keeps import Keeps
 from bountyexpo.operations.market import old_forms
+from bountyexpo.operations.market.bounty.shortcuts import move_to
 from bountyexpo.operations.routes import Alias
 from bountyexpo.persistence.market import bounties
 from bountyexpo.persistence.money import escrows, ledger
@@ -52,6 +59,14 @@ STATUSES: Final[Mapping[State, str]] = {
 # In which the price is on one of its ways, or has gone.
 PAID: Final = frozenset({State.RELEASING, State.RELEASED})
 RETURNED: Final = frozenset({State.REFUNDING, State.REFUNDED})
+
+# Why it can go to neither side for now, or any more.
+NOT_TO_HUNTER: Final = {
+    State.FUNDING: NOT_CAPTURED,
+    State.FROZEN: IN_DISPUTE,
+    **dict.fromkeys(RETURNED, GIVEN_BACK),
+}
+NOT_TO_POSTER: Final = {State.FROZEN: IN_DISPUTE, **dict.fromkeys(PAID, PAID_OUT)}
 
 BY_BOUNTY: Final = {"bountyId": "bounty_id"}
 BY_HUNTER: Final = BY_BOUNTY | {"hunterId": "hunter_id"}
@@ -215,15 +230,11 @@ async def pay_out(call: Call, bounty: Bounty, escrow: Escrow, hunter_id: str | N
         raise NotAllowed("This is not the hunter who was accepted.", code="hunter_mismatch")
     if escrow.state in PAID:
         return not call.is_repeat
-    if escrow.state is State.FUNDING:
-        raise Conflict("The price has not arrived yet.", code="not_captured")
-    if escrow.state is State.FROZEN:
-        raise Conflict("The escrow is frozen by a dispute.", code="escrow_disputed")
-    if escrow.state in RETURNED:
-        raise Conflict("The escrow was returned to the poster.", code="already_refunded")
+    if escrow.state in NOT_TO_HUNTER:
+        raise NOT_TO_HUNTER[escrow.state].raised(None)
     if bounty.hunter_id is None:
         raise InvalidRequest("There is no hunter to pay.", code="no_hunter")
-    await _take(call, bounty.id, TakeStep(event=Event.APPROVE, actor_id=call.user_id))
+    await move_to(call, bounty.id, Status.COMPLETED)
     return False
 
 
@@ -235,19 +246,15 @@ async def give_back(call: Call, bounty: Bounty, escrow: Escrow, reason: str | No
     """
     if escrow.state in RETURNED:
         return not call.is_repeat
-    if escrow.state in PAID:
-        raise Conflict("The escrow was released to the hunter.", code="already_released")
-    if escrow.state is State.FROZEN:
-        raise Conflict("The escrow is frozen by a dispute.", code="escrow_disputed")
+    if escrow.state in NOT_TO_POSTER:
+        raise NOT_TO_POSTER[escrow.state].raised(None)
     if bounty.hunter_id is not None:
         raise Conflict(
             "Somebody works on this: ask them to agree to a cancellation.",
             code="invalid_status",
             currentStatus=bounty.status.value,
         )
-    why = limits.optional_text(reason, "reason", limits.CANCELLATION_REASON_CHARS_MAX)
-    said = Said(text=worded(why, Category.OTHER))
-    await _take(call, bounty.id, TakeStep(event=Event.CANCEL, actor_id=call.user_id, said=said))
+    await move_to(call, bounty.id, Status.CANCELLED, reason)
     return False
 
 
@@ -298,7 +305,7 @@ async def funded(call: Call, named: str, operation_name: str) -> tuple[Bounty, E
     caller = caller_of(call.identity, poster_id=bounty.poster_id, hunter_id=bounty.hunter_id)
     GRANTS[operation_name].check(caller)
     if bounty.is_for_honor:
-        raise InvalidRequest("This bounty is for honor.", code="is_for_honor")
+        raise NO_MONEY.raised(None)
     return bounty, await newest(call, bounty.id)
 
 
@@ -310,7 +317,7 @@ async def newest(call: Call, bounty_id: str) -> Escrow:
     """
     escrow = await escrows.newest(call.services.db, bounty_id)
     if escrow is None:
-        raise NotFound("This bounty has no escrow.", code="no_payment")
+        raise NO_PAYMENT.raised(None)
     return escrow
 
 
@@ -320,7 +327,3 @@ async def _settlement(call: Call, escrow: Escrow, user_id: str) -> Booked:
     found = await ledger.booked(call.services.db, key, user_id)
     assert found is not None, "what is settled is in the books"
     return found
-
-
-async def _take(call: Call, bounty_id: str, step: TakeStep) -> None:
-    await call.services.actors.bounty(bounty_id).ask(step)
