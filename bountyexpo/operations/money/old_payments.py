@@ -12,9 +12,7 @@ import msgspec
 
 from bountyexpo.actors.money.payment_messages import LookAtIntent
 from bountyexpo.domain import amounts, limits
-from bountyexpo.domain.access import caller_of
 from bountyexpo.domain.field_types import Dollars, Id, ProviderId, text
-from bountyexpo.domain.money.access import GRANTS
 from bountyexpo.domain.money.ledger.wallets import deposit_key
 from bountyexpo.errors import InvalidRequest
 from bountyexpo.operations.catalogue import PAYMENT, operation
@@ -26,9 +24,10 @@ from bountyexpo.operations.money.payments import (
     IntentView,
     NewIntent,
     create_intent,
+    own_deposit,
 )
-from bountyexpo.operations.require import require
-from bountyexpo.persistence.money import ledger, payments
+from bountyexpo.operations.money.wallet import balance_of
+from bountyexpo.persistence.money import ledger
 
 if TYPE_CHECKING:
     from bountyexpo.actors.money.payment_messages import IntentAnswer
@@ -125,16 +124,15 @@ async def deposit(call: Call, request: PaidIn) -> PaidInView:
     400 ``payment_not_succeeded`` while no money has arrived.
     """
     found, answer = await _looked_at(call, request.paymentIntentId, "wallet.deposit")
-    db, intent = call.services.db, answer.intent
-    booked = await ledger.booked(db, deposit_key(intent.id), call.user_id)
+    key = deposit_key(answer.intent.id)
+    booked = await ledger.booked(call.services.db, key, call.user_id)
     if booked is None:
         raise InvalidRequest("No money has arrived for this.", code="payment_not_succeeded")
-    wallet = await ledger.wallet(db, call.user_id)
     return PaidInView(
         success=True,
         duplicate=found.status == answer.status,
         tx_id=booked.id,
-        balance=amounts.dollars(wallet.available_cents + wallet.held_cents),
+        balance=await balance_of(call),
     )
 
 
@@ -142,7 +140,6 @@ async def _looked_at(
     call: Call, intent_id: str, operation_name: str
 ) -> tuple[Payment, IntentAnswer]:
     """Return the caller's deposit as it was, and as the provider knows it now."""
-    found = require(await payments.by_intent(call.services.db, intent_id), "deposit")
-    GRANTS[operation_name].check(caller_of(call.identity, poster_id=found.user_id))
+    found = await own_deposit(call, intent_id, operation_name)
     owner = call.services.actors.payment(found.id)
     return found, await owner.ask(LookAtIntent(), timeout_s=PROVIDER_ASK_S)

@@ -54,7 +54,7 @@ async def me(call: Call) -> OwnProfileView:
         about=user.about,
         bio=user.about,
         location=user.location_text,
-        balance=amounts.dollars(wallet.available_cents + wallet.held_cents),
+        balance=amounts.dollars(wallet.balance_cents),
         email_confirmed=user.email_verified_at is not None,
         onboarding_completed=user.onboarding_completed,
         created_at=user.created_at,

@@ -31,6 +31,7 @@ from bountyexpo.persistence.money import payments
 
 if TYPE_CHECKING:
     from bountyexpo.operations.call import Call
+    from bountyexpo.persistence.money.payments import Payment
 
 # The provider may take its time; the asker must hear before the client gives up (15 s).
 PROVIDER_ASK_S = 12.0
@@ -152,9 +153,7 @@ async def _secrets_of(call: Call, kept: dict[str, Any]) -> dict[str, Any]:
 )
 async def confirm_intent(call: Call, request: Confirmation) -> ConfirmationView:
     """Take the money of a deposit; the wallet is credited once it has arrived."""
-    intent_id = request.paymentIntentId
-    found = require(await payments.by_intent(call.services.db, intent_id), "deposit")
-    GRANTS["payment.confirm"].check(caller_of(call.identity, poster_id=found.user_id))
+    found = await own_deposit(call, request.paymentIntentId, "payment.confirm")
     answer = await call.services.actors.payment(found.id).ask(
         ConfirmIntent(user_id=call.user_id, payment_method=request.paymentMethodId),
         timeout_s=PROVIDER_ASK_S,
@@ -165,8 +164,7 @@ async def confirm_intent(call: Call, request: Confirmation) -> ConfirmationView:
 @operation("payment.status", http="GET /payments/{payment_id}/status", rate=READ)
 async def payment_status(call: Call, request: PaymentById) -> IntentView:
     """See how a deposit stands at the provider, and what finishes it."""
-    found = require(await payments.by_intent(call.services.db, request.payment_id), "deposit")
-    GRANTS["payment.status"].check(caller_of(call.identity, poster_id=found.user_id))
+    found = await own_deposit(call, request.payment_id, "payment.status")
     answer = await call.services.actors.payment(found.id).ask(
         LookAtIntent(), timeout_s=PROVIDER_ASK_S
     )
@@ -179,8 +177,7 @@ async def cancel_payment(call: Call, request: PaymentById) -> CanceledView:
 
     ``success`` is false where the payer was quicker: then the money arrives, as ``status`` says.
     """
-    found = require(await payments.by_intent(call.services.db, request.payment_id), "deposit")
-    GRANTS["payment.cancel"].check(caller_of(call.identity, poster_id=found.user_id))
+    found = await own_deposit(call, request.payment_id, "payment.cancel")
     answer = await call.services.actors.payment(found.id).ask(
         CancelIntent(user_id=call.user_id), timeout_s=PROVIDER_ASK_S
     )
@@ -188,6 +185,18 @@ async def cancel_payment(call: Call, request: PaymentById) -> CanceledView:
     return CanceledView(
         success=status == "canceled", status=status, paymentIntentId=answer.intent.id
     )
+
+
+async def own_deposit(call: Call, intent_id: str, operation_name: str) -> Payment:
+    """Return the deposit of an intent, if the caller may do this with it.
+
+    Raises:
+        NotFound: there is none.
+        NotAllowed: it is somebody else's; for some operations that is ``NotFound``, too.
+    """
+    found = require(await payments.by_intent(call.services.db, intent_id), "deposit")
+    GRANTS[operation_name].check(caller_of(call.identity, poster_id=found.user_id))
+    return found
 
 
 def _intent_view(answer: IntentAnswer) -> IntentView:

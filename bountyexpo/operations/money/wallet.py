@@ -36,12 +36,16 @@ class BalanceView(msgspec.Struct, kw_only=True):
 async def wallet_balance(call: Call) -> BalanceView:
     """Read the caller's balance."""
     wallet = await ledger.wallet(call.services.db, call.user_id)
-    total_cents = wallet.available_cents + wallet.held_cents
     return BalanceView(
-        balance=amounts.dollars(total_cents),
+        balance=amounts.dollars(wallet.balance_cents),
         currency=amounts.CURRENCY,
-        balanceCents=total_cents,
+        balanceCents=wallet.balance_cents,
         availableCents=wallet.available_cents,
         heldCents=wallet.held_cents,
         version=wallet.version,
     )
+
+
+async def balance_of(call: Call) -> float:
+    """Return all that is the caller's, in dollars."""
+    return amounts.dollars((await ledger.wallet(call.services.db, call.user_id)).balance_cents)

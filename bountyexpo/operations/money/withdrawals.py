@@ -17,7 +17,8 @@ from bountyexpo.errors import Conflict, InvalidRequest, NotFound
 from bountyexpo.operations.catalogue import PAYOUT, operation
 from bountyexpo.operations.idempotency.requests import IdempotencyKey, id_of_call, request_hash
 from bountyexpo.operations.money.payments import PROVIDER_ASK_S
-from bountyexpo.persistence.money import ledger, withdrawals
+from bountyexpo.operations.money.wallet import balance_of
+from bountyexpo.persistence.money import withdrawals
 
 if TYPE_CHECKING:
     from bountyexpo.actors.money.payee_messages import Progress
@@ -111,29 +112,12 @@ async def request_withdrawal(call: Call, request: NewWithdrawal) -> WithdrawalVi
     """Have earnings paid into one's bank account, which takes days."""
     amounts.check_currency(request.currency)
     cents = limits.withdrawal_amount(_cents(request.amount), policy=call.services.policy)
-    progress = await _ask(
-        call,
-        RequestWithdrawal(
-            amount_cents=cents,
-            is_instant=False,
-            destination_id=request.bankAccountId,
-            idempotency_key=call.idempotency_key,
-            request_hash=request_hash(request),
-        ),
-    )
+    wanted = _wanted(call, request, cents, destination_id=request.bankAccountId)
+    progress = await _ask(call, wanted)
     found = progress.withdrawal
     return WithdrawalView(
-        transferId=found.transfer_id,
-        status=_status(found),
-        payoutStatus=_payout_status(found),
-        amount=amounts.dollars(found.amount_cents),
-        currency="usd",
-        accountId=found.stripe_account_id,
-        transactionId=found.id,
-        newBalance=await _balance(call),
+        **await _told(call, progress),
         estimatedArrival=await withdrawals.begun_at(call.services.db, found.id) + ARRIVES_AFTER,
-        message=_message(found),
-        duplicate=_is_duplicate(call, progress),
     )
 
 
@@ -147,33 +131,16 @@ async def instant_payout(call: Call, request: NewInstantPayout) -> InstantPayout
     policy = call.services.policy
     # How many there were today is seen by whoever takes one at a time.
     cents = limits.instant_payout_amount(_cents(request.amount), paid_today=0, policy=policy)
-    progress = await _ask(
-        call,
-        RequestWithdrawal(
-            amount_cents=cents,
-            is_instant=True,
-            destination_id=request.debitCardId,
-            idempotency_key=call.idempotency_key,
-            request_hash=request_hash(request),
-        ),
-    )
+    wanted = _wanted(call, request, cents, destination_id=request.debitCardId, is_instant=True)
+    progress = await _ask(call, wanted)
     found = progress.withdrawal
     fee_cents = instant_payout_fee(found.amount_cents, policy) if found.is_instant else 0
     return InstantPayoutView(
-        transferId=found.transfer_id,
+        **await _told(call, progress),
         payoutId=found.payout_id,
         payoutMethod="instant" if found.is_instant else "standard",
-        status=_status(found),
-        payoutStatus=_payout_status(found),
-        amount=amounts.dollars(found.amount_cents),
-        currency="usd",
-        accountId=found.stripe_account_id,
-        transactionId=found.id,
-        newBalance=await _balance(call),
         estimatedFee=amounts.dollars(fee_cents),
-        message=_message(found),
         fellBackToStandard=not found.is_instant,
-        duplicate=_is_duplicate(call, progress),
     )
 
 
@@ -210,28 +177,49 @@ async def _ask(call: Call, message: RequestWithdrawal | RetryWithdrawal) -> Prog
     return await call.services.actors.payee(call.user_id).ask(message, timeout_s=PROVIDER_ASK_S)
 
 
-def _is_duplicate(call: Call, progress: Progress) -> bool:
-    """Tell whether it is the withdrawal of another call, and not what is left of this one."""
-    return progress.is_repeat and not call.is_repeat
+def _wanted(
+    call: Call,
+    request: NewWithdrawal | NewInstantPayout,
+    cents: int,
+    *,
+    destination_id: str | None,
+    is_instant: bool = False,
+) -> RequestWithdrawal:
+    return RequestWithdrawal(
+        amount_cents=cents,
+        is_instant=is_instant,
+        destination_id=destination_id,
+        idempotency_key=call.idempotency_key,
+        request_hash=request_hash(request),
+    )
+
+
+async def _told(call: Call, progress: Progress) -> dict[str, Any]:
+    """Return what is told of every withdrawal, however fast it is."""
+    found = progress.withdrawal
+    return {
+        "transferId": found.transfer_id,
+        "status": _status(found),
+        "payoutStatus": PAYOUT_STATUS.get(found.status, "in_flight"),
+        "amount": amounts.dollars(found.amount_cents),
+        "currency": "usd",
+        "accountId": found.stripe_account_id,
+        "transactionId": found.id,
+        "newBalance": await balance_of(call),
+        "message": _message(found),
+        # That of another call, and not what is left of this one.
+        "duplicate": progress.is_repeat and not call.is_repeat,
+    }
 
 
 def _cents(dollars: Any) -> int:
     return amounts.check_cents(amounts.cents_from_dollars(dollars), field="amount")
 
 
-async def _balance(call: Call) -> float:
-    wallet = await ledger.wallet(call.services.db, call.user_id)
-    return amounts.dollars(wallet.available_cents + wallet.held_cents)
-
-
 def _status(found: Withdrawal) -> str:
     if found.status in {Status.VOID, Status.REVERSED}:
         return "failed"
     return "completed" if found.transfer_id else "pending"
-
-
-def _payout_status(found: Withdrawal) -> str:
-    return PAYOUT_STATUS.get(found.status, "in_flight")
 
 
 def _message(found: Withdrawal) -> str:

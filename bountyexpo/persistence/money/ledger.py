@@ -145,6 +145,11 @@ class Wallet(msgspec.Struct, frozen=True, kw_only=True):
     version: int
 
     @property
+    def balance_cents(self) -> int:
+        """All that is the user's, what is held included."""
+        return self.available_cents + self.held_cents
+
+    @property
     def free_cents(self) -> int:
         """What can be taken."""
         return self.available_cents - self.reserved_cents

@@ -26,6 +26,7 @@ from bountyexpo.operations.market.escrows.bounty_payments import (
     refunded_view,
     released_view,
 )
+from bountyexpo.operations.money.wallet import balance_of
 from bountyexpo.persistence.money import ledger
 
 if TYPE_CHECKING:
@@ -103,7 +104,7 @@ async def hold_price(call: Call, request: WalletEscrow) -> Held:
         code="duplicate_transaction",
         transactionId=held.id if held else None,
         amount=amounts.dollars(escrow.amount_cents),
-        newBalance=await _balance(call),
+        newBalance=await balance_of(call),
     )
 
 
@@ -132,7 +133,7 @@ async def release_price(call: Call, request: Release) -> WalletReleased:
         transactionId=told.transferId,
         releaseAmount=told.hunterAmount,
         platformFee=told.platformFee,
-        posterBalance=await _balance(call),
+        posterBalance=await balance_of(call),
         message="The hunter was paid.",
     )
 
@@ -156,12 +157,7 @@ async def refund_price(call: Call, request: WalletRefund) -> WalletRefunded:
         success=True,
         transactionId=told.refundId,
         amount=told.amount,
-        posterBalance=await _balance(call),
+        posterBalance=await balance_of(call),
         message="The price came back to the wallet.",
         duplicate=is_repeat,
     )
-
-
-async def _balance(call: Call) -> float:
-    wallet = await ledger.wallet(call.services.db, call.user_id)
-    return amounts.dollars(wallet.available_cents + wallet.held_cents)
